@@ -1,0 +1,91 @@
+import canonicalize from "canonicalize";
+
+export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
+export interface JsonObject {
+  readonly [key: string]: Json;
+}
+
+/** RFC 8785. Everything that is hashed or signed by two parties takes this form. */
+export function canonical(value: unknown): string {
+  const text = canonicalize(value);
+  if (text === undefined) throw new TypeError("value has no JSON form");
+  return text;
+}
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Deeper input is refused before any recursive code sees it (stack exhaustion). */
+export const MAX_JSON_DEPTH = 64;
+
+export type JsonFault = "not_json" | "duplicate_key" | "forbidden_key" | "too_deep";
+export type ParsedJson =
+  | { readonly ok: true; readonly value: Json }
+  | { readonly ok: false; readonly fault: JsonFault };
+
+/**
+ * JSON.parse keeps the last of two equal keys, so a checker and an executor that read different
+ * copies can be played against each other; and it makes an own `__proto__`, which a later merge
+ * turns into prototype pollution. Both are refused here, at every edge of the system.
+ */
+export function parseStrict(text: string): ParsedJson {
+  let value: Json;
+  try {
+    value = JSON.parse(text) as Json;
+  } catch {
+    return { ok: false, fault: "not_json" };
+  }
+  const fault = findFault(text);
+  return fault === null ? { ok: true, value } : { ok: false, fault };
+}
+
+/** One pass over text that JSON.parse has already accepted: only strings and brackets matter. */
+function findFault(text: string): JsonFault | null {
+  const open: (Set<string> | null)[] = [];
+  let expectKey = false;
+  for (let at = 0; at < text.length; at++) {
+    switch (text.charCodeAt(at)) {
+      case 0x7b: // {
+        open.push(new Set());
+        if (open.length > MAX_JSON_DEPTH) return "too_deep";
+        expectKey = true;
+        break;
+      case 0x5b: // [
+        open.push(null);
+        if (open.length > MAX_JSON_DEPTH) return "too_deep";
+        expectKey = false;
+        break;
+      case 0x7d: // }
+      case 0x5d: // ]
+        open.pop();
+        expectKey = false;
+        break;
+      case 0x2c: // ,
+        expectKey = open.at(-1) != null;
+        break;
+      case 0x22: {
+        const end = endOfString(text, at);
+        const keys = open.at(-1);
+        if (expectKey && keys != null) {
+          const key = JSON.parse(text.slice(at, end + 1)) as string;
+          if (key === "__proto__") return "forbidden_key";
+          if (keys.has(key)) return "duplicate_key";
+          keys.add(key);
+          expectKey = false;
+        }
+        at = end;
+        break;
+      }
+    }
+  }
+  return null;
+}
+
+function endOfString(text: string, start: number): number {
+  for (let at = start + 1; ; at++) {
+    const code = text.charCodeAt(at);
+    if (code === 0x5c) at++;
+    else if (code === 0x22) return at;
+  }
+}

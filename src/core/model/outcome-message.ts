@@ -1,0 +1,92 @@
+import type { FailureCode, PolicyCode } from "./outcome.ts";
+
+/**
+ * What each code says to the agent that reads it: what happened, and what to do now. One map, so a
+ * code without words does not compile. Constant text: no argument, row, token or name gets in (P10).
+ */
+export const DENIALS: { readonly [code in PolicyCode]: Denial } = {
+  unknown_tool: {
+    message: "No tool of this name exists here.",
+    remedy: "List the tools again and use one of them.",
+  },
+  tool_not_granted: {
+    message: "This workflow was opened without this tool.",
+    remedy: "Use a tool that was granted, or ask the human to start a workflow that includes it.",
+  },
+  network_denied: {
+    message: "This agent may not connect to the service behind this tool.",
+    remedy: "Choose a tool of another service.",
+  },
+  action_denied: {
+    message: "This agent may not do this with this tool.",
+    remedy: "Choose another tool or other arguments, or report to the human what is missing.",
+  },
+  data_denied: {
+    message: "Nothing this tool returns may be shown to this agent.",
+    remedy: "Choose a tool that returns less sensitive data.",
+  },
+  budget_denied: {
+    message: "A policy refuses to spend on this call in the present state of the workflow.",
+    remedy: "Finish with what you have, or ask the human to start another workflow.",
+  },
+  budget_exhausted: {
+    message: "This call would exceed a ceiling of the workflow.",
+    remedy: "Finish with what you have, or ask the human to start another workflow.",
+  },
+  policy_error: {
+    message: "A policy could not be evaluated, so the call is denied.",
+    remedy: "Do not repeat the call; report the rule ids to the human.",
+  },
+  locked: {
+    message: "A lock is in force on something this call needs, or on the workflow itself.",
+    remedy: "Stop, keep your state in a checkpoint if you still can, and tell the human.",
+  },
+  seat_unknown: {
+    message: "The credential names no living seat of this workflow.",
+    remedy: "Renew the credential, or ask the human to start another workflow.",
+  },
+  trust_denied: {
+    message: "This human may not start this agent for this purpose with these tools.",
+    remedy: "Ask for fewer tools or another purpose, or have the trust of this tenant changed.",
+  },
+  workflow_closed: {
+    message: "The workflow is closed.",
+    remedy: "Ask the human to start another workflow.",
+  },
+  workflow_expired: {
+    message: "The workflow has reached the end of its life.",
+    remedy: "Ask the human to start another workflow.",
+  },
+};
+
+export interface Denial {
+  readonly message: string;
+  readonly remedy: string;
+}
+
+export const FAILURE_MESSAGES: { readonly [code in FailureCode]: string } = {
+  audit_unavailable: "The record could not be written, so nothing was done. Try again later.",
+  busy: "Too many calls of this workflow are in flight. Wait for one to end, then try again.",
+  internal_error: "Postern failed and recorded it. Do not repeat the call; report its id.",
+  interrupted: "The call was cut short before its end was known. A read may be sent again.",
+  locks_unavailable: "Postern cannot tell which locks are in force and admits nothing. Try again.",
+  not_dispatched: "The call was admitted but never left, and cost nothing. Send it again.",
+  rate_limited: "Too many refused calls. Wait as long as told and stop repeating refused calls.",
+  policy_unavailable: "The policy engine gave no answer, so nothing was admitted. Try again.",
+  invalid_arguments: "The arguments do not match the input schema. Correct the places named.",
+  output_invalid: "The tool answered what its description forbids; the answer is withheld.",
+  deadline_exceeded: "The tool did not answer in its time. Ask for less, or try again later.",
+  connector_unavailable: "No connector serves this tool now. Try again later.",
+  connector_lost: "The connector was lost while the call was out. Try again.",
+  connection_refused: "The service refused the connection. Try again later.",
+  connection_timeout: "The service could not be reached in time. Try again later.",
+  connection_terminated: "The service closed the connection before it had answered. Try again.",
+  dns_error: "The name of the service could not be resolved. Try again later.",
+  destination_not_found: "The connector does not serve this destination. Tell the operator.",
+  destination_ip_prohibited: "The address of the service is not allowed. Tell the operator.",
+  tls_certificate_error: "The certificate of the service is not trusted. Tell the operator.",
+  token_refused: "The connector or the service refused the call token. Tell the operator.",
+  response_too_large: "The answer is larger than this tool may return. Ask for less.",
+  upstream_error: "The service failed while it handled the call. Try again later.",
+  upstream_rejected: "The service rejected the call as it stands. Change the arguments.",
+};

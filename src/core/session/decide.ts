@@ -1,0 +1,42 @@
+import type { Command } from "../model/command.ts";
+import { canonical } from "../model/json.ts";
+import { decideCall } from "./call.ts";
+import { decideCheckpoint, decideClose, decideRenew } from "./lifecycle.ts";
+import type { Decision } from "./decision.ts";
+import type { Facts } from "./facts.ts";
+import { decideOpen } from "./open.ts";
+import { decideReconcile, decideSettle } from "./settle.ts";
+import type { WorkflowState } from "./state.ts";
+
+/**
+ * The heart: state + command + facts → events + result. Pure, total, deterministic; never throws
+ * on bad input. `input` is the canonical sealed input of this decision (see `inputOf`), whose
+ * keyed digest every event carries, so that a changed input is found on replay.
+ */
+export function decide(state: WorkflowState, command: Command, facts: Facts, input: string): Decision {
+  const mac = facts.mac(input);
+  switch (command.type) {
+    case "open":
+      return decideOpen(state, command, facts, mac);
+    case "renew":
+      return decideRenew(state, command, facts, mac);
+    case "call":
+      return decideCall(state, command, facts, mac);
+    case "settle":
+      return decideSettle(state, command, facts, mac);
+    case "reconcile":
+      return decideReconcile(state, command, mac);
+    case "checkpoint":
+      return decideCheckpoint(state, command, facts, mac);
+    case "close":
+      return decideClose(state, command, mac);
+  }
+}
+
+/** What replay reads: the command and every fact that is not found again by the policy version. */
+export function inputOf(command: Command, facts: Facts): string {
+  return canonical({
+    command,
+    facts: { now: facts.now, policyVersion: facts.bundle.digest, locks: facts.locks },
+  });
+}

@@ -1,0 +1,139 @@
+import type { CallAdmitted, CallReconciled, CallSettled, WorkflowEvent } from "../model/event.ts";
+import type { InFlight, Usage, WorkflowState } from "./state.ts";
+import { REFUSAL_WINDOW_MS } from "./limits.ts";
+
+/** The only way state changes. */
+export function evolve(state: WorkflowState, event: WorkflowEvent): WorkflowState {
+  const next = { ...state, next: event.seq + 1 };
+  switch (event.type) {
+    case "workflow.opened":
+      return {
+        ...next,
+        status: "open",
+        tenant: event.tenant,
+        workflow: event.workflow,
+        human: event.human,
+        agent: event.agent,
+        purpose: event.purpose,
+        trust: event.ruleIds[0]?.slice("trust:".length) ?? "",
+        limits: event.limits,
+        expiresAt: event.expiresAt,
+        keyDigest: event.keyDigest,
+        seats: {
+          [event.seat]: {
+            id: event.seat,
+            agent: event.agent,
+            jkt: event.jkt,
+            parent: null,
+            depth: 0,
+            tools: event.tools,
+            expiresAt: event.expiresAt,
+          },
+        },
+      };
+    case "call.admitted":
+      return {
+        ...next,
+        used: plus(state.used, 1, event.cost, event.runtimeMs),
+        labels: union(state.labels, event.labels),
+        writeDomains: claim(state.writeDomains, event.writeDomain, 1),
+        inFlight: put(state.inFlight, event.call, inFlight(event)),
+      };
+    case "call.settled": {
+      const call = state.inFlight.get(event.call);
+      if (call === undefined) return next;
+      return {
+        ...next,
+        used: settle(state.used, call, event),
+        writeDomains: release(state.writeDomains, call, event),
+        inFlight: without(state.inFlight, event.call),
+        unknown:
+          event.outcome === "outcome_unknown"
+            ? put(state.unknown, event.call, { ...call, cost: event.cost, runtimeMs: event.runtimeMs })
+            : state.unknown,
+      };
+    }
+    case "call.reconciled": {
+      const call = state.unknown.get(event.call);
+      if (call === undefined) return next;
+      return {
+        ...next,
+        used: settle(state.used, call, event),
+        writeDomains: release(state.writeDomains, call, event),
+        unknown: without(state.unknown, event.call),
+      };
+    }
+    case "call.refused":
+      return {
+        ...next,
+        refusals:
+          event.at - state.refusals.since >= REFUSAL_WINDOW_MS
+            ? { since: event.at, count: 1 }
+            : { since: state.refusals.since, count: state.refusals.count + 1 },
+      };
+    case "seat.renewed":
+    case "checkpoint.saved":
+      return next;
+    case "workflow.closed":
+      return { ...next, status: "closed" };
+  }
+}
+
+function inFlight(event: CallAdmitted): InFlight {
+  return {
+    call: event.call,
+    seat: event.seat,
+    agent: event.agent,
+    tool: event.tool,
+    action: event.action,
+    destination: event.destination,
+    connector: event.connector,
+    session: event.session,
+    writeDomain: event.writeDomain,
+    cost: event.cost,
+    runtimeMs: event.runtimeMs,
+    partial: Object.values(event.plan).some((disclosure) => !disclosure.allow),
+    policyVersion: event.policyVersion,
+  };
+}
+
+function settle(used: Usage, reserved: InFlight, final: CallSettled | CallReconciled): Usage {
+  return plus(
+    used,
+    final.calls - 1,
+    final.cost - reserved.cost,
+    final.runtimeMs - reserved.runtimeMs,
+  );
+}
+
+function plus(used: Usage, calls: number, cost: number, runtimeMs: number): Usage {
+  return { calls: used.calls + calls, cost: used.cost + cost, runtimeMs: used.runtimeMs + runtimeMs };
+}
+
+type Claims = WorkflowState["writeDomains"];
+
+function claim(claims: Claims, domain: string | null, by: 1 | -1): Claims {
+  if (domain === null) return claims;
+  const { [domain]: count = 0, ...others } = claims;
+  return count + by > 0 ? { ...others, [domain]: count + by } : others;
+}
+
+/** A claim sticks whatever the outcome, except where the call provably never left. */
+function release(claims: Claims, call: InFlight, final: CallSettled | CallReconciled): Claims {
+  return final.calls === 0 ? claim(claims, call.writeDomain, -1) : claims;
+}
+
+function union(known: readonly string[], more: readonly string[]): readonly string[] {
+  const added = more.filter((one) => !known.includes(one));
+  return added.length === 0 ? known : [...known, ...added].sort();
+}
+
+function put<V>(map: ReadonlyMap<string, V>, key: string, value: V): ReadonlyMap<string, V> {
+  return new Map(map).set(key, value);
+}
+
+function without<V>(map: ReadonlyMap<string, V>, key: string): ReadonlyMap<string, V> {
+  const copy = new Map(map);
+  copy.delete(key);
+  return copy;
+}

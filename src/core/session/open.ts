@@ -1,0 +1,92 @@
+import type { Limits, TrustEdge } from "../model/bundle.ts";
+import type { OpenCommand } from "../model/command.ts";
+import type { JsonObject } from "../model/json.ts";
+import type { Decision } from "./decision.ts";
+import type { Facts } from "./facts.ts";
+import { MAX_LIFE_MS } from "./limits.ts";
+import { lockRules } from "./locks.ts";
+import type { WorkflowState } from "./state.ts";
+
+/** Trust is data: the first edge that covers human, agent, purpose and every tool asked for. */
+export function decideOpen(
+  state: WorkflowState,
+  command: OpenCommand,
+  facts: Facts,
+  input: string,
+): Decision {
+  if (state.status !== "new") return { events: [], result: { kind: "ignored" } };
+  if (facts.locks === null) return { events: [], result: { kind: "failed", code: "locks_unavailable" } };
+  const locked = lockRules(facts.locks, {
+    tenant: command.tenant,
+    human: command.human,
+    agent: command.agent,
+    key: command.jkt,
+    bundle: facts.bundle.digest,
+  });
+  if (locked.length > 0) {
+    return {
+      events: [],
+      result: { kind: "denied", code: "locked", policyClass: null, ruleIds: locked },
+    };
+  }
+  const edge = facts.bundle.trust.find((candidate) => covers(candidate, command, facts.bundle.toolIds));
+  if (edge === undefined) {
+    return {
+      events: [],
+      result: { kind: "denied", code: "trust_denied", policyClass: null, ruleIds: ["default:trust"] },
+    };
+  }
+  const granted = toolsOf(edge, facts.bundle.toolIds);
+  const tools = command.tools === undefined ? granted : [...new Set(command.tools)].sort();
+  const expiresAt = facts.now + Math.min(command.lifeMs ?? edge.maxLifeMs, edge.maxLifeMs, MAX_LIFE_MS);
+  return {
+    events: [
+      {
+        type: "workflow.opened",
+        tenant: command.tenant,
+        human: command.human,
+        agent: command.agent,
+        purpose: command.purpose,
+        tools,
+        limits: shrink(edge.limits, command.limits),
+        expiresAt,
+        policyVersion: facts.bundle.digest,
+        ruleIds: [`trust:${edge.id}`],
+        seat: command.seat,
+        jkt: command.jkt,
+        keyDigest: command.keyDigest,
+        input,
+      },
+    ],
+    result: { kind: "opened", expiresAt, tools },
+  };
+}
+
+function covers(edge: TrustEdge, command: OpenCommand, all: readonly string[]): boolean {
+  const granted = toolsOf(edge, all);
+  return (
+    edge.agents.includes(command.agent) &&
+    edge.purposes.includes(command.purpose) &&
+    Object.entries(edge.claims).every(([name, values]) => holds(command.claims, name, values)) &&
+    (command.tools ?? []).every((tool) => granted.includes(tool))
+  );
+}
+
+function toolsOf(edge: TrustEdge, all: readonly string[]): readonly string[] {
+  return edge.tools.includes("*") ? all : all.filter((tool) => edge.tools.includes(tool));
+}
+
+/** A claim that is missing, empty or of another type holds nothing. */
+function holds(claims: JsonObject, name: string, values: readonly string[]): boolean {
+  const claim = Object.hasOwn(claims, name) ? claims[name] : undefined;
+  const has: readonly unknown[] = Array.isArray(claim) ? claim : [claim];
+  return has.some((one) => typeof one === "string" && values.includes(one));
+}
+
+function shrink(most: Limits, asked: Partial<Limits> | undefined): Limits {
+  return {
+    calls: Math.min(most.calls, asked?.calls ?? most.calls),
+    cost: Math.min(most.cost, asked?.cost ?? most.cost),
+    runtimeMs: Math.min(most.runtimeMs, asked?.runtimeMs ?? most.runtimeMs),
+  };
+}

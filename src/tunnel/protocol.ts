@@ -1,0 +1,137 @@
+import type { FailureCode } from "../core/model/outcome.ts";
+import type { Operation } from "../core/model/operation.ts";
+
+/**
+ * What gateway and connector say to each other: JSON text frames over one WebSocket. One request,
+ * one answer, cut, beat. docs/protocol/tunnel.md is the document; its capability log dates changes.
+ *
+ *   connector                         gateway
+ *   hello  ───────────────────────────►
+ *          ◄─────────────────────────── challenge   (proves the gateway's key)
+ *   proof  ───────────────────────────►             (proves the connector's key)
+ *          ◄─────────────────────────── welcome     (the session begins)
+ *          ◄── beat ── request ── cut ── seen
+ *   beat · answer · seen ─────────────►
+ */
+export const TUNNEL_VERSION = 1;
+
+/** Between two beats, either way. */
+export const BEAT_MS = 1_000;
+/** Without a beat for this long a session is over (design section 9): its lease ends. */
+export const LEASE_MS = 5_000;
+/** A handshake that takes longer is cut: a silent peer must not hold a socket. */
+export const HANDSHAKE_MS = 5_000;
+/** Largest frame either side accepts: the largest body, base64, and room for the rest. */
+export const MAX_FRAME_BYTES = 12 * 1_024 * 1_024;
+
+export type ToGateway = Hello | Proof | AnswerFrame | ConnectorBeat | SeenAnswer;
+export type ToConnector = Challenge | Welcome | RequestFrame | Cut | GatewayBeat | SeenQuestion;
+
+export interface Hello {
+  readonly t: "hello";
+  readonly v: number;
+  readonly tenant: string;
+  readonly connector: string;
+  /** 32 random bytes, hex. */
+  readonly nonce: string;
+}
+
+export interface Challenge {
+  readonly t: "challenge";
+  readonly v: number;
+  /** Nonce of the session to come, 16 random bytes, hex; what `req_wl` names. */
+  readonly session: string;
+  /** Key id of the gateway's call-token key that signs below. */
+  readonly kid: string;
+  /** Ed25519, base64url, by the gateway's call-token key over `handshakeText("gateway", …)`. */
+  readonly signature: string;
+}
+
+export interface Proof {
+  readonly t: "proof";
+  /** Ed25519, base64url, by the connector's key over `handshakeText("connector", …)`. */
+  readonly signature: string;
+}
+
+export interface Welcome {
+  readonly t: "welcome";
+  readonly now: number;
+  readonly epoch: number;
+}
+
+export interface RequestFrame {
+  readonly t: "request";
+  /** Names this exchange on this socket; the call is named by the token. */
+  readonly id: string;
+  readonly token: string;
+  readonly operation: Operation;
+  readonly body: string | null;
+  readonly contentType: string | null;
+  /** Largest answer body, bytes. */
+  readonly cap: number;
+  /** Milliseconds left, counted from when this frame arrives. */
+  readonly timeoutMs: number;
+}
+
+export interface AnswerFrame {
+  readonly t: "answer";
+  readonly id: string;
+  readonly answer: ConnectorAnswer;
+}
+
+export type ConnectorAnswer =
+  | {
+      readonly ok: true;
+      /** HTTP status, or 200 for SQL. */
+      readonly status: number;
+      readonly contentType: string;
+      readonly encoding: "utf8" | "base64";
+      readonly body: string;
+      /** Rows or bytes were left out because of a cap the operation names. */
+      readonly truncated: boolean;
+    }
+  | {
+      readonly ok: false;
+      readonly code: FailureCode;
+      readonly status?: number;
+      /** `none`: the connector knows that nothing happened. `possible`: it does not. */
+      readonly effect: "none" | "possible";
+    };
+
+/** Stop this request now; its answer is no longer wanted. */
+export interface Cut {
+  readonly t: "cut";
+  readonly id: string;
+}
+
+/** Time is the gateway's: the connector learns it here and judges call tokens by it. */
+export interface GatewayBeat {
+  readonly t: "beat";
+  readonly now: number;
+  readonly epoch: number;
+}
+
+export interface ConnectorBeat {
+  readonly t: "beat";
+}
+
+/** After a restart: what does your journal know of this call? */
+export interface SeenQuestion {
+  readonly t: "seen";
+  readonly id: string;
+  readonly call: string;
+}
+
+export interface SeenAnswer {
+  readonly t: "seen";
+  readonly id: string;
+  readonly state: "never" | "started" | "done";
+}
+
+/** What both ends sign: role first, so that one side's signature is never good for the other's. */
+export function handshakeText(
+  role: "gateway" | "connector",
+  of: { tenant: string; connector: string; nonce: string; session: string },
+): string {
+  return ["postern-tunnel", TUNNEL_VERSION, role, of.tenant, of.connector, of.nonce, of.session].join("\n");
+}
