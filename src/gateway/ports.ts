@@ -5,7 +5,7 @@ import type { Json, JsonObject } from "../core/model/json.ts";
 import type { Request } from "../core/model/operation.ts";
 import type { FailureCode, Redaction, ToolResult } from "../core/model/outcome.ts";
 import type { RedactionCount, WorkflowEvent } from "../core/model/event.ts";
-import type { Evaluator, RedactionPlan } from "../core/model/policy.ts";
+import type { Evaluator, RedactionPlan, Tier } from "../core/model/policy.ts";
 import type { CallTokenClaims } from "../core/model/claims.ts";
 import type { Presenter } from "../core/model/command.ts";
 import type { Result } from "../core/session/decision.ts";
@@ -22,6 +22,23 @@ export interface Gateway {
   readonly locks: Locks;
   readonly tokens: CallTokens;
   readonly system: System;
+  readonly evidence: Evidence;
+}
+
+export interface StoredEvent {
+  readonly event: WorkflowEvent;
+  /** Hash of the chain up to and with this event. */
+  readonly hash: string;
+}
+
+/** Reading the record. Whoever asks was authorised for the tenant before. */
+export interface Evidence {
+  /** In order, from `after` (exclusive; -1 for all), at most `limit`. */
+  events(tenant: string, workflow: string, after: number, limit: number): Promise<readonly StoredEvent[]>;
+  /** All events of one call, in order; empty: unknown, or another tenant's. */
+  call(tenant: string, call: string): Promise<readonly StoredEvent[]>;
+  /** The last checkpoint; null: none, or erased. */
+  checkpoint(tenant: string, workflow: string): Promise<{ readonly seq: number; readonly value: Json } | null>;
 }
 
 export interface System {
@@ -56,7 +73,7 @@ export interface Session {
 export interface Committed {
   readonly result: Result;
   /** The event as stored, with its chain hash; none for a decision that records nothing. */
-  readonly event: { readonly event: WorkflowEvent; readonly hash: string } | null;
+  readonly event: StoredEvent | null;
   /** State right after this decision. */
   readonly state: WorkflowState;
 }
@@ -90,8 +107,9 @@ export interface ToolRuntime {
   readonly tool: Tool;
   readonly title: string;
   readonly description: string;
-  /** Sensitivity, network: which connectors serve it. */
+  /** Of the destination: together they say which connectors serve it. */
   readonly network: string;
+  readonly tier: Tier;
   readonly inputSchema: JsonObject;
   /** As published: classes stripped, redactable fields nullable. Null: the tool's output is opaque. */
   readonly outputSchema: JsonObject | null;
@@ -132,7 +150,7 @@ export interface CallTokens {
 
 export interface Connectors {
   /** The one that would serve this destination now, or null. Tier is checked here, too. */
-  choose(tenant: string, network: string, tier: string): Presenter | null;
+  choose(tenant: string, network: string, tier: Tier): Presenter | null;
   /** Resolves with an answer in every case: no throw, no hang past `timeoutMs`. */
   send(tenant: string, presenter: Presenter, request: OutboundRequest): Promise<OutboundAnswer>;
 }

@@ -1,0 +1,4 @@
+-- Roles belong to the server, not to the database: they may be there already. They cannot log in:
+-- a connector logs in as itself and takes one of them for a single transaction.
+do $$ begin create role support_reader nologin; exception when duplicate_object then null; end $$;
+do $$ begin create role payroll_reader nologin; exception when duplicate_object then null; end $$;

@@ -1,0 +1,160 @@
+import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
+import type { Tier } from "../../core/model/policy.ts";
+import { TENANT_STREAM } from "../../core/model/tenant-event.ts";
+import type { Journal } from "./journal.ts";
+import type { TenantStreams } from "./tenant-stream.ts";
+
+export interface ConnectorRecord {
+  readonly tenant: string;
+  readonly id: string;
+  /** Ed25519 public JWK. */
+  readonly publicKey: { readonly kty: string; readonly crv: string; readonly x: string };
+  readonly network: string;
+  readonly tier: Tier;
+}
+
+export interface JoinScope {
+  readonly network: string;
+  readonly tier: Tier;
+  readonly expires: number;
+}
+
+/** What a tenant knows beside its workflows: bundles, connectors, join codes, spent assertions. */
+export class Directory {
+  readonly #db: DatabaseSync;
+  readonly #journal: Journal;
+  readonly #streams: TenantStreams;
+  readonly #now: () => number;
+  readonly #sql: ReturnType<typeof prepare>;
+  /** Spent in a batch that is not on disk yet. */
+  readonly #spending = new Set<string>();
+
+  constructor(db: DatabaseSync, journal: Journal, streams: TenantStreams, now: () => number) {
+    this.#db = db;
+    this.#journal = journal;
+    this.#streams = streams;
+    this.#now = now;
+    this.#sql = prepare(db);
+  }
+
+  // Bundles
+
+  async activate(tenant: string, digest: string, files: Readonly<Record<string, string>>): Promise<void> {
+    await this.#streams.append(
+      tenant,
+      { type: "bundle.activated", policyVersion: digest, previous: this.activeDigest(tenant) },
+      [{ statement: this.#sql.putBundle, values: [tenant, digest, JSON.stringify(files)] }],
+    );
+  }
+
+  /** The last activation of the tenant stream is the truth: there is no second pointer to disagree. */
+  activeDigest(tenant: string): string | null {
+    const row = this.#sql.lastActivation.get(tenant, TENANT_STREAM) as { digest: string } | undefined;
+    return row?.digest ?? null;
+  }
+
+  bundleFiles(tenant: string, digest: string): Record<string, string> | null {
+    const row = this.#sql.bundle.get(tenant, digest) as { files: string } | undefined;
+    return row === undefined ? null : (JSON.parse(row.files) as Record<string, string>);
+  }
+
+  // Connectors
+
+  async createJoinCode(tenant: string, hash: string, scope: JoinScope): Promise<void> {
+    const { network, tier, expires } = scope;
+    await this.#streams.append(
+      tenant,
+      { type: "join.created", code: hash, network, tier, expiresAt: expires },
+      [{ statement: this.#sql.putCode, values: [tenant, hash, network, tier, expires] }],
+    );
+  }
+
+  joinScope(tenant: string, hash: string): JoinScope | null {
+    return (this.#sql.code.get(tenant, hash) as unknown as JoinScope | undefined) ?? null;
+  }
+
+  /** The code goes in the same commit as the connector comes: one code, one connector. */
+  async enrol(record: ConnectorRecord, code: string, jkt: string): Promise<boolean> {
+    return this.#once(`code ${record.tenant} ${code}`, async () => {
+      if (this.joinScope(record.tenant, code) === null) return false;
+      const { tenant, id, publicKey, network, tier } = record;
+      const writes: { statement: StatementSync; values: SQLInputValue[] }[] = [
+        { statement: this.#sql.takeCode, values: [tenant, code] },
+        {
+          statement: this.#sql.putConnector,
+          values: [tenant, id, JSON.stringify(publicKey), network, tier],
+        },
+      ];
+      const body = { type: "connector.enrolled", connector: id, network, tier, jkt, code } as const;
+      await this.#streams.append(tenant, body, writes);
+      return true;
+    });
+  }
+
+  connector(tenant: string, id: string): ConnectorRecord | null {
+    const row = this.#sql.connector.get(tenant, id) as
+      | { public_key: string; network: string; tier: Tier }
+      | undefined;
+    if (row === undefined) return null;
+    const publicKey = JSON.parse(row.public_key) as ConnectorRecord["publicKey"];
+    return { tenant, id, publicKey, network: row.network, tier: row.tier };
+  }
+
+  // Assertions
+
+  /** True once for each (kind, hash), also over a restart; durable when it resolves. */
+  async spend(kind: string, tenant: string, hash: string, expiresAt: number): Promise<boolean> {
+    return this.#once(`${kind} ${tenant} ${hash}`, async () => {
+      if (this.#sql.spent.get(tenant, kind, hash) !== undefined) return false;
+      await this.#journal.write([
+        { statement: this.#sql.forgetSpent, values: [this.#now()] },
+        { statement: this.#sql.putSpent, values: [tenant, kind, hash, expiresAt] },
+      ]);
+      return true;
+    });
+  }
+
+  /** Two takers of one thing in the same batch: the second loses at once. */
+  async #once(thing: string, take: () => Promise<boolean>): Promise<boolean> {
+    if (this.#spending.has(thing)) return false;
+    this.#spending.add(thing);
+    try {
+      return await take();
+    } finally {
+      this.#spending.delete(thing);
+    }
+  }
+
+  /** Calls without a known end, of one connector: what to ask it after it came back. */
+  openCalls(tenant: string, connector: string): { call: string; workflow: string }[] {
+    return this.#sql.openCalls.all(tenant, connector) as { call: string; workflow: string }[];
+  }
+
+  /** Every workflow with a call that has no known end. */
+  unsettled(): { tenant: string; workflow: string }[] {
+    return this.#db.prepare("SELECT DISTINCT tenant, workflow FROM open_call").all() as {
+      tenant: string;
+      workflow: string;
+    }[];
+  }
+}
+
+function prepare(db: DatabaseSync) {
+  return {
+    putBundle: db.prepare("INSERT INTO bundle VALUES (?, ?, ?) ON CONFLICT DO NOTHING"),
+    bundle: db.prepare("SELECT files FROM bundle WHERE tenant = ? AND digest = ?"),
+    lastActivation: db.prepare(
+      `SELECT bytes ->> 'policyVersion' AS digest FROM event
+       WHERE tenant = ? AND workflow = ? AND type = 'bundle.activated' ORDER BY seq DESC LIMIT 1`,
+    ),
+    putCode: db.prepare("INSERT INTO join_code VALUES (?, ?, ?, ?, ?)"),
+    code: db.prepare("SELECT network, tier, expires FROM join_code WHERE tenant = ? AND hash = ?"),
+    takeCode: db.prepare("DELETE FROM join_code WHERE tenant = ? AND hash = ?"),
+    putConnector: db.prepare("INSERT INTO connector VALUES (?, ?, ?, ?, ?)"),
+    connector: db.prepare("SELECT public_key, network, tier FROM connector WHERE tenant = ? AND id = ?"),
+    spent: db.prepare("SELECT 1 FROM spent WHERE tenant = ? AND kind = ? AND hash = ?"),
+    putSpent: db.prepare("INSERT INTO spent VALUES (?, ?, ?, ?)"),
+    forgetSpent: db.prepare("DELETE FROM spent WHERE expires < ?"),
+    openCalls: db.prepare("SELECT call, workflow FROM open_call WHERE tenant = ? AND connector = ?"),
+  };
+}

@@ -1,0 +1,76 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { decrypt, encrypt, newKey } from "./workflow-key.ts";
+
+/** Where the key that wraps all other keys comes from: 32 bytes, base64. */
+export type WrappingSource =
+  | { readonly env: string }
+  | { readonly file: string }
+  | { readonly command: readonly [string, ...string[]] };
+
+/** A key manager's command that hangs must not hang the start for ever. */
+const COMMAND_TIMEOUT_MS = 10_000;
+
+export class KeyUnusable extends Error {
+  override readonly name = "KeyUnusable";
+}
+
+/** Wraps and unwraps keys at rest; each at its named place only. */
+export class Wrapping {
+  readonly #key: Buffer;
+  /** True when the key was made by us and lies beside what it wraps. */
+  readonly local: boolean;
+
+  constructor(key: Buffer, local: boolean) {
+    if (key.length !== 32) {
+      throw new KeyUnusable("the wrapping key must be 32 bytes, base64: make one with `openssl rand -base64 32`");
+    }
+    this.#key = key;
+    this.local = local;
+  }
+
+  wrap(place: string, key: Buffer): Buffer {
+    return encrypt(this.#key, place, key);
+  }
+
+  unwrap(place: string, wrapped: Uint8Array): Buffer {
+    const key = decrypt(this.#key, place, wrapped);
+    if (key === null) {
+      throw new KeyUnusable(
+        `the key at ${place} does not open under this wrapping key: give the one the data folder was made with`,
+      );
+    }
+    return key;
+  }
+}
+
+export function loadWrapping(
+  folder: string,
+  source: WrappingSource | undefined,
+  env: NodeJS.ProcessEnv,
+): Wrapping {
+  if (source === undefined) {
+    const file = join(folder, "keys", "wrapping.key");
+    if (!existsSync(file)) writeSecret(file, newKey().toString("base64"));
+    return new Wrapping(Buffer.from(readFileSync(file, "utf8"), "base64"), true);
+  }
+  return new Wrapping(Buffer.from(readSource(source, env).trim(), "base64"), false);
+}
+
+function readSource(source: WrappingSource, env: NodeJS.ProcessEnv): string {
+  if ("env" in source) {
+    const value = env[source.env];
+    if (value === undefined) throw new KeyUnusable(`set ${source.env} to the wrapping key (32 bytes, base64)`);
+    return value;
+  }
+  if ("file" in source) return readFileSync(source.file, "utf8");
+  const [program, ...args] = source.command;
+  return execFileSync(program, args, { encoding: "utf8", timeout: COMMAND_TIMEOUT_MS, maxBuffer: 4_096 });
+}
+
+/** Created with its mode: never readable by others, not even for a moment. */
+export function writeSecret(file: string, text: string): void {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  writeFileSync(file, text, { mode: 0o600, flag: "wx" });
+}
