@@ -24,7 +24,7 @@ export function refusalOutcome(
 ): Outcome {
   return result.kind === "denied"
     ? denied(call, policyVersion, result.code, result.policyClass, result.ruleIds)
-    : failed(call, failure(result.code, { ...(at && { at }) }), result.retryAfterMs);
+    : failed(call, failure(result.code, pointers(result.code, at)), result.retryAfterMs);
 }
 
 /**
@@ -91,6 +91,11 @@ function failed(call: string, reason: FailureReason, retryAfterMs?: number): Fai
     retryable: FAILURES[reason.code].retryable,
     ...(retryAfterMs !== undefined && { retryAfter: Math.max(1, Math.ceil(retryAfterMs / 1_000)) }),
   };
+}
+
+/** Where the arguments are wrong, only where that is why the call was refused. */
+function pointers(code: FailureCode, at: readonly string[] | undefined): { at?: readonly string[] } {
+  return code === "invalid_arguments" && at !== undefined ? { at } : {};
 }
 
 function failure(

@@ -23,6 +23,15 @@ export interface Gateway {
   readonly tokens: CallTokens;
   readonly system: System;
   readonly evidence: Evidence;
+  readonly refusals: Refusals;
+}
+
+/** What was refused before there was a workflow to record it in. */
+export interface Refusals {
+  exchange(
+    tenant: string,
+    refusal: { readonly agent: string; readonly code: string; readonly ruleIds: readonly string[] },
+  ): Promise<void>;
 }
 
 export interface StoredEvent {

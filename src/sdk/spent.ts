@@ -33,10 +33,7 @@ export class MemorySpentStore implements SpentStore {
   }
 
   spend(id: string, expiresAt: number, now: number): Spending {
-    if (now > this.#latest) {
-      this.#latest = now;
-      this.#forget();
-    }
+    if (now > this.#latest) this.#advance(now);
     if (expiresAt <= this.#latest || this.#seen.has(id)) return "replayed";
     if (this.#seen.size >= this.#capacity) return "full";
     this.#seen.add(id);
@@ -47,8 +44,11 @@ export class MemorySpentStore implements SpentStore {
     return "fresh";
   }
 
-  /** Buckets number at most the seconds of the longest life, so the walk is short. */
-  #forget(): void {
+  /** Once a second; buckets number at most the seconds of the longest life, so the walk is short. */
+  #advance(now: number): void {
+    const turned = Math.floor(now / BUCKET_MS) > Math.floor(this.#latest / BUCKET_MS);
+    this.#latest = now;
+    if (!turned) return;
     for (const [due, ids] of this.#buckets) {
       if (due * BUCKET_MS > this.#latest) continue;
       for (const id of ids) this.#seen.delete(id);

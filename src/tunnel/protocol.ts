@@ -11,7 +11,7 @@ import type { Operation } from "../core/model/operation.ts";
  *   proof  ───────────────────────────►             (proves the connector's key)
  *          ◄─────────────────────────── welcome     (the session begins)
  *          ◄── beat ── request ── cut ── seen
- *   beat · answer · seen ─────────────►
+ *   beat · answer · seen · drain ─────►
  */
 export const TUNNEL_VERSION = 1;
 
@@ -21,10 +21,40 @@ export const BEAT_MS = 1_000;
 export const LEASE_MS = 5_000;
 /** A handshake that takes longer is cut: a silent peer must not hold a socket. */
 export const HANDSHAKE_MS = 5_000;
+/** How long the first of two sessions with one key has to show that it is alive. */
+export const CHALLENGE_MS = 2_000;
+/** Largest answer body; a tool's own cap may only be lower. */
+export const MAX_BODY_BYTES = 8 * 1_024 * 1_024;
 /** Largest frame either side accepts: the largest body, base64, and room for the rest. */
 export const MAX_FRAME_BYTES = 12 * 1_024 * 1_024;
+/** Before a peer has proved anything it may not make us parse more than a handshake needs. */
+export const MAX_HANDSHAKE_FRAME_BYTES = 4 * 1_024;
+/** Requests of one session without an answer: bounds memory at both ends. */
+export const MAX_IN_FLIGHT = 512;
+/** Bytes written and not yet taken by the network: past it the peer is too slow for new work. */
+export const MAX_BUFFERED_BYTES = 64 * 1_024 * 1_024;
+/** Longest time one request may take. */
+export const MAX_TIMEOUT_MS = 600_000;
 
-export type ToGateway = Hello | Proof | AnswerFrame | ConnectorBeat | SeenAnswer;
+/** WebSocket close codes; the private range, so that no library sends one by itself. */
+export const CLOSE = {
+  /** Either side goes away on purpose. */
+  goingAway: 1001,
+  /** A frame that is not of this protocol, or not at this moment. */
+  malformed: 4400,
+  /** Unknown, revoked, wrong key: all look the same from outside. */
+  unauthorized: 4401,
+  /** Handshake too slow, or five seconds without a beat. */
+  timeout: 4408,
+  /** Another session of this connector is alive. */
+  duplicate: 4409,
+  /** This session was silent when another one of the same connector asked. */
+  replaced: 4410,
+  version: 4426,
+} as const;
+export type CloseCode = (typeof CLOSE)[keyof typeof CLOSE];
+
+export type ToGateway = Hello | Proof | AnswerFrame | ConnectorBeat | SeenAnswer | Drain;
 export type ToConnector = Challenge | Welcome | RequestFrame | Cut | GatewayBeat | SeenQuestion;
 
 export interface Hello {
@@ -125,7 +155,16 @@ export interface SeenQuestion {
 export interface SeenAnswer {
   readonly t: "seen";
   readonly id: string;
-  readonly state: "never" | "started" | "done";
+  /** `unknown`: older than what the journal still holds, so `never` would be a guess. */
+  readonly state: SeenState;
+}
+
+export const SEEN_STATES = ["never", "started", "done", "unknown"] as const;
+export type SeenState = (typeof SEEN_STATES)[number];
+
+/** The connector is about to stop: no new requests, it finishes those it has. */
+export interface Drain {
+  readonly t: "drain";
 }
 
 /** What both ends sign: role first, so that one side's signature is never good for the other's. */

@@ -1,6 +1,8 @@
 -- Acme's billing database. Money is in cents. Every person in it is invented.
 
-create table customers (
+create schema acme;
+
+create table acme.customers (
   id          text primary key,
   name        text not null,
   email       text not null,
@@ -12,9 +14,9 @@ create table customers (
   iban        text not null
 );
 
-create table invoices (
+create table acme.invoices (
   id          text primary key,
-  customer_id text not null references customers (id),
+  customer_id text not null references acme.customers (id),
   issued_on   date not null,
   due_on      date not null,
   status      text not null check (status in ('paid', 'open', 'overdue', 'litigation')),
@@ -24,10 +26,10 @@ create table invoices (
   lines       jsonb not null
 );
 
-create table payments (
+create table acme.payments (
   id           text primary key,
-  invoice_id   text not null references invoices (id),
-  customer_id  text not null references customers (id),
+  invoice_id   text not null references acme.invoices (id),
+  customer_id  text not null references acme.customers (id),
   paid_on      date not null,
   amount_cents integer not null,
   method       text not null check (method in ('card', 'transfer')),
@@ -35,7 +37,7 @@ create table payments (
   iban         text
 );
 
-create table payroll (
+create table acme.payroll (
   id          text primary key,
   employee    text not null,
   month       date not null,

@@ -33,6 +33,17 @@ export type ChainFault =
   | { readonly fault: "gap"; readonly seq: number }
   | { readonly fault: "hash"; readonly seq: number };
 
+/** Null when `event` follows `previous` as number `seq`. */
+export function linkFault(
+  hash: Hash,
+  previous: string,
+  seq: number,
+  event: ChainedEvent,
+): ChainFault | null {
+  if (event.seq !== seq) return { fault: "gap", seq };
+  return event.hash === link(hash, previous, event.bytes) ? null : { fault: "hash", seq };
+}
+
 /** Null when whole; otherwise the first bad record. */
 export function verifyChain(
   hash: Hash,
@@ -43,9 +54,9 @@ export function verifyChain(
   let previous = genesis(hash, tenant, workflow);
   let next = 0;
   for (const event of events) {
-    if (event.seq !== next) return { fault: "gap", seq: next };
-    previous = link(hash, previous, event.bytes);
-    if (event.hash !== previous) return { fault: "hash", seq: event.seq };
+    const fault = linkFault(hash, previous, next, event);
+    if (fault !== null) return fault;
+    previous = event.hash;
     next++;
   }
   return null;

@@ -19,7 +19,13 @@ export function isObject(value: unknown): value is JsonObject {
 /** Deeper input is refused before any recursive code sees it (stack exhaustion). */
 export const MAX_JSON_DEPTH = 64;
 
-export type JsonFault = "not_json" | "duplicate_key" | "forbidden_key" | "too_deep";
+export type JsonFault =
+  | "not_json"
+  | "duplicate_key"
+  | "forbidden_key"
+  | "too_deep"
+  /** A number beyond a double (`1e400`) or half a character (`"\ud800"`): JSON without RFC 8785 form. */
+  | "no_canonical_form";
 export type ParsedJson =
   | { readonly ok: true; readonly value: Json }
   | { readonly ok: false; readonly fault: JsonFault };
@@ -27,7 +33,8 @@ export type ParsedJson =
 /**
  * JSON.parse keeps the last of two equal keys, so a checker and an executor that read different
  * copies can be played against each other; and it makes an own `__proto__`, which a later merge
- * turns into prototype pollution. Both are refused here, at every edge of the system.
+ * turns into prototype pollution. Both are refused here, at every edge of the system. What it
+ * accepts but `canonical` would throw on is refused here, too, where there is still an answer.
  */
 export function parseStrict(text: string): ParsedJson {
   let value: Json;
@@ -36,8 +43,17 @@ export function parseStrict(text: string): ParsedJson {
   } catch {
     return { ok: false, fault: "not_json" };
   }
-  const fault = findFault(text);
+  const fault = findFault(text) ?? (hasCanonicalForm(value) ? null : "no_canonical_form");
   return fault === null ? { ok: true, value } : { ok: false, fault };
+}
+
+/** Recursion is bounded: depth was checked before. */
+function hasCanonicalForm(value: Json): boolean {
+  if (typeof value === "number") return Number.isFinite(value);
+  if (typeof value === "string") return value.isWellFormed();
+  if (typeof value !== "object" || value === null) return true;
+  if (Array.isArray(value)) return value.every(hasCanonicalForm);
+  return Object.entries(value).every(([key, member]) => key.isWellFormed() && hasCanonicalForm(member));
 }
 
 /** One pass over text that JSON.parse has already accepted: only strings and brackets matter. */

@@ -10,10 +10,10 @@ export function charge(used: Usage, tool: Tool): Usage {
   };
 }
 
-/** Rule id of the first ceiling that `after` would break, or null. */
+/** Rule id of the first ceiling that `after` does not keep, or null. `!(≤)`: a NaN keeps none. */
 export function exhausted(after: Usage, limits: Limits): string | null {
-  if (after.calls > limits.calls) return "core:budget.calls";
-  if (after.cost > limits.cost) return "core:budget.cost";
-  if (after.runtimeMs > limits.runtimeMs) return "core:budget.runtime";
+  if (!(after.calls <= limits.calls)) return "core:budget.calls";
+  if (!(after.cost <= limits.cost)) return "core:budget.cost";
+  if (!(after.runtimeMs <= limits.runtimeMs)) return "core:budget.runtime";
   return null;
 }

@@ -4,12 +4,12 @@ import type { ClassRules } from "../model/event.ts";
 import type { FailureCode, PolicyCode } from "../model/outcome.ts";
 import type { PolicyClass } from "../model/policy.ts";
 import { charge, exhausted } from "./budget.ts";
-import type { Decision } from "./decision.ts";
+import { type Decision, IGNORED, unrecorded } from "./decision.ts";
 import type { Facts } from "./facts.ts";
-import { MAX_IN_FLIGHT, MAX_REFUSALS, REFUSAL_WINDOW_MS } from "./limits.ts";
+import { BUSY_RETRY_MS, MAX_IN_FLIGHT, MAX_REFUSALS, REFUSAL_WINDOW_MS } from "./limits.ts";
 import { lockRules } from "./locks.ts";
 import { judge } from "./judge.ts";
-import type { Seat, WorkflowState } from "./state.ts";
+import { findCall, type Seat, type WorkflowState } from "./state.ts";
 
 /**
  * Admission, in one synchronous turn: state, seat, locks, tool, arguments, reservation, the four
@@ -21,12 +21,17 @@ export function decideCall(
   facts: Facts,
   input: string,
 ): Decision {
-  if (state.status === "new") return { events: [], result: { kind: "ignored" } };
+  if (state.status === "new") return IGNORED;
+  // Two reservations under one id would be released as one.
+  if (findCall(state.inFlight, command.call) ?? findCall(state.unknown, command.call)) return IGNORED;
   const windowEnd = state.refusals.since + REFUSAL_WINDOW_MS;
   if (state.refusals.count >= MAX_REFUSALS && facts.now < windowEnd) {
-    return unrecorded("rate_limited", windowEnd - facts.now);
+    const retryAfterMs = windowEnd - facts.now;
+    return unrecorded({ kind: "failed", code: "rate_limited", retryAfterMs });
   }
-  if (state.inFlight.size >= MAX_IN_FLIGHT) return unrecorded("busy", 1_000);
+  if (state.inFlight.length >= MAX_IN_FLIGHT) {
+    return unrecorded({ kind: "failed", code: "busy", retryAfterMs: BUSY_RETRY_MS });
+  }
 
   const seat = Object.hasOwn(state.seats, command.seat) ? state.seats[command.seat] : undefined;
   const tool = facts.bundle.tool(command.tool);
@@ -94,10 +99,6 @@ export function decideCall(
     ],
     result: { kind: "admitted", plan: judged.plan },
   };
-}
-
-function unrecorded(code: FailureCode, retryAfterMs: number): Decision {
-  return { events: [], result: { kind: "failed", code, retryAfterMs } };
 }
 
 /** One refused call: the event and the result say the same. */

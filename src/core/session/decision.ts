@@ -11,6 +11,14 @@ export interface Decision {
   readonly result: Result;
 }
 
+/** The command does not fit the state: settled before, unknown call, not open. */
+export const IGNORED: Decision = { events: [], result: { kind: "ignored" } };
+
+/** An answer that leaves no trace in the workflow's record. */
+export function unrecorded(result: Result): Decision {
+  return { events: [], result };
+}
+
 export type Result =
   | { readonly kind: "opened"; readonly expiresAt: number; readonly tools: readonly string[] }
   | { readonly kind: "done" }
@@ -18,7 +26,6 @@ export type Result =
   | Denied
   | { readonly kind: "failed"; readonly code: FailureCode; readonly retryAfterMs?: number }
   | ({ readonly kind: "settled"; readonly policyVersion: string } & Ending)
-  /** The command does not fit the state: settled before, unknown call, not open. */
   | { readonly kind: "ignored" };
 
 /** How an admitted call ended; which codes go with which outcome. */

@@ -1,5 +1,5 @@
 import type { CallAdmitted, CallReconciled, CallSettled, WorkflowEvent } from "../model/event.ts";
-import type { InFlight, Usage, WorkflowState } from "./state.ts";
+import { findCall, type InFlight, type Usage, type WorkflowState } from "./state.ts";
 import { REFUSAL_WINDOW_MS } from "./limits.ts";
 
 /** The only way state changes. */
@@ -37,30 +37,30 @@ export function evolve(state: WorkflowState, event: WorkflowEvent): WorkflowStat
         used: plus(state.used, 1, event.cost, event.runtimeMs),
         labels: union(state.labels, event.labels),
         writeDomains: claim(state.writeDomains, event.writeDomain, 1),
-        inFlight: put(state.inFlight, event.call, inFlight(event)),
+        inFlight: [...state.inFlight, inFlight(event)],
       };
     case "call.settled": {
-      const call = state.inFlight.get(event.call);
+      const call = findCall(state.inFlight, event.call);
       if (call === undefined) return next;
       return {
         ...next,
         used: settle(state.used, call, event),
         writeDomains: release(state.writeDomains, call, event),
-        inFlight: without(state.inFlight, event.call),
+        inFlight: without(state.inFlight, call),
         unknown:
           event.outcome === "outcome_unknown"
-            ? put(state.unknown, event.call, { ...call, cost: event.cost, runtimeMs: event.runtimeMs })
+            ? [...state.unknown, { ...call, cost: event.cost, runtimeMs: event.runtimeMs }]
             : state.unknown,
       };
     }
     case "call.reconciled": {
-      const call = state.unknown.get(event.call);
+      const call = findCall(state.unknown, event.call);
       if (call === undefined) return next;
       return {
         ...next,
         used: settle(state.used, call, event),
         writeDomains: release(state.writeDomains, call, event),
-        unknown: without(state.unknown, event.call),
+        unknown: without(state.unknown, call),
       };
     }
     case "call.refused":
@@ -114,8 +114,11 @@ type Claims = WorkflowState["writeDomains"];
 
 function claim(claims: Claims, domain: string | null, by: 1 | -1): Claims {
   if (domain === null) return claims;
-  const { [domain]: count = 0, ...others } = claims;
-  return count + by > 0 ? { ...others, [domain]: count + by } : others;
+  // Own members only: a domain may be called `constructor`.
+  const held = (Object.hasOwn(claims, domain) ? claims[domain]! : 0) + by;
+  if (held > 0) return { ...claims, [domain]: held };
+  const { [domain]: _released, ...others } = claims;
+  return others;
 }
 
 /** A claim sticks whatever the outcome, except where the call provably never left. */
@@ -128,12 +131,6 @@ function union(known: readonly string[], more: readonly string[]): readonly stri
   return added.length === 0 ? known : [...known, ...added].sort();
 }
 
-function put<V>(map: ReadonlyMap<string, V>, key: string, value: V): ReadonlyMap<string, V> {
-  return new Map(map).set(key, value);
-}
-
-function without<V>(map: ReadonlyMap<string, V>, key: string): ReadonlyMap<string, V> {
-  const copy = new Map(map);
-  copy.delete(key);
-  return copy;
+function without(calls: readonly InFlight[], gone: InFlight): readonly InFlight[] {
+  return calls.filter((one) => one !== gone);
 }

@@ -52,15 +52,12 @@ export function judge(
     );
 
   let verdicts: Record<PolicyClass, Verdict>;
-  const plan: Record<string, Disclosure> = {};
+  let plan: RedactionPlan;
   try {
     const network = ask("network", "connect", "Destination", tool.destination);
     const action = ask("action", tool.action, "Tool", tool.id);
-    const disclosures = tool.dataClasses.map((dataClass) => {
-      const answer = ask("data", "disclose", "DataClass", dataClass);
-      plan[dataClass] = { allow: answer.allow, ruleIds: answer.ruleIds };
-      return answer;
-    });
+    const disclosures = tool.dataClasses.map((one) => ask("data", "disclose", "DataClass", one));
+    plan = Object.fromEntries(tool.dataClasses.map((one, at) => [one, disclosureOf(disclosures[at]!)]));
     const budget = ask("budget", "spend", "Tool", tool.id);
     verdicts = { network, action, data: combine(disclosures), budget };
   } catch {
@@ -80,6 +77,10 @@ export function judge(
     ruleIds,
     rules,
   };
+}
+
+function disclosureOf({ allow, ruleIds }: Verdict): Disclosure {
+  return { allow, ruleIds };
 }
 
 /** Cedar skips a policy that errors, so a broken `forbid` would allow: any error denies (P2). */

@@ -1,12 +1,10 @@
 import type { CheckpointCommand, CloseCommand, RenewCommand } from "../model/command.ts";
 import { canonical } from "../model/json.ts";
-import type { Decision } from "./decision.ts";
+import { type Decision, IGNORED, unrecorded } from "./decision.ts";
 import type { Facts } from "./facts.ts";
 import { MAX_CHECKPOINT_BYTES } from "./limits.ts";
 import { lockRules } from "./locks.ts";
 import type { Seat, WorkflowState } from "./state.ts";
-
-const IGNORED: Decision = { events: [], result: { kind: "ignored" } };
 
 /** A new credential for a living seat; a lock, the end of the workflow or of the seat refuses it. */
 export function decideRenew(
@@ -63,7 +61,7 @@ function livingSeat(state: WorkflowState, id: string, now: number): Seat | undef
 }
 
 function lockedSeat(state: WorkflowState, seat: Seat, facts: Facts): Decision | null {
-  if (facts.locks === null) return { events: [], result: { kind: "failed", code: "locks_unavailable" } };
+  if (facts.locks === null) return unrecorded({ kind: "failed", code: "locks_unavailable" });
   const ruleIds = lockRules(facts.locks, {
     tenant: state.tenant,
     human: state.human,
@@ -72,5 +70,5 @@ function lockedSeat(state: WorkflowState, seat: Seat, facts: Facts): Decision | 
     workflow: state.workflow,
   });
   if (ruleIds.length === 0) return null;
-  return { events: [], result: { kind: "denied", code: "locked", policyClass: null, ruleIds } };
+  return unrecorded({ kind: "denied", code: "locked", policyClass: null, ruleIds });
 }

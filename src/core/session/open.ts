@@ -1,7 +1,8 @@
 import type { Limits, TrustEdge } from "../model/bundle.ts";
 import type { OpenCommand } from "../model/command.ts";
 import type { JsonObject } from "../model/json.ts";
-import type { Decision } from "./decision.ts";
+import type { PolicyCode } from "../model/outcome.ts";
+import { type Decision, IGNORED, unrecorded } from "./decision.ts";
 import type { Facts } from "./facts.ts";
 import { MAX_LIFE_MS } from "./limits.ts";
 import { lockRules } from "./locks.ts";
@@ -14,8 +15,8 @@ export function decideOpen(
   facts: Facts,
   input: string,
 ): Decision {
-  if (state.status !== "new") return { events: [], result: { kind: "ignored" } };
-  if (facts.locks === null) return { events: [], result: { kind: "failed", code: "locks_unavailable" } };
+  if (state.status !== "new") return IGNORED;
+  if (facts.locks === null) return unrecorded({ kind: "failed", code: "locks_unavailable" });
   const locked = lockRules(facts.locks, {
     tenant: command.tenant,
     human: command.human,
@@ -23,19 +24,10 @@ export function decideOpen(
     key: command.jkt,
     bundle: facts.bundle.digest,
   });
-  if (locked.length > 0) {
-    return {
-      events: [],
-      result: { kind: "denied", code: "locked", policyClass: null, ruleIds: locked },
-    };
-  }
+  if (locked.length > 0) return denied("locked", locked);
+  if (!soundNumbers(command)) return denied("trust_denied", ["core:limits"]);
   const edge = facts.bundle.trust.find((candidate) => covers(candidate, command, facts.bundle.toolIds));
-  if (edge === undefined) {
-    return {
-      events: [],
-      result: { kind: "denied", code: "trust_denied", policyClass: null, ruleIds: ["default:trust"] },
-    };
-  }
+  if (edge === undefined) return denied("trust_denied", ["default:trust"]);
   const granted = toolsOf(edge, facts.bundle.toolIds);
   const tools = command.tools === undefined ? granted : [...new Set(command.tools)].sort();
   const expiresAt = facts.now + Math.min(command.lifeMs ?? edge.maxLifeMs, edge.maxLifeMs, MAX_LIFE_MS);
@@ -62,12 +54,26 @@ export function decideOpen(
   };
 }
 
+function denied(code: PolicyCode, ruleIds: readonly string[]): Decision {
+  return unrecorded({ kind: "denied", code, policyClass: null, ruleIds });
+}
+
+/** `NaN` would pass every later comparison: an endless life, an endless budget. */
+function soundNumbers({ lifeMs, limits }: OpenCommand): boolean {
+  return [lifeMs, limits?.calls, limits?.cost, limits?.runtimeMs].every(
+    (asked) => asked === undefined || (Number.isSafeInteger(asked) && asked >= 0),
+  );
+}
+
 function covers(edge: TrustEdge, command: OpenCommand, all: readonly string[]): boolean {
   const granted = toolsOf(edge, all);
+  const claims = Object.entries(edge.claims);
   return (
+    // An edge that names no claim would cover every human of the identity provider.
+    claims.length > 0 &&
     edge.agents.includes(command.agent) &&
     edge.purposes.includes(command.purpose) &&
-    Object.entries(edge.claims).every(([name, values]) => holds(command.claims, name, values)) &&
+    claims.every(([name, values]) => holds(command.claims, name, values)) &&
     (command.tools ?? []).every((tool) => granted.includes(tool))
   );
 }

@@ -1,9 +1,9 @@
 import type { ReconcileCommand, SettleCommand, Settlement } from "../model/command.ts";
 import { hasEffect } from "../model/policy.ts";
-import type { Decision, Ending } from "./decision.ts";
+import { type Decision, type Ending, IGNORED } from "./decision.ts";
 import type { Facts } from "./facts.ts";
 import { lockRules } from "./locks.ts";
-import type { InFlight, WorkflowState } from "./state.ts";
+import { findCall, type InFlight, type WorkflowState } from "./state.ts";
 
 /** The durable end of a call, before its result leaves. A second end of the same call is ignored. */
 export function decideSettle(
@@ -12,11 +12,14 @@ export function decideSettle(
   facts: Facts,
   input: string,
 ): Decision {
-  const call = state.inFlight.get(command.call);
-  if (call === undefined) return { events: [], result: { kind: "ignored" } };
+  const call = findCall(state.inFlight, command.call);
+  if (call === undefined) return IGNORED;
   const { settlement } = command;
   const ending = endingOf(state, call, settlement, facts);
-  const neverLeft = settlement.kind === "failed" && settlement.code === "not_dispatched";
+  const neverLeft =
+    settlement.kind === "failed" &&
+    settlement.code === "not_dispatched" &&
+    settlement.effect === "none";
   const answered = settlement.kind === "answered" ? settlement : null;
   return {
     events: [
@@ -31,13 +34,20 @@ export function decideSettle(
         bytes: answered?.bytes ?? 0,
         calls: neverLeft ? 0 : 1,
         cost: neverLeft ? 0 : call.cost,
-        // Never more than was reserved: a late answer must not break a ceiling already checked.
-        runtimeMs: neverLeft ? 0 : Math.min(Math.max(0, command.runtimeMs), call.runtimeMs),
+        runtimeMs: neverLeft ? 0 : spent(command.runtimeMs, call.runtimeMs),
         input,
       },
     ],
     result: { kind: "settled", ...ending, policyVersion: call.policyVersion },
   };
+}
+
+/**
+ * Whole milliseconds, never more than was reserved: a late answer must not break a ceiling already
+ * checked. A time that is none costs all of it.
+ */
+function spent(runtimeMs: number, reserved: number): number {
+  return runtimeMs >= 0 ? Math.min(Math.ceil(runtimeMs), reserved) : reserved;
 }
 
 function endingOf(
@@ -85,10 +95,8 @@ export function decideReconcile(
   command: ReconcileCommand,
   input: string,
 ): Decision {
-  const call = state.unknown.get(command.call);
-  if (call === undefined || call.session !== command.session) {
-    return { events: [], result: { kind: "ignored" } };
-  }
+  const call = findCall(state.unknown, command.call);
+  if (call === undefined || call.session !== command.session) return IGNORED;
   return {
     events: [
       {

@@ -18,9 +18,10 @@ export interface WorkflowState {
   readonly labels: readonly string[];
   /** Write domains claimed, with the number of calls that hold each claim. */
   readonly writeDomains: { readonly [domain: string]: number };
-  readonly inFlight: ReadonlyMap<string, InFlight>;
-  /** Mutations nobody knows the end of, by call. */
-  readonly unknown: ReadonlyMap<string, InFlight>;
+  /** Between admission and settlement, oldest first. An array: far cheaper to copy than a Map. */
+  readonly inFlight: readonly InFlight[];
+  /** Mutations nobody knows the end of. */
+  readonly unknown: readonly InFlight[];
   readonly refusals: { readonly since: number; readonly count: number };
   /** Sequence number of the next event. */
   readonly next: number;
@@ -59,6 +60,10 @@ export interface InFlight {
   readonly policyVersion: string;
 }
 
+export function findCall(calls: readonly InFlight[], call: string): InFlight | undefined {
+  return calls.find((one) => one.call === call);
+}
+
 export const NEW_WORKFLOW: WorkflowState = {
   status: "new",
   tenant: "",
@@ -74,8 +79,8 @@ export const NEW_WORKFLOW: WorkflowState = {
   used: { calls: 0, cost: 0, runtimeMs: 0 },
   labels: [],
   writeDomains: {},
-  inFlight: new Map(),
-  unknown: new Map(),
+  inFlight: [],
+  unknown: [],
   refusals: { since: 0, count: 0 },
   next: 0,
 };

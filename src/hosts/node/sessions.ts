@@ -1,5 +1,6 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
-import { genesis, link, RECORD_FORMAT, stamp, verifyChain, type Hash } from "../../core/audit/chain.ts";
+import { type ChainedEvent, genesis, type Hash, link, RECORD_FORMAT, stamp } from "../../core/audit/chain.ts";
+import { restore } from "../../core/audit/restore.ts";
 import type { Command } from "../../core/model/command.ts";
 import type { EventBody, WorkflowEvent } from "../../core/model/event.ts";
 import { canonical } from "../../core/model/json.ts";
@@ -106,17 +107,13 @@ export class NodeSessions implements Sessions {
 
   /** Refuses to extend a chain that does not verify: safe halt beats a wrong answer. */
   #read(tenant: string, workflow: string, key: WorkflowKey): Position {
-    const rows = this.#statements.events.all(tenant, workflow) as unknown as {
-      seq: number;
-      bytes: string;
-      hash: string;
-    }[];
-    const fault = verifyChain(this.#host.hash, tenant, workflow, rows);
-    if (fault !== null) throw new AuditUnavailable(`store_corrupt: ${workflow} at seq ${fault.seq}`);
-    let state: WorkflowState = NEW_WORKFLOW;
-    for (const row of rows) state = evolve(state, JSON.parse(row.bytes) as WorkflowEvent);
-    if (state.keyDigest !== key.digest) throw new AuditUnavailable(`store_corrupt: key of ${workflow}`);
-    return { state, head: rows.at(-1)!.hash };
+    const rows = this.#statements.events.all(tenant, workflow) as unknown as ChainedEvent[];
+    const restored = restore(this.#host.hash, tenant, workflow, rows);
+    if (!restored.ok) throw new AuditUnavailable(`store_corrupt: ${workflow} at seq ${restored.fault.seq}`);
+    if (restored.state.keyDigest !== key.digest) {
+      throw new AuditUnavailable(`store_corrupt: the key of ${workflow} is not its own`);
+    }
+    return restored;
   }
 
   #keep(session: NodeSession): NodeSession {
@@ -181,7 +178,7 @@ class NodeSession implements Session {
   }
 
   get idle(): boolean {
-    return this.#pending === 0 && this.state.inFlight.size === 0;
+    return this.#pending === 0 && this.state.inFlight.length === 0;
   }
 
   async submit(command: Command): Promise<Committed> {
@@ -223,13 +220,14 @@ class NodeSession implements Session {
     const hash = link(this.#host.hash, this.#position.head, bytes);
     this.#position = { state: evolve(this.state, event), head: hash };
     const call = "call" in event ? event.call : null;
-    const sealed = this.#key.seal(sealedPlace(event.seq, "input"), input);
+    const expires = now + SEALED_LIFE_MS;
+    const sealed = this.#key.seal(sealedPlace(event.seq, "input", expires), input);
     const { insertEvent, insertSealed, insertKey, openCall, closeCall } = this.#statements;
     const writes: { statement: StatementSync; values: SQLInputValue[] }[] = [
       { statement: insertEvent, values: [tenant, workflow, event.seq, event.type, call, bytes, hash] },
       {
         statement: insertSealed,
-        values: [tenant, workflow, event.seq, "input", now + SEALED_LIFE_MS, sealed],
+        values: [tenant, workflow, event.seq, "input", expires, sealed],
       },
     ];
     if (event.type === "workflow.opened") {
@@ -247,7 +245,7 @@ class NodeSession implements Session {
 
   /** What was in flight when the process or its memory died gets its durable end (design section 4). */
   settleInterrupted(): void {
-    for (const [call, { runtimeMs }] of this.state.inFlight) {
+    for (const { call, runtimeMs } of this.state.inFlight) {
       if (this.#origin.carried.has(call)) continue;
       const settlement = { kind: "failed", code: "interrupted", effect: "possible" } as const;
       // A commit that fails leaves the call in flight on disk, for the next load to settle.
@@ -258,25 +256,20 @@ class NodeSession implements Session {
   /** Decrypted sealed rows of one kind, by sequence number. */
   unseal(seq: number, kind: "input"): string | null {
     const row = this.#statements.sealed.get(this.tenant, this.workflow, seq, kind) as
-      | { bytes: Uint8Array }
+      | { expires: number; bytes: Uint8Array }
       | undefined;
-    return row === undefined ? null : this.#key.open(sealedPlace(seq, kind), row.bytes);
-  }
-
-  mac(text: string): string {
-    return this.#key.mac(text);
+    return row === undefined ? null : this.#key.open(sealedPlace(seq, kind, row.expires), row.bytes);
   }
 }
 
-export type { NodeSession };
-
-/** Where a workflow's wrapped key and its rows belong: authenticated with each. */
-function place(tenant: string, workflow: string): string {
+/** Where a workflow's wrapped key belongs: authenticated with it. */
+export function place(tenant: string, workflow: string): string {
   return `${tenant}/${workflow}`;
 }
 
-export function sealedPlace(seq: number, kind: "input"): string {
-  return `${RECORD_FORMAT}/${seq}/${kind}`;
+/** Everything of a sealed row but its ciphertext: no column of it can be changed unseen. */
+export function sealedPlace(seq: number, kind: string, expires: number): string {
+  return `${RECORD_FORMAT}/${seq}/${kind}/${expires}`;
 }
 
 type Statements = ReturnType<typeof prepare>;
@@ -290,6 +283,6 @@ function prepare(db: DatabaseSync) {
     closeCall: db.prepare("DELETE FROM open_call WHERE call = ?"),
     key: db.prepare("SELECT wrapped_key FROM session WHERE tenant = ? AND workflow = ?"),
     events: db.prepare("SELECT seq, bytes, hash FROM event WHERE tenant = ? AND workflow = ? ORDER BY seq"),
-    sealed: db.prepare("SELECT bytes FROM sealed WHERE tenant = ? AND workflow = ? AND seq = ? AND kind = ?"),
+    sealed: db.prepare("SELECT expires, bytes FROM sealed WHERE tenant = ? AND workflow = ? AND seq = ? AND kind = ?"),
   };
 }

@@ -34,8 +34,13 @@ export class Wrapping {
     return encrypt(this.#key, place, key);
   }
 
+  /** Null: not wrapped under this key for this place. */
+  tryUnwrap(place: string, wrapped: Uint8Array): Buffer | null {
+    return decrypt(this.#key, place, wrapped);
+  }
+
   unwrap(place: string, wrapped: Uint8Array): Buffer {
-    const key = decrypt(this.#key, place, wrapped);
+    const key = this.tryUnwrap(place, wrapped);
     if (key === null) {
       throw new KeyUnusable(
         `the key at ${place} does not open under this wrapping key: give the one the data folder was made with`,

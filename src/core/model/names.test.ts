@@ -1,0 +1,157 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import {
+  CALL_TOKEN_HEADER,
+  CALL_TOKEN_SKEW_S,
+  CALL_TOKEN_TYPE,
+  POSTERN_HEADERS,
+  presenterOf,
+  READ_TOKEN_LIFE_S,
+  toolScope,
+  WRITE_TOKEN_LIFE_S,
+} from "./claims.ts";
+import { RECORD_FORMAT } from "../audit/chain.ts";
+import { EVENT_TYPES } from "./event.ts";
+import { LOCK_TARGETS } from "./lock.ts";
+import { DENIALS, FAILURE_MESSAGES } from "./outcome-message.ts";
+import { FAILURE_KINDS, FAILURES, POLICY_CODES } from "./outcome.ts";
+import { ACTIONS, POLICY_CLASSES, TIERS } from "./policy.ts";
+
+/**
+ * Names that others see, store or branch on, written out by hand. A change here is a change of a
+ * format: it belongs into docs/protocol and CHANGELOG.md, too.
+ */
+describe("names that others see", () => {
+  it("event types", () => {
+    expect(EVENT_TYPES).toEqual([
+      "workflow.opened",
+      "seat.renewed",
+      "call.admitted",
+      "call.refused",
+      "call.settled",
+      "call.reconciled",
+      "checkpoint.saved",
+      "workflow.closed",
+    ]);
+  });
+
+  it("policy codes", () => {
+    expect(POLICY_CODES).toEqual([
+      "unknown_tool",
+      "tool_not_granted",
+      "network_denied",
+      "action_denied",
+      "data_denied",
+      "budget_denied",
+      "budget_exhausted",
+      "policy_error",
+      "locked",
+      "seat_unknown",
+      "trust_denied",
+      "workflow_closed",
+      "workflow_expired",
+    ]);
+  });
+
+  it("failure codes, with kind and whether the same call may be sent again", () => {
+    const table = Object.entries(FAILURES).map(
+      ([code, { kind, retryable }]) => `${code} ${kind} ${retryable ? "retryable" : "final"}`,
+    );
+    expect(table).toEqual([
+      "audit_unavailable internal retryable",
+      "busy internal retryable",
+      "internal_error internal final",
+      "interrupted internal retryable",
+      "locks_unavailable internal retryable",
+      "not_dispatched internal retryable",
+      "rate_limited policy retryable",
+      "policy_unavailable policy retryable",
+      "invalid_arguments schema final",
+      "output_invalid schema final",
+      "deadline_exceeded timeout retryable",
+      "connector_unavailable network retryable",
+      "connector_lost network retryable",
+      "connection_refused network retryable",
+      "connection_timeout network retryable",
+      "connection_terminated network retryable",
+      "dns_error network retryable",
+      "destination_not_found network final",
+      "destination_ip_prohibited network final",
+      "tls_certificate_error network final",
+      "token_refused network final",
+      "response_too_large upstream final",
+      "upstream_error upstream retryable",
+      "upstream_rejected upstream final",
+    ]);
+    expect(FAILURE_KINDS).toEqual(["network", "policy", "timeout", "schema", "upstream", "internal"]);
+  });
+
+  it("classes, actions, tiers, lock targets", () => {
+    expect(POLICY_CLASSES).toEqual(["network", "action", "data", "budget"]);
+    expect(ACTIONS).toEqual(["read", "summarize", "mutate", "execute"]);
+    expect(TIERS).toEqual(["public", "internal", "confidential", "critical"]);
+    expect(LOCK_TARGETS).toEqual([
+      "tenant",
+      "human",
+      "agent",
+      "key",
+      "workflow",
+      "tool",
+      "destination",
+      "connector",
+      "bundle",
+    ]);
+  });
+
+  it("the call token and the format of the record", () => {
+    expect(CALL_TOKEN_HEADER).toBe("Txn-Token");
+    expect(CALL_TOKEN_TYPE).toBe("txntoken+jwt");
+    expect(POSTERN_HEADERS).toEqual(["txn-token", "postern-call"]);
+    expect([READ_TOKEN_LIFE_S, WRITE_TOKEN_LIFE_S, CALL_TOKEN_SKEW_S]).toEqual([60, 15, 2]);
+    expect(toolScope("customers_find")).toBe("tool:customers_find");
+    expect(presenterOf("con_1", "abc")).toBe("con_1/abc");
+    expect(RECORD_FORMAT).toBe("postern-record/1");
+  });
+
+  it("core's own rule ids", () => {
+    const folder = new URL("../session/", import.meta.url);
+    const source = readdirSync(folder)
+      .filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts"))
+      .map((name) => readFileSync(new URL(name, folder), "utf8"))
+      .join("\n");
+    const ids = [...source.matchAll(/["'`]((?:core|default|trust|lock):[a-z.]*)/g)].map(([, id]) => id!);
+    expect([...new Set(ids)].sort()).toEqual([
+      "core:budget.calls",
+      "core:budget.cost",
+      "core:budget.runtime",
+      "core:limits",
+      "core:locks",
+      "core:seat",
+      "core:tool",
+      "core:workflow",
+      "default:",
+      "default:data",
+      "default:trust",
+      "lock:",
+      "trust:",
+    ]);
+  });
+});
+
+describe("words to the agent", () => {
+  it("exist for every code, as whole sentences, and say what to do", () => {
+    expect(Object.keys(DENIALS).sort()).toEqual([...POLICY_CODES].sort());
+    expect(Object.keys(FAILURE_MESSAGES).sort()).toEqual(Object.keys(FAILURES).sort());
+    const sentences = Object.values(DENIALS).flatMap(({ message, remedy }) => [message, remedy]);
+    for (const sentence of [...sentences, ...Object.values(FAILURE_MESSAGES)]) {
+      expect(sentence).toMatch(/^[A-Z][^{}$%<>]{10,}\.$/);
+    }
+  });
+
+  it("never tell an agent to send again what is final", () => {
+    for (const [code, { retryable }] of Object.entries(FAILURES)) {
+      const message = FAILURE_MESSAGES[code as keyof typeof FAILURES];
+      if (!retryable) expect(message).not.toMatch(/again/i);
+    }
+  });
+});

@@ -1,0 +1,77 @@
+import type { Limits } from "../core/model/bundle.ts";
+import type { JsonObject } from "../core/model/json.ts";
+import { DENIALS, FAILURE_MESSAGES } from "../core/model/outcome-message.ts";
+import type { PolicyReason } from "../core/model/outcome.ts";
+import { AuditUnavailable, type Gateway } from "./ports.ts";
+
+/** Verified by identity before it comes here: both signatures, both single uses, the proof. */
+export interface OpenRequest {
+  readonly tenant: string;
+  /** Tenant-keyed pseudonym. */
+  readonly human: string;
+  readonly claims: JsonObject;
+  readonly agent: string;
+  readonly jkt: string;
+  readonly purpose: string;
+  readonly tools?: readonly string[];
+  readonly limits?: Partial<Limits>;
+  readonly lifeMs?: number;
+  readonly inputs: JsonObject;
+}
+
+export type OpenResult =
+  | {
+      readonly kind: "opened";
+      readonly workflow: string;
+      readonly seat: string;
+      readonly tools: readonly string[];
+      readonly expiresAt: number;
+    }
+  | { readonly kind: "denied"; readonly reason: PolicyReason }
+  | { readonly kind: "unavailable"; readonly message: string };
+
+/** A human starts an agent: trust decides, the workflow's first event records it. */
+export async function openWorkflow(gateway: Gateway, request: OpenRequest): Promise<OpenResult> {
+  const { tenant, ...open } = request;
+  const policyVersion = gateway.bundles.active(tenant)?.view.digest;
+  if (policyVersion === undefined) return unavailable("policy_unavailable");
+  const workflow = gateway.system.id("wf");
+  const seat = gateway.system.id("seat");
+  try {
+    const session = gateway.sessions.create(tenant, workflow);
+    const { keyDigest } = session;
+    const { result } = await session.submit({ type: "open", ...open, tenant, workflow, seat, keyDigest });
+    if (result.kind === "opened") {
+      return { kind: "opened", workflow, seat, tools: result.tools, expiresAt: result.expiresAt };
+    }
+    if (result.kind === "denied") {
+      const { code, ruleIds } = result;
+      await gateway.refusals.exchange(tenant, { agent: request.agent, code, ruleIds });
+      const { message } = DENIALS[code];
+      return { kind: "denied", reason: { code, ruleIds, policyVersion, message } };
+    }
+    return unavailable(result.kind === "failed" ? result.code : "internal_error");
+  } catch (error) {
+    if (error instanceof AuditUnavailable) return unavailable("audit_unavailable");
+    throw error;
+  }
+}
+
+function unavailable(code: keyof typeof FAILURE_MESSAGES): OpenResult {
+  return { kind: "unavailable", message: FAILURE_MESSAGES[code] };
+}
+
+export type RenewResult = { readonly kind: "renewed"; readonly expiresAt: number } | { readonly kind: "refused" };
+
+/** A new credential for a living seat, presented by the key the seat is bound to. */
+export async function renewSeat(
+  gateway: Gateway,
+  request: { tenant: string; workflow: string; seat: string; agent: string; jkt: string },
+): Promise<RenewResult> {
+  const session = await gateway.sessions.find(request.tenant, request.workflow);
+  const seat = session?.state.seats[request.seat];
+  if (session === null || seat === undefined) return { kind: "refused" };
+  if (seat.agent !== request.agent || seat.jkt !== request.jkt) return { kind: "refused" };
+  const { result } = await session.submit({ type: "renew", seat: seat.id });
+  return result.kind === "done" ? { kind: "renewed", expiresAt: seat.expiresAt } : { kind: "refused" };
+}

@@ -1,0 +1,129 @@
+import { describe, expect, it } from "vitest";
+import { DENIALS, FAILURE_MESSAGES } from "../core/model/outcome-message.ts";
+import { FAILURES, type FailureCode, POLICY_CODES } from "../core/model/outcome.ts";
+import { refusalOutcome, settledOutcome } from "./outcomes.ts";
+import type { Finished } from "./ports.ts";
+
+const CODES = Object.keys(FAILURES) as FailureCode[];
+const LINK = "/acme/v1/workflows/wf_1/calls/call_1";
+const FINISHED: Finished = {
+  ok: true,
+  result: { kind: "json", value: { secret: "canary" } },
+  redactions: [{ path: "/email", dataClass: "customer.contact", ruleIds: ["no-contact"], transform: "null" }],
+  counts: [{ path: "/email", dataClass: "customer.contact", count: 1 }],
+  dropped: 2,
+  undeclared: 1,
+  truncated: true,
+  bytes: 17,
+};
+const settled = { kind: "settled", ruleIds: [], policyVersion: "v1" } as const;
+
+describe("a refusal", () => {
+  it.each(POLICY_CODES)("%s becomes policy_denied with words and rules", (code) => {
+    const result = { kind: "denied", code, policyClass: "data", ruleIds: ["a", "b"] } as const;
+    expect(refusalOutcome("call_1", "v1", result)).toEqual({
+      outcome: "policy_denied",
+      call: "call_1",
+      reason: {
+        code,
+        policyClass: "data",
+        ruleIds: ["a", "b"],
+        policyVersion: "v1",
+        message: DENIALS[code].message,
+      },
+      remedy: DENIALS[code].remedy,
+    });
+  });
+
+  it("names no class where none denied", () => {
+    const result = { kind: "denied", code: "locked", policyClass: null, ruleIds: ["lock:1"] } as const;
+    expect(refusalOutcome("call_1", "v1", result)).not.toHaveProperty("reason.policyClass");
+  });
+
+  it.each(CODES)("%s becomes failed, retryable as its code says", (code) => {
+    expect(refusalOutcome("call_1", "v1", { kind: "failed", code })).toEqual({
+      outcome: "failed",
+      call: "call_1",
+      reason: { kind: FAILURES[code].kind, code, message: FAILURE_MESSAGES[code] },
+      retryable: FAILURES[code].retryable,
+    });
+  });
+
+  it("tells whole seconds to wait, at least one", () => {
+    const wait = (retryAfterMs: number): unknown =>
+      refusalOutcome("call_1", "v1", { kind: "failed", code: "busy", retryAfterMs });
+    expect(wait(1)).toMatchObject({ retryAfter: 1 });
+    expect(wait(0)).toMatchObject({ retryAfter: 1 });
+    expect(wait(59_001)).toMatchObject({ retryAfter: 60 });
+  });
+
+  it("points at arguments only where they are the reason", () => {
+    const at = ["/limit"];
+    const of = (code: FailureCode): unknown => refusalOutcome("call_1", "v1", { kind: "failed", code }, at);
+    expect(of("invalid_arguments")).toHaveProperty("reason.at", at);
+    expect(of("locks_unavailable")).not.toHaveProperty("reason.at");
+  });
+});
+
+describe("an end", () => {
+  it("ok carries the result and nothing else", () => {
+    const result = { ...settled, outcome: "ok", code: null } as const;
+    expect(settledOutcome("call_1", result, FINISHED, LINK)).toEqual({
+      outcome: "ok",
+      call: "call_1",
+      result: { kind: "json", value: { secret: "canary" } },
+    });
+  });
+
+  it("partial_result says what is missing", () => {
+    const result = { ...settled, outcome: "partial_result", code: null } as const;
+    expect(settledOutcome("call_1", result, FINISHED, LINK)).toEqual({
+      outcome: "partial_result",
+      call: "call_1",
+      result: { kind: "json", value: { secret: "canary" } },
+      redactions: FINISHED.redactions,
+      dropped: 2,
+      truncated: true,
+    });
+  });
+
+  it.each(["ok", "partial_result"] as const)("%s without a result is our failure", (outcome) => {
+    const result = { ...settled, outcome, code: null };
+    for (const finished of [null, { ok: false, code: "output_invalid" }] as const) {
+      expect(settledOutcome("call_1", result, finished, LINK)).toMatchObject({
+        outcome: "failed",
+        reason: { code: "internal_error" },
+        retryable: false,
+      });
+    }
+  });
+
+  it.each([
+    { ...settled, outcome: "policy_denied", code: "locked", ruleIds: ["lock:1"] },
+    { ...settled, outcome: "failed", code: "interrupted" },
+    { ...settled, outcome: "outcome_unknown", code: "interrupted", ruleIds: ["lock:1"] },
+  ] as const)("$outcome withholds a result that is there", (result) => {
+    expect(JSON.stringify(settledOutcome("call_1", result, FINISHED, LINK))).not.toContain("canary");
+  });
+
+  it("outcome_unknown says where to ask", () => {
+    const result = { ...settled, outcome: "outcome_unknown", code: "deadline_exceeded" } as const;
+    expect(settledOutcome("call_1", result, null, LINK, 504)).toEqual({
+      outcome: "outcome_unknown",
+      call: "call_1",
+      reason: {
+        kind: "timeout",
+        code: "deadline_exceeded",
+        message: FAILURE_MESSAGES.deadline_exceeded,
+        status: 504,
+      },
+      reconcile: LINK,
+    });
+  });
+
+  it("failed carries the status of the service, where it gave one", () => {
+    const result = { ...settled, outcome: "failed", code: "upstream_error" } as const;
+    expect(settledOutcome("call_1", result, null, LINK, 500)).toHaveProperty("reason.status", 500);
+    expect(settledOutcome("call_1", result, null, LINK)).not.toHaveProperty("reason.status");
+  });
+});

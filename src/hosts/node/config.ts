@@ -1,0 +1,84 @@
+import { dirname, resolve } from "node:path";
+import { type ParseError, parseTree, printParseErrorCode, findNodeAtLocation, getNodeValue } from "jsonc-parser";
+import { z } from "zod";
+import type { WrappingSource } from "./wrapping.ts";
+
+const name = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, "lower-case letters, digits and dashes, at most 32");
+
+const schema = z.strictObject({
+  $schema: z.string().optional(),
+  listen: z.strictObject({ host: z.string(), port: z.int().min(0).max(65_535) }),
+  publicUrl: z.url({ protocol: /^https?$/ }).optional(),
+  dataDir: z.string().min(1),
+  wrappingKey: z
+    .union([
+      z.strictObject({ env: z.string().min(1) }),
+      z.strictObject({ file: z.string().min(1) }),
+      z.strictObject({ command: z.tuple([z.string()], z.string()) }),
+    ])
+    .optional(),
+  tenants: z
+    .record(
+      name,
+      z.strictObject({
+        idp: z.strictObject({
+          issuer: z.url({ protocol: /^https?$/ }),
+          audience: z.string().min(1),
+          algorithms: z.array(z.enum(["ES256", "EdDSA", "RS256"])).min(1),
+        }),
+      }),
+    )
+    .refine((tenants) => Object.keys(tenants).length > 0, "name at least one tenant"),
+});
+
+export interface GatewayConfig {
+  readonly listen: { readonly host: string; readonly port: number };
+  /** Without a trailing slash. Absent: made from the address that was bound. */
+  readonly publicUrl?: string;
+  /** Absolute. */
+  readonly dataDir: string;
+  readonly wrappingKey?: WrappingSource;
+  readonly tenants: { readonly [name: string]: TenantConfig };
+}
+
+export interface TenantConfig {
+  readonly idp: {
+    readonly issuer: string;
+    readonly audience: string;
+    readonly algorithms: readonly ("ES256" | "EdDSA" | "RS256")[];
+  };
+}
+
+export type ReadConfig =
+  | { readonly ok: true; readonly config: GatewayConfig }
+  | { readonly ok: false; readonly mistakes: readonly string[] };
+
+/** `postern.jsonc`; every mistake at once, as `file:line message`. */
+export function readGatewayConfig(file: string, text: string): ReadConfig {
+  const errors: ParseError[] = [];
+  const tree = parseTree(text, errors, { allowTrailingComma: true });
+  const line = (offset: number): number => text.slice(0, offset).split("\n").length;
+  if (errors.length > 0 || tree === undefined) {
+    const found = errors.length > 0 ? errors : [{ error: 4 as const, offset: 0, length: 0 }];
+    const mistakes = found.map(({ error, offset }) => `${file}:${line(offset)} ${printParseErrorCode(error)}`);
+    return { ok: false, mistakes };
+  }
+  const parsed = schema.safeParse(getNodeValue(tree));
+  if (!parsed.success) {
+    const mistakes = parsed.error.issues.map(({ path, message }) => {
+      const node = findNodeAtLocation(tree, path.map((part) => (typeof part === "symbol" ? "" : part)));
+      return `${file}:${line(node?.offset ?? 0)} ${path.join(".")}: ${message}`;
+    });
+    return { ok: false, mistakes };
+  }
+  const { $schema: _, publicUrl, wrappingKey, dataDir, ...rest } = parsed.data;
+  return {
+    ok: true,
+    config: {
+      ...rest,
+      dataDir: resolve(dirname(file), dataDir),
+      ...(publicUrl !== undefined && { publicUrl: publicUrl.replace(/\/$/, "") }),
+      ...(wrappingKey !== undefined && { wrappingKey }),
+    },
+  };
+}

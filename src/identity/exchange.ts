@@ -1,0 +1,182 @@
+import { z } from "zod";
+import type { Limits } from "../core/model/bundle.ts";
+import { isObject, parseStrict, type JsonObject } from "../core/model/json.ts";
+import {
+  CLIENT_ASSERTION_JWT,
+  GRANT_TOKEN_EXCHANGE,
+  TOKEN_TYPE_ACCESS,
+  TOKEN_TYPE_ID,
+  WORKFLOW_DETAIL,
+} from "./oauth-names.ts";
+
+/** What a client may ask when it opens a workflow; every member shrinks what trust gives. */
+export interface WorkflowAsk {
+  readonly purpose: string;
+  readonly tools?: readonly string[];
+  readonly limits?: Partial<Limits>;
+  readonly lifeMs?: number;
+  /** Entered by the human at the start. */
+  readonly inputs: JsonObject;
+}
+
+export interface OpenExchange {
+  readonly kind: "open";
+  readonly subjectToken: string;
+  readonly clientAssertion: string;
+  readonly ask: WorkflowAsk;
+}
+
+export interface RenewExchange {
+  readonly kind: "renew";
+  /** The seat's current credential. */
+  readonly subjectToken: string;
+  readonly clientAssertion: string;
+}
+
+export type FormFault =
+  | "body_too_large"
+  | "body_malformed"
+  | "parameter_repeated"
+  | "parameter_missing"
+  | "grant_type_unsupported"
+  | "token_type_unsupported"
+  | "client_assertion_type_unsupported"
+  | "resource_mismatch"
+  | "details_malformed"
+  | "details_invalid";
+
+export type ExchangeResult<T> =
+  | { readonly ok: true; readonly exchange: T }
+  | { readonly ok: false; readonly fault: FormFault };
+
+/** Characters: two tokens of at most 16 KiB, and details with the inputs of a human. */
+export const MAX_EXCHANGE_CHARS = 128 * 1_024;
+const MAX_PARAMETERS = 32;
+const MAX_TOOLS = 256;
+
+/** A number past 2^53 would compare differently here and in a policy. */
+const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+
+export const workflowAskSchema = z.strictObject({
+  purpose: z.string().min(1).max(128),
+  tools: z.array(z.string().min(1).max(64)).min(1).max(MAX_TOOLS).optional(),
+  limits: z
+    .strictObject({
+      calls: count.optional(),
+      cost: count.optional(),
+      runtimeMs: count.optional(),
+    })
+    .optional(),
+  lifeMs: count.min(1).optional(),
+  inputs: z.record(z.string(), z.json()).optional(),
+});
+
+const detailSchema = z.tuple([
+  z.strictObject({ type: z.literal(WORKFLOW_DETAIL), ...workflowAskSchema.shape }),
+]);
+
+export const openBodySchema = z.strictObject({
+  subject_token: z.string().min(1),
+  client_assertion: z.string().min(1),
+  ...workflowAskSchema.shape,
+});
+
+/** `POST /{tenant}/oauth/token`, RFC 8693. `resource` is the only target we issue for. */
+export function parseTokenForm(
+  body: string,
+  resource: string,
+): ExchangeResult<OpenExchange | RenewExchange> {
+  if (body.length > MAX_EXCHANGE_CHARS) return no("body_too_large");
+  const form = readForm(body);
+  if (typeof form === "string") return no(form);
+  const grantType = form.get("grant_type");
+  if (grantType === undefined) return no("parameter_missing");
+  if (grantType !== GRANT_TOKEN_EXCHANGE) return no("grant_type_unsupported");
+  const subjectToken = form.get("subject_token");
+  const clientAssertion = form.get("client_assertion");
+  const assertionType = form.get("client_assertion_type");
+  if (!subjectToken || !clientAssertion || !assertionType) return no("parameter_missing");
+  if (assertionType !== CLIENT_ASSERTION_JWT) return no("client_assertion_type_unsupported");
+  const target = form.get("resource");
+  if (target === undefined) return no("parameter_missing");
+  if (target !== resource) return no("resource_mismatch");
+  const wanted = form.get("requested_token_type") ?? TOKEN_TYPE_ACCESS;
+  // An actor_token would be a second opinion on who the agent is.
+  if (wanted !== TOKEN_TYPE_ACCESS || form.has("actor_token")) return no("token_type_unsupported");
+  switch (form.get("subject_token_type")) {
+    case TOKEN_TYPE_ACCESS:
+      // A renewal changes nothing about the seat, so it may not ask for anything either.
+      if (form.has("authorization_details")) return no("details_invalid");
+      return { ok: true, exchange: { kind: "renew", subjectToken, clientAssertion } };
+    case TOKEN_TYPE_ID: {
+      const ask = readDetails(form.get("authorization_details"));
+      if (typeof ask === "string") return no(ask);
+      return { ok: true, exchange: { kind: "open", subjectToken, clientAssertion, ask } };
+    }
+    case undefined:
+      return no("parameter_missing");
+    default:
+      return no("token_type_unsupported");
+  }
+}
+
+/** `POST /{tenant}/v1/workflows`: the same question as JSON, with the same checks. */
+export function parseOpenBody(body: string): ExchangeResult<OpenExchange> {
+  if (body.length > MAX_EXCHANGE_CHARS) return no("body_too_large");
+  const json = parseStrict(body);
+  if (!json.ok || !isObject(json.value)) return no("body_malformed");
+  const parsed = openBodySchema.safeParse(json.value);
+  if (!parsed.success) return no("details_invalid");
+  const { subject_token: subjectToken, client_assertion: clientAssertion, ...ask } = parsed.data;
+  return {
+    ok: true,
+    exchange: { kind: "open", subjectToken, clientAssertion, ask: toAsk(ask) },
+  };
+}
+
+function readDetails(text: string | undefined): WorkflowAsk | FormFault {
+  if (text === undefined) return "parameter_missing";
+  const json = parseStrict(text);
+  if (!json.ok) return "details_malformed";
+  const parsed = detailSchema.safeParse(json.value);
+  if (!parsed.success) return "details_invalid";
+  const [{ type: _type, ...ask }] = parsed.data;
+  return toAsk(ask);
+}
+
+/** Absent members stay absent: `undefined` would not survive canonical JSON. */
+function toAsk(ask: z.infer<typeof workflowAskSchema>): WorkflowAsk {
+  const { purpose, tools, limits, lifeMs, inputs = {} } = ask;
+  return {
+    purpose,
+    inputs: inputs as JsonObject,
+    ...(tools && { tools }),
+    ...(limits && { limits: present(limits) }),
+    ...(lifeMs !== undefined && { lifeMs }),
+  };
+}
+
+function present(limits: { [name in keyof Limits]?: number | undefined }): Partial<Limits> {
+  return {
+    ...(limits.calls !== undefined && { calls: limits.calls }),
+    ...(limits.cost !== undefined && { cost: limits.cost }),
+    ...(limits.runtimeMs !== undefined && { runtimeMs: limits.runtimeMs }),
+  };
+}
+
+/** RFC 6749 §3.2: a parameter may not appear twice, and an empty one counts as left out. */
+function readForm(body: string): ReadonlyMap<string, string> | FormFault {
+  const form = new Map<string, string>();
+  const names = new Set<string>();
+  for (const [name, value] of new URLSearchParams(body)) {
+    if (names.has(name)) return "parameter_repeated";
+    names.add(name);
+    if (names.size > MAX_PARAMETERS) return "body_malformed";
+    if (value !== "") form.set(name, value);
+  }
+  return form;
+}
+
+function no(fault: FormFault): { readonly ok: false; readonly fault: FormFault } {
+  return { ok: false, fault };
+}

@@ -1,0 +1,16 @@
+/** The one place that names Cedar's build: another runtime needs another entry of the package. */
+export {
+  policyToJson,
+  preparsePolicySet,
+  statefulIsAuthorized,
+  validate,
+} from "@cedar-policy/cedar-wasm/nodejs";
+export type {
+  CedarValueJson,
+  Context,
+  DetailedError,
+  EntityJson,
+  EntityUidJson,
+  PolicyJson,
+  SchemaJson,
+} from "@cedar-policy/cedar-wasm/nodejs";

@@ -1,0 +1,102 @@
+import { type Context, Hono } from "hono";
+import type { Caller } from "../../gateway/call.ts";
+import { AuditUnavailable, type Gateway } from "../../gateway/ports.ts";
+import { json, problem } from "./problem.ts";
+import * as workflows from "./workflows.ts";
+
+/** What the surface asks of identity, for one tenant. Verified or a challenge, nothing between. */
+export type Authentication =
+  | { readonly ok: true; readonly caller: Caller }
+  | { readonly ok: false; readonly status: 401 | 403 | 503; readonly headers: Readonly<Record<string, string>> };
+
+export interface TenantDoor {
+  authenticate(request: Request): Promise<Authentication>;
+  /** RFC 8693 at `/oauth/token`. */
+  exchange(request: Request): Promise<Response>;
+  /** The same operation as JSON at `/v1/workflows`. */
+  open(request: Request): Promise<Response>;
+  enrol(request: Request): Promise<Response>;
+  mcp(request: Request, caller: Caller): Promise<Response>;
+  /** Call-token verification keys. */
+  readonly jwks: unknown;
+  readonly protectedResource: unknown;
+  readonly authorizationServer: unknown;
+}
+
+export interface RestHost {
+  readonly gateway: Gateway;
+  /** Undefined: no such tenant. */
+  tenant(name: string): TenantDoor | undefined;
+  readonly openapi: unknown;
+  /** Says that a request ended in an error of ours: an id, no values. */
+  log(line: { readonly event: "request.failed"; readonly method: string; readonly route: string }): void;
+}
+
+export function restSurface(host: RestHost): Hono {
+  const app = new Hono();
+  app.get("/healthz", () => json({ status: "ok" }));
+  app.get("/openapi.json", () => json(host.openapi));
+
+  const tenant = (
+    handle: (door: TenantDoor, context: Context) => Response | Promise<Response>,
+  ) => {
+    return (context: Context) => {
+      const door = host.tenant(context.req.param("tenant") ?? "");
+      return door === undefined ? problem("not_found") : handle(door, context);
+    };
+  };
+
+  app.get(
+    "/.well-known/oauth-protected-resource/:tenant/mcp",
+    tenant((door) => json(door.protectedResource)),
+  );
+  app.get("/.well-known/oauth-authorization-server/:tenant", tenant((door) => json(door.authorizationServer)));
+  app.get("/:tenant/jwks", tenant((door) => json(door.jwks)));
+  app.post("/:tenant/oauth/token", tenant((door, context) => door.exchange(context.req.raw)));
+  app.post("/:tenant/v1/connectors/enroll", tenant((door, context) => door.enrol(context.req.raw)));
+  app.post("/:tenant/v1/workflows", tenant((door, context) => door.open(context.req.raw)));
+
+  app.all(
+    "/:tenant/mcp",
+    tenant(async (door, context) => {
+      const authentication = await door.authenticate(context.req.raw);
+      if (!authentication.ok) return unauthenticated(authentication);
+      return door.mcp(context.req.raw, authentication.caller);
+    }),
+  );
+
+  const workflow = (handle: (typeof workflows)["showWorkflow"]) =>
+    tenant(async (door, context) => {
+      const authentication = await door.authenticate(context.req.raw);
+      if (!authentication.ok) return unauthenticated(authentication);
+      const { caller } = authentication;
+      // Another workflow's name and an invented one look the same (P7).
+      if (context.req.param("workflow") !== caller.workflow) return problem("not_found");
+      const session = await host.gateway.sessions.find(caller.tenant, caller.workflow);
+      if (session === null) return problem("not_found");
+      return handle(context, { gateway: host.gateway, caller, session });
+    });
+
+  const base = "/:tenant/v1/workflows/:workflow";
+  app.get(base, workflow(workflows.showWorkflow));
+  app.post(`${base}/calls`, workflow(workflows.makeCall));
+  app.get(`${base}/calls/:call`, workflow(workflows.showCall));
+  app.get(`${base}/events`, workflow(workflows.listEvents));
+  app.get(`${base}/checkpoint`, workflow(workflows.getCheckpoint));
+  app.put(`${base}/checkpoint`, workflow(workflows.putCheckpoint));
+  app.post(`${base}/close`, workflow(workflows.closeWorkflow));
+
+  app.notFound(() => problem("not_found"));
+  app.onError((error, context) => {
+    if (error instanceof AuditUnavailable) return problem("unavailable");
+    host.log({ event: "request.failed", method: context.req.method, route: context.req.routePath });
+    return problem("internal_error");
+  });
+  return app;
+}
+
+function unauthenticated(refusal: Extract<Authentication, { ok: false }>): Response {
+  const code =
+    refusal.status === 401 ? "unauthenticated" : refusal.status === 403 ? "forbidden" : "unavailable";
+  return problem(code, { headers: refusal.headers });
+}

@@ -1,0 +1,110 @@
+import { type Json, parseStrict } from "../core/model/json.ts";
+import type { RedactionPlan } from "../core/model/policy.ts";
+import type { Finished, RawAnswer } from "../gateway/ports.ts";
+import type { OutputDescription } from "../policy/bundle/model.ts";
+import type { OutputTree } from "./classify.ts";
+import { decodeText, encodeBase64, mediaType, sizeOf } from "./body.ts";
+import { readContent } from "./mcp-content.ts";
+import { compileRedactor, disclosed } from "./redact.ts";
+
+export type Finisher = (answer: RawAnswer, plan: RedactionPlan) => Finished;
+
+type Refused = Extract<Finished, { ok: false }>;
+type Delivered = Pick<
+  Extract<Finished, { ok: true }>,
+  "result" | "redactions" | "counts" | "dropped" | "undeclared"
+>;
+
+const INVALID = { ok: false, code: "output_invalid" } as const satisfies Refused;
+/** Admission denies a call of which nothing may be disclosed; what gets here all the same is ours. */
+const NOTHING_DISCLOSED = { ok: false, code: "internal_error" } as const satisfies Refused;
+
+/** From what a service answered to what an agent may see; whatever does not fit is not shown. */
+export function compileFinisher(
+  output: OutputDescription,
+  tree: OutputTree | null,
+  maxResultBytes: number,
+): Finisher {
+  const read = tree === null ? compileOpaque(output) : compileJson(tree);
+  return (answer, plan) => {
+    const refused = refusedStatus(answer.status);
+    if (refused !== null) return refused;
+    const bytes = sizeOf(answer);
+    // The connector cuts at the cap; a connector that does not is not believed.
+    if (bytes > maxResultBytes) return { ok: false, code: "response_too_large" };
+    const delivered = read(answer, plan);
+    if ("ok" in delivered) return delivered;
+    return { ok: true, ...delivered, truncated: answer.truncated, bytes };
+  };
+}
+
+function refusedStatus(status: number): Refused | null {
+  if (status >= 200 && status < 300) return null;
+  // A redirect is not followed by the gateway: the destination has one host and a listed path.
+  const rejected = status >= 300 && status < 500;
+  return { ok: false, code: rejected ? "upstream_rejected" : "upstream_error", status };
+}
+
+type Reader = (answer: RawAnswer, plan: RedactionPlan) => Delivered | Refused;
+
+function compileJson(tree: OutputTree): Reader {
+  const redact = compileRedactor(tree);
+  return (answer, plan) => {
+    if (!tree.classes.some((dataClass) => disclosed(plan, dataClass))) return NOTHING_DISCLOSED;
+    const parsed = parseBody(answer);
+    if (parsed === undefined) return INVALID;
+    const redacted = redact(parsed, plan);
+    if (!redacted.ok) {
+      return redacted.fault === "too_many_places" ? { ok: false, code: "response_too_large" } : INVALID;
+    }
+    const { value, redactions, counts, dropped, undeclared } = redacted;
+    return { result: { kind: "json", value }, redactions, counts, dropped, undeclared };
+  };
+}
+
+/** One class for the whole: shown whole or, by the decision before, not called at all. */
+function compileOpaque(output: OutputDescription): Reader {
+  if (output.kind === "json") throw new TypeError("a json output has a schema");
+  const { kind, dataClass } = output;
+  const reader = { text: readText, binary: readBinary, "mcp-content": readMcp }[kind];
+  return (answer, plan) => (disclosed(plan, dataClass) ? reader(answer) : NOTHING_DISCLOSED);
+}
+
+const WHOLE = { redactions: [], counts: [], dropped: 0, undeclared: 0 } as const;
+
+function readText(answer: RawAnswer): Delivered | Refused {
+  const text = decodeText(answer);
+  const contentType = mediaType(answer.contentType) ?? "text/plain";
+  if (text === null || !isText(contentType)) return INVALID;
+  return { ...WHOLE, result: { kind: "text", contentType, text } };
+}
+
+function isText(contentType: string): boolean {
+  return (
+    contentType.startsWith("text/") || /^application\/(?:[^/]+\+)?(?:json|xml)$/.test(contentType)
+  );
+}
+
+function readBinary(answer: RawAnswer): Delivered | Refused {
+  const base64 = encodeBase64(answer);
+  if (base64 === null) return INVALID;
+  const contentType = mediaType(answer.contentType) ?? "application/octet-stream";
+  return { ...WHOLE, result: { kind: "binary", contentType, base64 } };
+}
+
+function readMcp(answer: RawAnswer): Delivered | Refused {
+  const parsed = parseBody(answer);
+  const read = parsed === undefined ? null : readContent(parsed);
+  if (read === null) return INVALID;
+  // The tool's own error: its text was written for nobody's schema, but it is not a result.
+  if (read.isError) return { ok: false, code: "upstream_rejected" };
+  const { content, undeclared } = read;
+  return { ...WHOLE, undeclared, result: { kind: "mcp", content } };
+}
+
+function parseBody(answer: RawAnswer): Json | undefined {
+  const text = decodeText(answer);
+  if (text === null) return undefined;
+  const parsed = parseStrict(text);
+  return parsed.ok ? parsed.value : undefined;
+}

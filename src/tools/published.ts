@@ -1,0 +1,107 @@
+import type { Json, JsonObject } from "../core/model/json.ts";
+import type { AnnotatedSchema } from "../policy/bundle/model.ts";
+import { type OutputNode, type OutputTree, typesOf } from "./classify.ts";
+import { put } from "./pointer.ts";
+
+const COPIED = [
+  "title",
+  "description",
+  "format",
+  "pattern",
+  "minimum",
+  "maximum",
+  "minLength",
+  "maxLength",
+  "maxItems",
+] as const satisfies readonly (keyof AnnotatedSchema)[];
+
+/**
+ * What an agent is told a tool returns: a schema that holds under every plan, because what arrives
+ * after redaction must satisfy what was advertised. Classes and conditions are not told.
+ */
+export function publish(tree: OutputTree): JsonObject {
+  return publishNode(tree.root, nullableRoot(tree.root));
+}
+
+/** MCP wants an object at the root; redaction keeps it one (see redact.ts). */
+function nullableRoot({ schema }: OutputNode): boolean {
+  return typesOf(schema).some((type) => type !== "object");
+}
+
+function publishNode(node: OutputNode, nullable: boolean): JsonObject {
+  const { schema } = node;
+  const published: Record<string, Json> = { type: publishedType(node, nullable) };
+  for (const keyword of COPIED) {
+    const value = schema[keyword];
+    if (value !== undefined) published[keyword] = value;
+  }
+  const options = publishedOptions(schema, nullable);
+  if (options !== null) published["enum"] = options;
+  if (typesOf(schema).includes("object")) publishMembers(node, published);
+  if (typesOf(schema).includes("array")) publishItems(node, published);
+  return published;
+}
+
+function publishedType(node: OutputNode, nullable: boolean): Json {
+  const types = typesOf(node.schema).filter((type) => !onlyUndeclared(node, type));
+  if (nullable && !types.includes("null")) return [...types, "null"];
+  return types.length === 1 ? (types[0] as string) : types;
+}
+
+/** A bare value where only members are classified has no class: it is removed, whatever it is. */
+function onlyUndeclared(node: OutputNode, type: string): boolean {
+  return node.dataClass === null && !["object", "array", "null"].includes(type);
+}
+
+function removable(node: OutputNode): boolean {
+  return (
+    node.classes.length === 0 || typesOf(node.schema).some((type) => onlyUndeclared(node, type))
+  );
+}
+
+/** A constant object or array cannot be promised once something inside it may be withheld. */
+function publishedOptions(schema: AnnotatedSchema, nullable: boolean): readonly Json[] | null {
+  const options = schema.enum ?? (schema.const === undefined ? null : [schema.const]);
+  if (options === null || options.some((option) => typeof option === "object" && option !== null)) {
+    return null;
+  }
+  const both = schema.enum !== undefined && schema.const !== undefined ? [schema.const] : options;
+  return nullable && !both.includes(null) ? [...both, null] : both;
+}
+
+function publishMembers(node: OutputNode, published: Record<string, Json>): void {
+  const properties: Record<string, Json> = {};
+  const required: string[] = [];
+  for (const { key, required: must, node: member } of node.properties) {
+    if (member.classes.length === 0) continue;
+    put(properties, key, publishNode(member, nullableInside(node, member)));
+    if (must && !removable(member)) required.push(key);
+  }
+  published["properties"] = properties;
+  if (required.length > 0) published["required"] = required;
+  const { extra } = node;
+  published["additionalProperties"] =
+    extra !== null && extra.classes.length > 0 ? publishNode(extra, nullableInside(node, extra)) : false;
+}
+
+function publishItems(node: OutputNode, published: Record<string, Json>): void {
+  const { items, schema } = node;
+  if (items === null || items.classes.length === 0) {
+    published["maxItems"] = 0;
+    return;
+  }
+  published["items"] = publishNode(items, nullableInside(node, items, true));
+  if (schema.minItems !== undefined && items.records.length === 0 && !removable(items)) {
+    published["minItems"] = schema.minItems;
+  }
+}
+
+/**
+ * Redaction takes the largest subtree it can: what always goes together with its parent is never
+ * null by itself, unless the parent is the root, or the value a record that is no item.
+ */
+function nullableInside(parent: OutputNode, node: OutputNode, isItem = false): boolean {
+  const sameFate = parent.path !== "" && parent.classes.join(" ") === node.classes.join(" ");
+  const mixed = node.leaf && node.classes.length > 1;
+  return !sameFate || mixed || (node.records.length > 0 && !isItem);
+}

@@ -1,0 +1,246 @@
+import type { FailureCode } from "../core/model/outcome.ts";
+import type { Request } from "../core/model/operation.ts";
+import type { Tier } from "../core/model/policy.ts";
+import { encode } from "./frames.ts";
+import {
+  BEAT_MS,
+  CLOSE,
+  LEASE_MS,
+  MAX_BODY_BYTES,
+  MAX_BUFFERED_BYTES,
+  MAX_IN_FLIGHT,
+  MAX_TIMEOUT_MS,
+  type AnswerFrame,
+  type CloseCode,
+  type ConnectorAnswer,
+  type SeenAnswer,
+  type SeenState,
+  type ToConnector,
+  type ToGateway,
+} from "./protocol.ts";
+import type { Clock, Socket } from "./socket.ts";
+
+export interface SessionIdentity {
+  readonly tenant: string;
+  readonly connector: string;
+  readonly network: string;
+  readonly tier: Tier;
+  /** Nonce of this session. */
+  readonly session: string;
+}
+
+/** Same shape as the gateway's port `Connectors` hands over. */
+export interface TunnelRequest {
+  readonly token: string;
+  readonly request: Request;
+  readonly cap: number;
+  readonly timeoutMs: number;
+}
+
+/** Missed beats after which another connector is preferred, long before the lease ends. */
+const STALE_MS = 2 * BEAT_MS + 500;
+/** How long a question about the journal may take. */
+const SEEN_TIMEOUT_MS = 2_000;
+/**
+ * The connector gives up this much earlier than we do: its own answer says exactly whether
+ * something happened, ours can only say that it may have.
+ */
+const ANSWER_MARGIN_MS = 250;
+
+interface Pending {
+  readonly cap: number;
+  readonly cancelTimer: () => void;
+  resolve(answer: ConnectorAnswer): void;
+}
+
+interface Question {
+  readonly cancelTimer: () => void;
+  resolve(state: SeenState | null): void;
+}
+
+/** One live session, seen from the gateway: requests out, answers in, beats both ways. */
+export class GatewaySession {
+  readonly identity: SessionIdentity;
+  readonly #socket: Socket;
+  readonly #clock: Clock;
+  readonly #epoch: () => number;
+  readonly #onEnd: (session: GatewaySession, code: CloseCode) => void;
+  readonly #pending = new Map<string, Pending>();
+  readonly #questions = new Map<string, Question>();
+  #next = 0;
+  #heardAt: number;
+  #beatAt: number;
+  #cancelBeat: () => void;
+  #ended = false;
+  #draining = false;
+
+  constructor(
+    identity: SessionIdentity,
+    socket: Socket,
+    clock: Clock,
+    epoch: () => number,
+    onEnd: (session: GatewaySession, code: CloseCode) => void,
+  ) {
+    this.identity = identity;
+    this.#socket = socket;
+    this.#clock = clock;
+    this.#epoch = epoch;
+    this.#onEnd = onEnd;
+    this.#heardAt = clock.elapsed();
+    this.#beatAt = this.#heardAt;
+    this.#cancelBeat = clock.after(BEAT_MS, () => this.#beat());
+    this.#write({ t: "welcome", now: clock.now(), epoch: epoch() });
+  }
+
+  get inFlight(): number {
+    return this.#pending.size;
+  }
+
+  /** Elapsed time of the last frame: what a second session with the same key is measured against. */
+  get heardAt(): number {
+    return this.#heardAt;
+  }
+
+  get accepts(): boolean {
+    return !this.#ended && !this.#draining;
+  }
+
+  get fresh(): boolean {
+    return this.#clock.elapsed() - this.#heardAt < STALE_MS;
+  }
+
+  /** Resolves in every case. */
+  send(request: TunnelRequest): Promise<ConnectorAnswer> {
+    if (this.#ended) return unsent("not_dispatched");
+    if (this.#pending.size >= MAX_IN_FLIGHT || this.#socket.buffered() > MAX_BUFFERED_BYTES) {
+      return unsent("busy");
+    }
+    const id = String(this.#next++);
+    const timeoutMs = Math.min(Math.max(1, Math.floor(request.timeoutMs)), MAX_TIMEOUT_MS);
+    const cap = Math.min(request.cap, MAX_BODY_BYTES);
+    const text = encode({
+      t: "request",
+      id,
+      token: request.token,
+      operation: request.request.operation,
+      body: request.request.body,
+      contentType: request.request.contentType,
+      cap,
+      timeoutMs: Math.ceil(timeoutMs - Math.min(ANSWER_MARGIN_MS, timeoutMs / 10)),
+    });
+    if (text === null) return unsent("internal_error");
+    if (!this.#socket.send(text)) return unsent("not_dispatched");
+    return new Promise((resolve) => {
+      const cancelTimer = this.#clock.after(timeoutMs, () => {
+        this.#write({ t: "cut", id });
+        this.#settle(id, { ok: false, code: "deadline_exceeded", effect: "possible" });
+      });
+      this.#pending.set(id, { cap, cancelTimer, resolve });
+    });
+  }
+
+  /** Null: no answer in time, which proves nothing. */
+  seen(call: string): Promise<SeenState | null> {
+    const id = String(this.#next++);
+    if (this.#ended || !this.#write({ t: "seen", id, call })) return Promise.resolve(null);
+    return new Promise((resolve) => {
+      const cancelTimer = this.#clock.after(SEEN_TIMEOUT_MS, () => this.#reply(id, null));
+      this.#questions.set(id, { cancelTimer, resolve });
+    });
+  }
+
+  /** False: a frame that has no place in a running session. */
+  receive(frame: ToGateway): boolean {
+    this.#heardAt = this.#clock.elapsed();
+    switch (frame.t) {
+      case "answer":
+        this.#answer(frame);
+        return true;
+      case "seen":
+        this.#seenAnswer(frame);
+        return true;
+      case "beat":
+        return true;
+      case "drain":
+        this.#draining = true;
+        return true;
+      case "hello":
+      case "proof":
+        return false;
+    }
+  }
+
+  /** Makes an honest connector speak within a beat. */
+  challenge(): void {
+    this.#write({ t: "beat", now: this.#clock.now(), epoch: this.#epoch() });
+  }
+
+  /** Everything still waiting gets its answer now: the request left, so nobody knows. */
+  end(code: CloseCode): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#cancelBeat();
+    this.#socket.close(code);
+    this.#onEnd(this, code);
+    for (const id of [...this.#pending.keys()]) {
+      this.#settle(id, { ok: false, code: "connector_lost", effect: "possible" });
+    }
+    for (const id of [...this.#questions.keys()]) this.#reply(id, null);
+  }
+
+  /** An answer nobody waits for (late, repeated, invented) is dropped: ids are never reused. */
+  #answer(frame: AnswerFrame): void {
+    const pending = this.#pending.get(frame.id);
+    if (pending === undefined) return;
+    // The connector cuts at the cap; one that does not is not believed either.
+    const oversize = frame.answer.ok && bodyBytes(frame.answer) > pending.cap;
+    this.#settle(
+      frame.id,
+      oversize ? { ok: false, code: "response_too_large", effect: "possible" } : frame.answer,
+    );
+  }
+
+  #seenAnswer(frame: SeenAnswer): void {
+    this.#reply(frame.id, frame.state);
+  }
+
+  #settle(id: string, answer: ConnectorAnswer): void {
+    const pending = this.#pending.get(id);
+    if (pending === undefined) return;
+    this.#pending.delete(id);
+    pending.cancelTimer();
+    pending.resolve(answer);
+  }
+
+  #reply(id: string, state: SeenState | null): void {
+    const question = this.#questions.get(id);
+    if (question === undefined) return;
+    this.#questions.delete(id);
+    question.cancelTimer();
+    question.resolve(state);
+  }
+
+  #beat(): void {
+    const now = this.#clock.elapsed();
+    // After a stall of our own, frames wait unread behind this timer: look again one beat later.
+    const stalled = now - this.#beatAt > 2 * BEAT_MS;
+    this.#beatAt = now;
+    if (!stalled && now - this.#heardAt >= LEASE_MS) return this.end(CLOSE.timeout);
+    this.#cancelBeat = this.#clock.after(BEAT_MS, () => this.#beat());
+    this.#write({ t: "beat", now: this.#clock.now(), epoch: this.#epoch() });
+  }
+
+  #write(frame: ToConnector): boolean {
+    const text = encode(frame);
+    return text !== null && this.#socket.send(text);
+  }
+}
+
+/** The frame provably never left. */
+function unsent(code: FailureCode): Promise<ConnectorAnswer> {
+  return Promise.resolve({ ok: false, code, effect: "none" });
+}
+
+function bodyBytes(answer: { readonly encoding: "utf8" | "base64"; readonly body: string }): number {
+  return Buffer.byteLength(answer.body, answer.encoding);
+}
