@@ -6,9 +6,9 @@ const ON_DEMAND = ["vectors", "conformance", "mutants", "postgres", "fsync"];
 export default defineConfig({
   test: {
     include: ["{src,examples,bench,scripts,test}/**/*.test.ts"],
-    exclude: ON_DEMAND.filter((suite) => !process.argv.some((word) => word.includes(`test/${suite}`))).map(
-      (suite) => `test/${suite}/**`,
-    ),
+    exclude: ON_DEMAND.filter(
+      (suite) => !process.argv.some((word) => word.includes(`test/${suite}`)),
+    ).map((suite) => `test/${suite}/**`),
     environment: "node",
     pool: "forks",
     // The suites start processes of their own; more workers would only take their cores.

@@ -1,8 +1,8 @@
 /** What every process of Acme does the same way: say that it is up, and go when told. */
 
-/** One JSON line on standard output; whoever started the process waits for it. */
+/** One JSON line on standard output, like Postern's own; whoever started the process waits for it. */
 export function announce(facts: { readonly [name: string]: string | number }): void {
-  process.stdout.write(`${JSON.stringify({ ready: true, ...facts })}\n`);
+  process.stdout.write(`${JSON.stringify({ event: "ready", ...facts })}\n`);
 }
 
 /** Runs `stop` once, on the first signal that asks for it, and ends the process. */

@@ -38,10 +38,11 @@ export interface CallRequest {
 export async function callTool(
   gateway: Gateway,
   caller: Caller,
-  session: Session,
   request: CallRequest,
 ): Promise<Outcome> {
   const call = gateway.system.id("call");
+  const session = await found(gateway, caller);
+  if (session === null) return unadmitted(call, "audit_unavailable");
   const bundle = gateway.bundles.active(caller.tenant);
   if (bundle === null) return unadmitted(call, "policy_unavailable");
   const runtime = bundle.tool(request.tool);
@@ -143,6 +144,16 @@ function settlementOf(answer: OutboundAnswer, finished: Finished | null): Settle
   }
   const { counts, dropped, undeclared, truncated, bytes } = finished;
   return { kind: "answered", redactions: counts, dropped, undeclared, truncated, bytes };
+}
+
+/** Null: the record cannot be read, or is broken; nothing is added to it. */
+async function found(gateway: Gateway, caller: Caller): Promise<Session | null> {
+  try {
+    return await gateway.sessions.find(caller.tenant, caller.workflow);
+  } catch (error) {
+    if (error instanceof AuditUnavailable) return null;
+    throw error;
+  }
 }
 
 /** Null when the record could not be made durable: then nothing of it happened. */

@@ -61,17 +61,32 @@ function unavailable(code: keyof typeof FAILURE_MESSAGES): OpenResult {
   return { kind: "unavailable", message: FAILURE_MESSAGES[code] };
 }
 
-export type RenewResult = { readonly kind: "renewed"; readonly expiresAt: number } | { readonly kind: "refused" };
+export type RenewResult =
+  | { readonly kind: "renewed"; readonly expiresAt: number; readonly tools: readonly string[] }
+  | { readonly kind: "refused" }
+  | { readonly kind: "unavailable" };
 
 /** A new credential for a living seat, presented by the key the seat is bound to. */
 export async function renewSeat(
   gateway: Gateway,
-  request: { tenant: string; workflow: string; seat: string; agent: string; jkt: string },
+  request: {
+    readonly tenant: string;
+    readonly workflow: string;
+    readonly seat: string;
+    readonly agent: string;
+    readonly jkt: string;
+  },
 ): Promise<RenewResult> {
-  const session = await gateway.sessions.find(request.tenant, request.workflow);
-  const seat = session?.state.seats[request.seat];
-  if (session === null || seat === undefined) return { kind: "refused" };
-  if (seat.agent !== request.agent || seat.jkt !== request.jkt) return { kind: "refused" };
-  const { result } = await session.submit({ type: "renew", seat: seat.id });
-  return result.kind === "done" ? { kind: "renewed", expiresAt: seat.expiresAt } : { kind: "refused" };
+  try {
+    const session = await gateway.sessions.find(request.tenant, request.workflow);
+    const seat = session?.state.seats[request.seat];
+    if (session === null || seat === undefined) return { kind: "refused" };
+    if (seat.agent !== request.agent || seat.jkt !== request.jkt) return { kind: "refused" };
+    const { result } = await session.submit({ type: "renew", seat: seat.id });
+    if (result.kind !== "done") return { kind: "refused" };
+    return { kind: "renewed", expiresAt: seat.expiresAt, tools: seat.tools };
+  } catch (error) {
+    if (error instanceof AuditUnavailable) return { kind: "unavailable" };
+    throw error;
+  }
 }

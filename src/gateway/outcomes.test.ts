@@ -9,7 +9,9 @@ const LINK = "/acme/v1/workflows/wf_1/calls/call_1";
 const FINISHED: Finished = {
   ok: true,
   result: { kind: "json", value: { secret: "canary" } },
-  redactions: [{ path: "/email", dataClass: "customer.contact", ruleIds: ["no-contact"], transform: "null" }],
+  redactions: [
+    { path: "/email", dataClass: "customer.contact", ruleIds: ["no-contact"], transform: "null" },
+  ],
   counts: [{ path: "/email", dataClass: "customer.contact", count: 1 }],
   dropped: 2,
   undeclared: 1,
@@ -36,7 +38,12 @@ describe("a refusal", () => {
   });
 
   it("names no class where none denied", () => {
-    const result = { kind: "denied", code: "locked", policyClass: null, ruleIds: ["lock:1"] } as const;
+    const result = {
+      kind: "denied",
+      code: "locked",
+      policyClass: null,
+      ruleIds: ["lock:1"],
+    } as const;
     expect(refusalOutcome("call_1", "v1", result)).not.toHaveProperty("reason.policyClass");
   });
 
@@ -59,7 +66,8 @@ describe("a refusal", () => {
 
   it("points at arguments only where they are the reason", () => {
     const at = ["/limit"];
-    const of = (code: FailureCode): unknown => refusalOutcome("call_1", "v1", { kind: "failed", code }, at);
+    const of = (code: FailureCode): unknown =>
+      refusalOutcome("call_1", "v1", { kind: "failed", code }, at);
     expect(of("invalid_arguments")).toHaveProperty("reason.at", at);
     expect(of("locks_unavailable")).not.toHaveProperty("reason.at");
   });
@@ -103,7 +111,9 @@ describe("an end", () => {
     { ...settled, outcome: "failed", code: "interrupted" },
     { ...settled, outcome: "outcome_unknown", code: "interrupted", ruleIds: ["lock:1"] },
   ] as const)("$outcome withholds a result that is there", (result) => {
-    expect(JSON.stringify(settledOutcome("call_1", result, FINISHED, LINK))).not.toContain("canary");
+    expect(JSON.stringify(settledOutcome("call_1", result, FINISHED, LINK))).not.toContain(
+      "canary",
+    );
   });
 
   it("outcome_unknown says where to ask", () => {

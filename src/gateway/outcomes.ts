@@ -94,7 +94,10 @@ function failed(call: string, reason: FailureReason, retryAfterMs?: number): Fai
 }
 
 /** Where the arguments are wrong, only where that is why the call was refused. */
-function pointers(code: FailureCode, at: readonly string[] | undefined): { at?: readonly string[] } {
+function pointers(
+  code: FailureCode,
+  at: readonly string[] | undefined,
+): { at?: readonly string[] } {
   return code === "invalid_arguments" && at !== undefined ? { at } : {};
 }
 

@@ -4,7 +4,7 @@ import { verifyCredential, type Caller, type CredentialContext } from "./credent
 import { verifyProof, type ProofMemory } from "./dpop.ts";
 import type { OpenExchange, RenewExchange } from "./exchange.ts";
 import type { IdpKeys } from "./idp-keys.ts";
-import { humanPseudonym, verifyHumanAssertion, type IdpConfig } from "./oidc.ts";
+import { humanAssertionKid, humanPseudonym, verifyHumanAssertion, type IdpConfig } from "./oidc.ts";
 import { singleProof } from "./request.ts";
 import type { SpentAssertions } from "./spent.ts";
 import type { ExchangeFault } from "./wire.ts";
@@ -56,7 +56,9 @@ export async function admitOpen(
 ): Promise<Admitted<{ readonly opener: Opener }>> {
   const presenter = provePresenter(exchange.clientAssertion, http, context, now);
   if (!presenter.ok) return presenter;
-  const ring = await context.idpKeys.ringFor(kidOf(exchange.subjectToken), now);
+  const named = humanAssertionKid(exchange.subjectToken);
+  if (!named.ok) return no({ of: "human", fault: named.fault });
+  const ring = await context.idpKeys.ringFor(named.kid, now);
   if (ring === null) return no({ of: "human", fault: "keys_unavailable" });
   const human = verifyHumanAssertion(exchange.subjectToken, context.idp, ring, now);
   if (!human.ok) return no({ of: "human", fault: human.fault });
@@ -87,7 +89,8 @@ export async function admitRenew(
   if (!presenter.ok) return presenter;
   const credential = verifyCredential(exchange.subjectToken, context.credentials, now);
   if (!credential.ok) return no({ of: "seat", fault: credential.fault });
-  if (credential.caller.agent !== presenter.agent) return no({ of: "seat", fault: "agent_mismatch" });
+  if (credential.caller.agent !== presenter.agent)
+    return no({ of: "seat", fault: "agent_mismatch" });
   if (credential.caller.jkt !== presenter.jkt) return no({ of: "seat", fault: "key_mismatch" });
   if (!(await spendAgent(presenter, context))) return no({ of: "agent", fault: "replayed" });
   return credential;
@@ -117,7 +120,10 @@ function provePresenter(
   return { ok: true, agent: agent.assertion.agent, jkt: proof.jkt, assertion: { id, forgetAt } };
 }
 
-function spendAgent({ assertion }: PresenterProof, { spent, tenant }: ExchangeContext): Promise<boolean> {
+function spendAgent(
+  { assertion }: PresenterProof,
+  { spent, tenant }: ExchangeContext,
+): Promise<boolean> {
   return spent.spend("agent", tenant, assertion.id, assertion.forgetAt);
 }
 

@@ -2,7 +2,7 @@ import { parseClaims, parseJws } from "../sdk/jws.ts";
 import type { KeyRing } from "../sdk/key-cache.ts";
 import { digestOf } from "./digest.ts";
 import { verifyJwt, type JwsFault } from "./jws.ts";
-import type { VerifyKey } from "./keys.ts";
+import { importKeys, type VerifyKey } from "./keys.ts";
 import { ASSERTION_SKEW_S, readSeconds } from "./times.ts";
 
 /** Seconds. An assertion is made for one request; a long-lived one is a password. */
@@ -32,6 +32,15 @@ export type AgentResult =
 
 /** Assertion keys of the active bundle: agents → key ring, algorithm pinned per key. */
 export type AgentRings = (agent: string) => KeyRing<VerifyKey> | undefined;
+
+/** What an agent may sign assertions with; nothing of RSA. */
+const ASSERTION_ALGORITHMS = ["EdDSA", "ES256"] as const;
+
+/** The keys of one agent as they stand in the bundle. Undefined: not one usable set. */
+export function agentRing(keys: readonly unknown[]): KeyRing<VerifyKey> | undefined {
+  const imported = importKeys({ keys }, ASSERTION_ALGORITHMS);
+  return imported.ok ? imported.ring : undefined;
+}
 
 const ASSERTION_TYPES = ["JWT", "client-authentication+jwt", null] as const;
 const MAX_JTI_CHARS = 256;
@@ -81,11 +90,15 @@ export function verifyAgentAssertion(
 /** Only to find the keys: nothing else is taken from it before the signature is good. */
 function claimedAgent(
   token: string,
-): { readonly ok: true; readonly agent: string } | { readonly ok: false; readonly fault: AgentFault } {
+):
+  | { readonly ok: true; readonly agent: string }
+  | { readonly ok: false; readonly fault: AgentFault } {
   const parsed = parseJws(token, ASSERTION_TYPES);
   if (!parsed.ok) return parsed;
   const iss = parseClaims(parsed.jws.payload)?.["iss"];
-  return typeof iss === "string" ? { ok: true, agent: iss } : { ok: false, fault: "claims_invalid" };
+  return typeof iss === "string"
+    ? { ok: true, agent: iss }
+    : { ok: false, fault: "claims_invalid" };
 }
 
 function no(fault: AgentFault): AgentResult {

@@ -57,7 +57,7 @@ const MAX_TOOLS = 256;
 /** A number past 2^53 would compare differently here and in a policy. */
 const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 
-export const workflowAskSchema = z.strictObject({
+const workflowAskSchema = z.strictObject({
   purpose: z.string().min(1).max(128),
   tools: z.array(z.string().min(1).max(64)).min(1).max(MAX_TOOLS).optional(),
   limits: z
@@ -75,7 +75,7 @@ const detailSchema = z.tuple([
   z.strictObject({ type: z.literal(WORKFLOW_DETAIL), ...workflowAskSchema.shape }),
 ]);
 
-export const openBodySchema = z.strictObject({
+const openBodySchema = z.strictObject({
   subject_token: z.string().min(1),
   client_assertion: z.string().min(1),
   ...workflowAskSchema.shape,

@@ -1,6 +1,5 @@
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync } from "node:crypto";
 import type { KeyObject } from "node:crypto";
-import { isObject } from "../core/model/json.ts";
 import { encodeBase64url } from "../sdk/base64url.ts";
 import {
   readJwks,
@@ -43,10 +42,12 @@ export function generatePrivateJwk(): PrivateJwk {
 }
 
 /** Parsed once; signing from a JWK each time would cost more than the signature. */
-export function importSigningKey(jwk: PrivateJwk): SigningKey {
+export function importSigningKey(jwk: JsonWebKey): SigningKey {
   const key = createPrivateKey({ key: { ...jwk }, format: "jwk" });
   const { x } = createPublicKey(key).export({ format: "jwk" });
-  if (x === undefined || x !== jwk.x) throw new Error("private key does not match its public half");
+  if (key.asymmetricKeyType !== "ed25519" || x === undefined || x !== jwk.x) {
+    throw new Error("not an Ed25519 private key with its own public half");
+  }
   const bare: PublicJwk = { kty: "OKP", crv: "Ed25519", x, alg: "EdDSA" };
   const kid = thumbprint(bare);
   return { kid, key, publicJwk: { ...bare, kid } };
@@ -107,14 +108,4 @@ export function ringOf(keys: readonly SigningKey[]): KeyRing<VerifyKey> {
     if (imported.ok) byKid.set(kid, imported.key);
   }
   return { byKid, only: null };
-}
-
-export function isPrivateJwk(value: unknown): value is PrivateJwk {
-  return (
-    isObject(value) &&
-    value["kty"] === "OKP" &&
-    value["crv"] === "Ed25519" &&
-    typeof value["x"] === "string" &&
-    typeof value["d"] === "string"
-  );
 }

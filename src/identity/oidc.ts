@@ -2,6 +2,7 @@ import type { JsonObject } from "../core/model/json.ts";
 import type { Algorithm } from "../sdk/jwk.ts";
 import type { KeyRing } from "../sdk/key-cache.ts";
 import { digestOf, hmacHex } from "./digest.ts";
+import { parseJws } from "../sdk/jws.ts";
 import { verifyJwt, type JwsFault } from "./jws.ts";
 import type { VerifyKey } from "./keys.ts";
 import { ASSERTION_SKEW_S, readSeconds } from "./times.ts";
@@ -41,6 +42,16 @@ export type HumanResult =
 const MAX_SUBJECT_CHARS = 255;
 /** ID tokens say `JWT` or nothing: an access token (`at+jwt`) of the same issuer is not one. */
 const ID_TOKEN_TYPES = ["JWT", null] as const;
+
+/** The key id a token names, so that the right keys can be fetched before it is verified. */
+export function humanAssertionKid(
+  token: string,
+):
+  | { readonly ok: true; readonly kid: string | null }
+  | { readonly ok: false; readonly fault: JwsFault } {
+  const parsed = parseJws(token, ID_TOKEN_TYPES);
+  return parsed.ok ? { ok: true, kid: parsed.jws.kid } : parsed;
+}
 
 /** `now` in milliseconds; `ring` holds keys of the configured algorithms only. */
 export function verifyHumanAssertion(

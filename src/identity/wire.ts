@@ -73,8 +73,7 @@ const FORM: Record<FormFault, OAuthError> = {
   ),
 };
 
-const badProof = (description: string): OAuthError =>
-  error(400, "invalid_dpop_proof", description);
+const badProof = (description: string): OAuthError => error(400, "invalid_dpop_proof", description);
 const useNonce = error(400, "use_dpop_nonce", "The proof must name the nonce of this answer.");
 
 const PROOF: Record<ProofFault, OAuthError> = {

@@ -52,7 +52,7 @@ function readContext(value: unknown): CallContext | null {
 
 function readChain(value: unknown): { act: ActClaim; ids: readonly string[] } | null {
   const ids: string[] = [];
-  for (let at: unknown = value; at !== undefined; ) {
+  for (let at: unknown = value; at !== undefined;) {
     if (!isObject(at) || !isText(at["sub"]) || at["sub_profile"] !== "ai_agent") return null;
     ids.push(at["sub"]);
     if (ids.length > MAX_CHAIN) return null;

@@ -13,7 +13,10 @@ export type FetchJsonResult =
  * A GET of a public document. Plain http only to this very machine, no redirect (it could lead into
  * a private network or away from TLS), bounded in time and size.
  */
-export async function fetchJson(url: string, fetcher: typeof fetch = fetch): Promise<FetchJsonResult> {
+export async function fetchJson(
+  url: string,
+  fetcher: typeof fetch = fetch,
+): Promise<FetchJsonResult> {
   if (!isSecureUrl(url)) return { ok: false, fault: "insecure_url" };
   try {
     const response = await fetcher(url, {

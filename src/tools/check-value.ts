@@ -1,5 +1,6 @@
 import { deepCompareStrict, format as formats } from "@cfworker/json-schema";
 import type { Json } from "../core/model/json.ts";
+import { MAX_PATTERN_CHARS } from "./limits.ts";
 import type { AnnotatedSchema, SchemaType } from "../policy/bundle/model.ts";
 
 type Check = (value: Json) => boolean;
@@ -18,7 +19,10 @@ export function compileCheck(schema: AnnotatedSchema): Check {
   if (only !== undefined) checks.push((value) => deepCompareStrict(value, only));
   if (pattern !== undefined) {
     const expression = new RegExp(pattern, "u");
-    checks.push((value) => typeof value !== "string" || expression.test(value));
+    checks.push(
+      (value) =>
+        typeof value !== "string" || (value.length <= MAX_PATTERN_CHARS && expression.test(value)),
+    );
   }
   const formatted = format !== undefined && Object.hasOwn(formats, format) ? formats[format] : null;
   if (formatted) checks.push((value) => typeof value !== "string" || formatted(value));
@@ -31,7 +35,12 @@ function compileType(type: SchemaType | readonly SchemaType[]): Check {
   const types: readonly SchemaType[] = typeof type === "string" ? [type] : type;
   const has = (name: SchemaType): boolean => types.includes(name);
   const [nulls, booleans, strings] = [has("null"), has("boolean"), has("string")];
-  const [numbers, integers, arrays, objects] = [has("number"), has("integer"), has("array"), has("object")];
+  const [numbers, integers, arrays, objects] = [
+    has("number"),
+    has("integer"),
+    has("array"),
+    has("object"),
+  ];
   return (value) => {
     switch (typeof value) {
       case "string":
@@ -61,8 +70,10 @@ function compileBounds(schema: AnnotatedSchema): readonly Check[] {
         typeof value !== "string" || value.length <= maxLength || characters(value) <= maxLength,
     );
   }
-  if (minItems !== undefined) checks.push((value) => !Array.isArray(value) || value.length >= minItems);
-  if (maxItems !== undefined) checks.push((value) => !Array.isArray(value) || value.length <= maxItems);
+  if (minItems !== undefined)
+    checks.push((value) => !Array.isArray(value) || value.length >= minItems);
+  if (maxItems !== undefined)
+    checks.push((value) => !Array.isArray(value) || value.length <= maxItems);
   return checks;
 }
 

@@ -1,5 +1,5 @@
 import { isObject, type Json, type JsonObject, MAX_JSON_DEPTH } from "../core/model/json.ts";
-import type { AnnotatedSchema } from "../policy/bundle/model.ts";
+import type { AnnotatedSchema, SchemaType } from "../policy/bundle/model.ts";
 import { compileCheck } from "./check-value.ts";
 import { CompiledSchema } from "./json-schema.ts";
 import { pointer } from "./pointer.ts";
@@ -11,16 +11,11 @@ export interface OutputNode {
   /** Where in the schema, as a pointer with `*` for items and map keys. */
   readonly path: string;
   readonly schema: AnnotatedSchema;
-  /** Own, or of the nearest ancestor that has one. */
-  readonly dataClass: string | null;
-  /** A value here can be data itself and not only hold some. */
-  readonly leaf: boolean;
+  readonly kind: "object" | "array" | "leaf";
   /** Classes of all leaves at or below, sorted. None: nobody classified anything here. */
   readonly classes: readonly string[];
   readonly properties: readonly OutputProperty[];
   readonly names: ReadonlySet<string>;
-  /** Names of map keys that must be there. */
-  readonly requiredKeys: readonly string[];
   /** Values of a map. */
   readonly extra: OutputNode | null;
   readonly items: OutputNode | null;
@@ -52,12 +47,13 @@ export interface OutputTree {
 
 export function classify(schema: AnnotatedSchema): OutputTree {
   const nodes: OutputNode[] = [];
+  if (schema.type !== "object") throw new TypeError("a structured result is an object");
   const root = compileNode(schema, null, [], nodes);
   const records = nodes.flatMap((node) => node.records.map((record) => record.dataClass));
   return { root, nodes, classes: sorted([...root.classes, ...records]) };
 }
 
-export function typesOf(schema: AnnotatedSchema): readonly string[] {
+export function typesOf(schema: AnnotatedSchema): readonly SchemaType[] {
   return typeof schema.type === "string" ? [schema.type] : schema.type;
 }
 
@@ -68,37 +64,30 @@ function compileNode(
   nodes: OutputNode[],
 ): OutputNode {
   if (path.length > MAX_JSON_DEPTH) throw new RangeError("output schema nests too deep");
+  const kind = kindOf(schema);
   const dataClass = schema.dataClass ?? inherited;
   const inside = (child: AnnotatedSchema, key: string): OutputNode =>
     compileNode(child, dataClass, [...path, key], nodes);
 
-  const properties = Object.entries(schema.properties ?? {}).map(([key, child]) => ({
+  const members: Partial<AnnotatedSchema> = kind === "object" ? schema : {};
+  const properties = Object.entries(members.properties ?? {}).map(([key, child]) => ({
     key,
     required: schema.required?.includes(key) ?? false,
     node: inside(child, key),
   }));
-  const names = new Set(properties.map(({ key }) => key));
-  const extra = schema.additionalProperties ? inside(schema.additionalProperties, "*") : null;
-  const items = schema.items ? inside(schema.items, "*") : null;
-  const children = [...properties.map(({ node }) => node), extra, items].filter(
-    (node) => node !== null,
-  );
-  const scalar = typesOf(schema).some((type) => !["object", "array", "null"].includes(type));
-  const leaf = scalar || children.length === 0;
+  const extra = members.additionalProperties ? inside(members.additionalProperties, "*") : null;
+  const items = kind === "array" && schema.items ? inside(schema.items, "*") : null;
+  const children = [...properties.map(({ node }) => node), extra, items];
+  const own = kind === "leaf" && dataClass !== null ? [dataClass] : [];
 
   const node: OutputNode = {
     index: nodes.length,
     path: pointer(path),
     schema,
-    dataClass,
-    leaf,
-    classes: sorted([
-      ...(leaf && dataClass !== null ? [dataClass] : []),
-      ...children.flatMap((child) => child.classes),
-    ]),
+    kind,
+    classes: sorted([...own, ...children.flatMap((child) => child?.classes ?? [])]),
     properties,
-    names,
-    requiredKeys: (schema.required ?? []).filter((key) => !names.has(key)),
+    names: new Set(properties.map(({ key }) => key)),
     extra,
     items,
     records: (schema.records ?? []).map(({ dataClass: of, when }) => compileRecord(of, when)),
@@ -106,6 +95,15 @@ function compileNode(
   };
   nodes.push(node);
   return node;
+}
+
+/** `bundle check` refuses the same: a value that is data or holds data cannot be judged by node. */
+function kindOf(schema: AnnotatedSchema): OutputNode["kind"] {
+  const types = typesOf(schema).filter((type) => type !== "null");
+  const kind = types.find((type) => type === "object" || type === "array");
+  if (kind === undefined) return "leaf";
+  if (types.length > 1) throw new TypeError("an object or array cannot be another type, too");
+  return kind;
 }
 
 function compileRecord(dataClass: string, when: JsonObject | undefined): RecordRule {

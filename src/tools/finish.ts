@@ -5,7 +5,8 @@ import type { OutputDescription } from "../policy/bundle/model.ts";
 import type { OutputTree } from "./classify.ts";
 import { decodeText, encodeBase64, mediaType, sizeOf } from "./body.ts";
 import { readContent } from "./mcp-content.ts";
-import { compileRedactor, disclosed } from "./redact.ts";
+import { compileRedactor } from "./redact.ts";
+import { compileStandings, disclosed } from "./standing.ts";
 
 export type Finisher = (answer: RawAnswer, plan: RedactionPlan) => Finished;
 
@@ -48,14 +49,16 @@ function refusedStatus(status: number): Refused | null {
 type Reader = (answer: RawAnswer, plan: RedactionPlan) => Delivered | Refused;
 
 function compileJson(tree: OutputTree): Reader {
-  const redact = compileRedactor(tree);
+  const redact = compileRedactor(tree, compileStandings(tree));
   return (answer, plan) => {
     if (!tree.classes.some((dataClass) => disclosed(plan, dataClass))) return NOTHING_DISCLOSED;
     const parsed = parseBody(answer);
     if (parsed === undefined) return INVALID;
     const redacted = redact(parsed, plan);
     if (!redacted.ok) {
-      return redacted.fault === "too_many_places" ? { ok: false, code: "response_too_large" } : INVALID;
+      return redacted.fault === "too_many_places"
+        ? { ok: false, code: "response_too_large" }
+        : INVALID;
     }
     const { value, redactions, counts, dropped, undeclared } = redacted;
     return { result: { kind: "json", value }, redactions, counts, dropped, undeclared };

@@ -8,6 +8,12 @@ export const MAX_FAULT_CHARS = 256;
 /** Up to here, in bytes, every fault of the arguments is collected; beyond, the first one only. */
 export const MAX_EXPLAINED_BYTES = 16 * 1_024;
 
+/**
+ * UTF-16 units of a text a pattern is tried on. `bundle check` refuses exponential patterns; a merely
+ * quadratic one (`\s+$`) would still hold the gateway for minutes on a megabyte of spaces.
+ */
+export const MAX_PATTERN_CHARS = 4_096;
+
 /** Entries of `redactions` an agent gets; the counts in the record are complete. */
 export const MAX_REDACTIONS = 1_000;
 

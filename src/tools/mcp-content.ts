@@ -19,7 +19,8 @@ const text: Member = (value) => typeof value === "string" && value.isWellFormed(
 const base64: Member = (value) => typeof value === "string" && isBase64(value);
 const mime: Member = (value) => typeof value === "string" && mediaType(value) !== null;
 const uri: Member = (value) => typeof value === "string" && URL.canParse(value);
-const size: Member = (value) => typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+const size: Member = (value) =>
+  typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 
 const CONTENTS: Shape = {
   required: { uri },

@@ -15,7 +15,12 @@ function escapeSegment(segment: string): string {
 /** An own member whatever its name: plain assignment of `__proto__` would change the prototype. */
 export function put(target: Record<string, unknown>, key: string, value: unknown): void {
   if (key === "__proto__") {
-    Object.defineProperty(target, key, { value, enumerable: true, writable: true, configurable: true });
+    Object.defineProperty(target, key, {
+      value,
+      enumerable: true,
+      writable: true,
+      configurable: true,
+    });
   } else {
     target[key] = value;
   }

@@ -20,12 +20,7 @@ const COPIED = [
  * after redaction must satisfy what was advertised. Classes and conditions are not told.
  */
 export function publish(tree: OutputTree): JsonObject {
-  return publishNode(tree.root, nullableRoot(tree.root));
-}
-
-/** MCP wants an object at the root; redaction keeps it one (see redact.ts). */
-function nullableRoot({ schema }: OutputNode): boolean {
-  return typesOf(schema).some((type) => type !== "object");
+  return publishNode(tree.root, false);
 }
 
 function publishNode(node: OutputNode, nullable: boolean): JsonObject {
@@ -37,26 +32,15 @@ function publishNode(node: OutputNode, nullable: boolean): JsonObject {
   }
   const options = publishedOptions(schema, nullable);
   if (options !== null) published["enum"] = options;
-  if (typesOf(schema).includes("object")) publishMembers(node, published);
-  if (typesOf(schema).includes("array")) publishItems(node, published);
+  if (node.kind === "object") publishMembers(node, published);
+  if (node.kind === "array") publishItems(node, published);
   return published;
 }
 
 function publishedType(node: OutputNode, nullable: boolean): Json {
-  const types = typesOf(node.schema).filter((type) => !onlyUndeclared(node, type));
+  const types = typesOf(node.schema);
   if (nullable && !types.includes("null")) return [...types, "null"];
   return types.length === 1 ? (types[0] as string) : types;
-}
-
-/** A bare value where only members are classified has no class: it is removed, whatever it is. */
-function onlyUndeclared(node: OutputNode, type: string): boolean {
-  return node.dataClass === null && !["object", "array", "null"].includes(type);
-}
-
-function removable(node: OutputNode): boolean {
-  return (
-    node.classes.length === 0 || typesOf(node.schema).some((type) => onlyUndeclared(node, type))
-  );
 }
 
 /** A constant object or array cannot be promised once something inside it may be withheld. */
@@ -75,33 +59,31 @@ function publishMembers(node: OutputNode, published: Record<string, Json>): void
   for (const { key, required: must, node: member } of node.properties) {
     if (member.classes.length === 0) continue;
     put(properties, key, publishNode(member, nullableInside(node, member)));
-    if (must && !removable(member)) required.push(key);
+    if (must) required.push(key);
   }
   published["properties"] = properties;
   if (required.length > 0) published["required"] = required;
   const { extra } = node;
   published["additionalProperties"] =
-    extra !== null && extra.classes.length > 0 ? publishNode(extra, nullableInside(node, extra)) : false;
+    extra !== null && extra.classes.length > 0
+      ? publishNode(extra, nullableInside(node, extra))
+      : false;
 }
 
 function publishItems(node: OutputNode, published: Record<string, Json>): void {
   const { items, schema } = node;
-  if (items === null || items.classes.length === 0) {
-    published["maxItems"] = 0;
-    return;
-  }
-  published["items"] = publishNode(items, nullableInside(node, items, true));
-  if (schema.minItems !== undefined && items.records.length === 0 && !removable(items)) {
+  if (items === null) return;
+  published["items"] = publishNode(items, nullableInside(node, items));
+  if (schema.minItems !== undefined && items.records.length === 0) {
     published["minItems"] = schema.minItems;
   }
 }
 
 /**
  * Redaction takes the largest subtree it can: what always goes together with its parent is never
- * null by itself, unless the parent is the root, or the value a record that is no item.
+ * null by itself, unless the parent is the root (kept), or the value a record that is no item.
  */
-function nullableInside(parent: OutputNode, node: OutputNode, isItem = false): boolean {
+function nullableInside(parent: OutputNode, node: OutputNode): boolean {
   const sameFate = parent.path !== "" && parent.classes.join(" ") === node.classes.join(" ");
-  const mixed = node.leaf && node.classes.length > 1;
-  return !sameFate || mixed || (node.records.length > 0 && !isItem);
+  return !sameFate || (node.records.length > 0 && node !== parent.items);
 }

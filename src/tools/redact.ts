@@ -3,8 +3,9 @@ import type { RedactionCount } from "../core/model/event.ts";
 import type { Redaction } from "../core/model/outcome.ts";
 import type { RedactionPlan } from "../core/model/policy.ts";
 import type { OutputNode, OutputTree } from "./classify.ts";
-import { MAX_PLACES, MAX_REDACTIONS, MAX_STANDINGS } from "./limits.ts";
+import { MAX_PLACES, MAX_REDACTIONS } from "./limits.ts";
 import { pointer, put } from "./pointer.ts";
+import type { Standing, StandingOf } from "./standing.ts";
 
 export type Redacted =
   | {
@@ -20,54 +21,13 @@ export type Redacted =
 
 export type Redactor = (value: Json, plan: RedactionPlan) => Redacted;
 
-/** Not in the plan is not disclosed. */
-export function disclosed(plan: RedactionPlan, dataClass: string): boolean {
-  return Object.hasOwn(plan, dataClass) && plan[dataClass]?.allow === true;
+export function compileRedactor(tree: OutputTree, standingOf: StandingOf): Redactor {
+  return (value, plan) => new Walk(tree, plan, standingOf(plan)).run(value);
 }
 
-export function compileRedactor(tree: OutputTree): Redactor {
-  const standings = new Map<string, Standing>();
-  return (value, plan) => {
-    const standing = standingUnder(tree, plan, standings);
-    return new Walk(tree, plan, standing).run(value);
-  };
-}
-
-/** What a set of denied classes means for every node: worked out once per set. */
-export interface Standing {
-  readonly denied: ReadonlySet<string>;
-  /** By node: every leaf at or below is denied, so the node becomes null whole. */
-  readonly withheld: readonly boolean[];
-}
-
-export function standingOf(tree: OutputTree, plan: RedactionPlan): Standing {
-  const denied = new Set(tree.classes.filter((dataClass) => !disclosed(plan, dataClass)));
-  return {
-    denied,
-    withheld: tree.nodes.map(
-      ({ classes }) => classes.length > 0 && classes.every((dataClass) => denied.has(dataClass)),
-    ),
-  };
-}
-
-function standingUnder(
-  tree: OutputTree,
-  plan: RedactionPlan,
-  known: Map<string, Standing>,
-): Standing {
-  const key = tree.classes.map((dataClass) => (disclosed(plan, dataClass) ? "1" : "0")).join("");
-  let standing = known.get(key);
-  if (standing === undefined) {
-    standing = standingOf(tree, plan);
-    if (known.size >= MAX_STANDINGS) known.clear();
-    known.set(key, standing);
-  }
-  return standing;
-}
-
-/** Takes the place of a value that is to leave its object or array. */
-const GONE = Symbol("gone");
-type Walked = Json | typeof GONE;
+/** Takes the place of a record that leaves its array. */
+const DROPPED = Symbol("dropped");
+type Walked = Json | typeof DROPPED;
 
 /**
  * One pass: checks, classifies and builds the delivered value anew, so that nothing that was not
@@ -93,9 +53,9 @@ class Walk {
 
   run(raw: Json): Redacted {
     const value = this.#walk(this.#tree.root, raw, false);
-    if (this.#fault !== null) return { ok: false, fault: this.#fault };
-    // Nothing here is of a class anyone could disclose.
-    if (value === GONE) return { ok: false, fault: "not_conforming" };
+    if (this.#fault !== null || value === DROPPED) {
+      return { ok: false, fault: this.#fault ?? "not_conforming" };
+    }
     return {
       ok: true,
       value,
@@ -108,19 +68,14 @@ class Walk {
 
   #walk(node: OutputNode, value: Json, isItem: boolean): Walked {
     if (!this.#visit(1)) return null;
-    const rootObject = node === this.#tree.root && isObject(value);
-    if (this.#standing.withheld[node.index] === true && !rootObject) {
+    if (this.#standing.withheld[node.index] === true && node !== this.#tree.root) {
       // Not fetched is null; anything else is still held to the schema before it is withheld.
       if (value !== null) this.#examine(node, value);
       return this.#withhold(node, node.classes);
     }
     if (!node.check(value)) return this.#fail();
     if (Array.isArray(value)) return this.#array(node, value);
-    if (isObject(value)) return this.#object(node, value, isItem);
-    if (!node.leaf && value === null) return null;
-    if (!node.leaf || node.dataClass === null) return this.#remove(1);
-    if (this.#standing.denied.has(node.dataClass)) return this.#withhold(node, [node.dataClass]);
-    return value;
+    return isObject(value) ? this.#object(node, value, isItem) : value;
   }
 
   #object(node: OutputNode, value: JsonObject, isItem: boolean): Walked {
@@ -163,7 +118,6 @@ class Walk {
       this.#undeclared += keys.length - known;
       return;
     }
-    if (!node.requiredKeys.every((key) => Object.hasOwn(value, key))) this.#fail();
     for (const key of keys) {
       if (names.has(key)) continue;
       if (!key.isWellFormed()) this.#fail();
@@ -176,22 +130,19 @@ class Walk {
     this.#at.push(key);
     const walked = this.#walk(node, value, false);
     this.#at.pop();
-    if (walked !== GONE) put(delivered, key, walked);
+    if (walked !== DROPPED) put(delivered, key, walked);
   }
 
   #array(node: OutputNode, value: readonly Json[]): Json {
     const { items } = node;
-    if (items === null || items.classes.length === 0) {
-      this.#undeclared += value.length;
-      return [];
-    }
+    if (items === null) return this.#fail();
     const delivered: Json[] = [];
     for (const item of value) {
       this.#at.push(delivered.length);
       const walked = this.#walk(items, item, true);
       this.#at.pop();
       if (this.#fault !== null) return null;
-      if (walked !== GONE) delivered.push(walked);
+      if (walked !== DROPPED) delivered.push(walked);
     }
     return delivered;
   }
@@ -200,7 +151,7 @@ class Walk {
   #withholdRecord(node: OutputNode, dataClass: string, isItem: boolean): Walked {
     if (isItem) {
       this.#dropped++;
-      return GONE;
+      return DROPPED;
     }
     if (node !== this.#tree.root) return this.#withhold(node, [dataClass]);
     const members: Record<string, Json> = {};
@@ -257,11 +208,6 @@ class Walk {
       }
     }
     return null;
-  }
-
-  #remove(count: number): typeof GONE {
-    this.#undeclared += count;
-    return GONE;
   }
 
   #fail(): null {

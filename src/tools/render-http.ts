@@ -1,16 +1,9 @@
 import { canonical, type Json, type JsonObject } from "../core/model/json.ts";
-import type { Request } from "../core/model/operation.ts";
 import type { HttpTemplate } from "../policy/bundle/model.ts";
 import { pointer, put } from "./pointer.ts";
+import type { Renderer } from "./renderer.ts";
 
 type Part = { readonly text: string } | { readonly argument: string };
-
-export interface HttpRenderer {
-  /** Arguments that have no form in their slot, as JSON Pointers. */
-  misplaced(args: JsonObject): readonly string[];
-  /** Only for arguments that `misplaced` has nothing to say about. */
-  render(args: JsonObject): Request;
-}
 
 /**
  * Each argument is encoded for its slot and cannot leave it: whatever is not an unreserved
@@ -21,7 +14,7 @@ export function compileHttp(
   template: HttpTemplate,
   destination: string,
   sha256: (text: string) => string,
-): HttpRenderer {
+): Renderer {
   const parts = partsOf(template.path);
   const inPath = parts.flatMap((part) => ("argument" in part ? [part.argument] : []));
   return {

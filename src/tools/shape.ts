@@ -5,15 +5,14 @@ import {
   MAX_EXPLAINED_BYTES,
   MAX_FAULT_CHARS,
   MAX_FAULTS,
+  MAX_PATTERN_CHARS,
 } from "./limits.ts";
 import { pointer, put } from "./pointer.ts";
+import type { Renderer } from "./renderer.ts";
 
 export type ShapedArguments =
   | { readonly ok: true; readonly args: JsonObject; readonly policyArguments: JsonObject }
   | { readonly ok: false; readonly at: readonly string[] };
-
-/** What the place of an argument in the request cannot carry, whatever the schema says. */
-export type SlotCheck = (args: JsonObject) => readonly string[];
 
 export type Shaper = (args: Json) => ShapedArguments;
 
@@ -24,12 +23,13 @@ export type Shaper = (args: Json) => ShapedArguments;
 export function compileShaper(
   input: JsonObject,
   policyArguments: readonly string[],
-  slots: SlotCheck,
+  misplaced: Renderer["misplaced"],
 ): Shaper {
   const schema = closed(input);
   const compiled = new CompiledSchema(schema);
   const defaults = compileDefaults(schema);
   const required = strings(schema["required"]);
+  const patterned = patternedArguments(schema);
 
   return (args) => {
     if (!isObject(args)) return { ok: false, at: [""] };
@@ -39,6 +39,8 @@ export function compileShaper(
     if (bytes > MAX_ARGUMENT_BYTES) return { ok: false, at: [""] };
 
     const complete = withDefaults(args, defaults);
+    const overlong = patterned.filter((name) => holdsOverlong(complete[name]));
+    if (overlong.length > 0) return refused(overlong.map((name) => pointer([name])));
     if (compiled.matches(complete) !== true) {
       const depth = bytes <= MAX_EXPLAINED_BYTES ? "all" : "first";
       const missing = required.filter((name) => !Object.hasOwn(complete, name));
@@ -47,8 +49,8 @@ export function compileShaper(
         ...deepest(compiled.faults(complete, depth) ?? [], missing.length > 0),
       ]);
     }
-    const misplaced = slots(complete);
-    if (misplaced.length > 0) return refused(misplaced);
+    const unsendable = misplaced(complete);
+    if (unsendable.length > 0) return refused(unsendable);
     return { ok: true, args: complete, policyArguments: project(complete, policyArguments) };
   };
 }
@@ -96,6 +98,27 @@ function findWithin(
   const found = findHostile(value, at, left - 1);
   at.pop();
   return found;
+}
+
+/** Arguments with a pattern anywhere in their schema, or a reference to where one may stand. */
+function patternedArguments(schema: JsonObject): readonly string[] {
+  const properties = schema["properties"];
+  if (!isObject(properties)) return [];
+  const shared = /"(?:pattern|patternProperties|\$ref|\$dynamicRef|\$recursiveRef)":/;
+  const { properties: _, ...rest } = schema;
+  const everywhere = shared.test(JSON.stringify(rest));
+  return Object.entries(properties)
+    .filter(([, member]) => everywhere || shared.test(JSON.stringify(member)))
+    .map(([name]) => name);
+}
+
+function holdsOverlong(value: Json | undefined): boolean {
+  if (typeof value === "string") return value.length > MAX_PATTERN_CHARS;
+  if (typeof value !== "object" || value === null) return false;
+  if (Array.isArray(value)) return value.some(holdsOverlong);
+  return Object.entries(value).some(
+    ([key, member]) => key.length > MAX_PATTERN_CHARS || holdsOverlong(member),
+  );
 }
 
 interface Defaults {

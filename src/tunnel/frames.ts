@@ -61,10 +61,7 @@ function matches(value: JsonObject, shape: Members, optional: readonly string[] 
 const text =
   (maxChars: number, form?: RegExp): Check =>
   (value) =>
-    typeof value === "string" &&
-    value.length <= maxChars &&
-    value.isWellFormed() &&
-    (form?.test(value) ?? true);
+    typeof value === "string" && value.length <= maxChars && (form?.test(value) ?? true);
 const whole =
   (from: number, to: number): Check =>
   (value) =>

@@ -68,6 +68,7 @@ export class GatewaySession {
   readonly #pending = new Map<string, Pending>();
   readonly #questions = new Map<string, Question>();
   #next = 0;
+  #heard = 0;
   #heardAt: number;
   #beatAt: number;
   #cancelBeat: () => void;
@@ -96,9 +97,13 @@ export class GatewaySession {
     return this.#pending.size;
   }
 
-  /** Elapsed time of the last frame: what a second session with the same key is measured against. */
-  get heardAt(): number {
-    return this.#heardAt;
+  /** Frames heard: what a second session with the same key is measured against. */
+  get heard(): number {
+    return this.#heard;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
   }
 
   get accepts(): boolean {
@@ -151,6 +156,7 @@ export class GatewaySession {
 
   /** False: a frame that has no place in a running session. */
   receive(frame: ToGateway): boolean {
+    this.#heard++;
     this.#heardAt = this.#clock.elapsed();
     switch (frame.t) {
       case "answer":
@@ -241,6 +247,9 @@ function unsent(code: FailureCode): Promise<ConnectorAnswer> {
   return Promise.resolve({ ok: false, code, effect: "none" });
 }
 
-function bodyBytes(answer: { readonly encoding: "utf8" | "base64"; readonly body: string }): number {
+function bodyBytes(answer: {
+  readonly encoding: "utf8" | "base64";
+  readonly body: string;
+}): number {
   return Buffer.byteLength(answer.body, answer.encoding);
 }

@@ -172,5 +172,13 @@ export function handshakeText(
   role: "gateway" | "connector",
   of: { tenant: string; connector: string; nonce: string; session: string },
 ): string {
-  return ["postern-tunnel", TUNNEL_VERSION, role, of.tenant, of.connector, of.nonce, of.session].join("\n");
+  return [
+    "postern-tunnel",
+    TUNNEL_VERSION,
+    role,
+    of.tenant,
+    of.connector,
+    of.nonce,
+    of.session,
+  ].join("\n");
 }

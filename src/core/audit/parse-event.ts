@@ -73,7 +73,9 @@ const record =
   (value) =>
     isObject(value) &&
     Object.keys(value).length === Object.keys(fields).length &&
-    Object.entries(fields).every(([name, check]) => Object.hasOwn(value, name) && check(value[name]));
+    Object.entries(fields).every(
+      ([name, check]) => Object.hasOwn(value, name) && check(value[name]),
+    );
 
 const texts = list(text);
 const code = one(...POLICY_CODES, ...Object.keys(FAILURES));

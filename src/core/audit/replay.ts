@@ -71,7 +71,13 @@ export function replay(source: ReplaySource): Replay {
     let decision: Decision;
     try {
       const { now, locks } = input;
-      const facts = { now, locks, bundle: bundle.view, evaluator: bundle.evaluator, mac: source.mac };
+      const facts = {
+        now,
+        locks,
+        bundle: bundle.view,
+        evaluator: bundle.evaluator,
+        mac: (text: string) => source.mac(text),
+      };
       decision = decide(state, input.command, facts, input.text);
     } catch {
       // Only an input that we never wrote makes the decider throw, whoever held the key.
@@ -86,7 +92,9 @@ export function replay(source: ReplaySource): Replay {
     state = evolve(state, event);
     head = stored.hash;
   }
-  const [orphan] = [...source.inputs.keys()].filter((seq) => seq >= state.next).sort((a, b) => a - b);
+  const [orphan] = [...source.inputs.keys()]
+    .filter((seq) => seq >= state.next)
+    .sort((a, b) => a - b);
   if (orphan !== undefined) return differs({ seq: orphan, kind: "event_missing" });
   return { identical: true, events: state.next, head };
 }
@@ -120,7 +128,8 @@ function parseInput(text: string): Input | null {
   const { command, facts } = input;
   if (!isObject(command) || !isObject(facts)) return null;
   const { now, policyVersion, locks } = facts;
-  if (typeof now !== "number" || typeof policyVersion !== "string" || locks === undefined) return null;
+  if (typeof now !== "number" || typeof policyVersion !== "string" || locks === undefined)
+    return null;
   return {
     text,
     command: command as unknown as Command,
@@ -134,8 +143,12 @@ function fieldsApart(decided: WorkflowEvent, recorded: WorkflowEvent): readonly 
   const left: { readonly [field: string]: unknown } = { ...decided };
   const right: { readonly [field: string]: unknown } = { ...recorded };
   return [...new Set([...Object.keys(left), ...Object.keys(right)])]
-    .filter((field) => left[field] === undefined || right[field] === undefined ||
-      canonical(left[field]) !== canonical(right[field]))
+    .filter(
+      (field) =>
+        left[field] === undefined ||
+        right[field] === undefined ||
+        canonical(left[field]) !== canonical(right[field]),
+    )
     .sort();
 }
 

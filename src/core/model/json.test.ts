@@ -8,12 +8,21 @@ function fault(text: string): JsonFault | null {
 }
 
 describe("strict parsing", () => {
-  it.each(["", "{", "[1,]", "{'a':1}", "NaN", "undefined", "01", '"\n"', "{}{}", "\ufeff{}", "//x\n1"])(
-    "refuses %j as no JSON",
-    (text) => {
-      expect(fault(text)).toBe("not_json");
-    },
-  );
+  it.each([
+    "",
+    "{",
+    "[1,]",
+    "{'a':1}",
+    "NaN",
+    "undefined",
+    "01",
+    '"\n"',
+    "{}{}",
+    "\ufeff{}",
+    "//x\n1",
+  ])("refuses %j as no JSON", (text) => {
+    expect(fault(text)).toBe("not_json");
+  });
 
   it.each([
     '{"a":1,"a":2}',
@@ -58,7 +67,10 @@ describe("strict parsing", () => {
   it("refuses nesting one past the limit, of either kind and mixed", () => {
     const nested = (open: string, close: string, depth: number): string =>
       open.repeat(depth) + "1" + close.repeat(depth);
-    for (const [open, close] of [["[", "]"], ['{"a":', "}"]] as const) {
+    for (const [open, close] of [
+      ["[", "]"],
+      ['{"a":', "}"],
+    ] as const) {
       expect(fault(nested(open, close, MAX_JSON_DEPTH))).toBeNull();
       expect(fault(nested(open, close, MAX_JSON_DEPTH + 1))).toBe("too_deep");
     }
@@ -67,12 +79,16 @@ describe("strict parsing", () => {
     expect(fault(JSON.stringify("[".repeat(1_000)))).toBeNull();
   });
 
-  it.each(["1e400", "[-1e999]", '{"a":1' + "0".repeat(400) + "}", '"\\ud800"', '{"\\udc00":1}', '["\\ud800x"]'])(
-    "refuses %.20s, which has no canonical form",
-    (text) => {
-      expect(fault(text)).toBe("no_canonical_form");
-    },
-  );
+  it.each([
+    "1e400",
+    "[-1e999]",
+    '{"a":1' + "0".repeat(400) + "}",
+    '"\\ud800"',
+    '{"\\udc00":1}',
+    '["\\ud800x"]',
+  ])("refuses %.20s, which has no canonical form", (text) => {
+    expect(fault(text)).toBe("no_canonical_form");
+  });
 
   it("accepts whole characters beyond the first plane, however they are spelt", () => {
     expect(parseStrict('"\\ud83d\\ude00😀"')).toEqual({ ok: true, value: "😀😀" });

@@ -53,7 +53,9 @@ function hasCanonicalForm(value: Json): boolean {
   if (typeof value === "string") return value.isWellFormed();
   if (typeof value !== "object" || value === null) return true;
   if (Array.isArray(value)) return value.every(hasCanonicalForm);
-  return Object.entries(value).every(([key, member]) => key.isWellFormed() && hasCanonicalForm(member));
+  return Object.entries(value).every(
+    ([key, member]) => key.isWellFormed() && hasCanonicalForm(member),
+  );
 }
 
 /** One pass over text that JSON.parse has already accepted: only strings and brackets matter. */

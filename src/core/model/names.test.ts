@@ -15,6 +15,7 @@ import { EVENT_TYPES } from "./event.ts";
 import { LOCK_TARGETS } from "./lock.ts";
 import { DENIALS, FAILURE_MESSAGES } from "./outcome-message.ts";
 import { FAILURE_KINDS, FAILURES, POLICY_CODES } from "./outcome.ts";
+import { TENANT_EVENT_TYPES, TENANT_STREAM } from "./tenant-event.ts";
 import { ACTIONS, POLICY_CLASSES, TIERS } from "./policy.ts";
 
 /**
@@ -32,6 +33,16 @@ describe("names that others see", () => {
       "call.reconciled",
       "checkpoint.saved",
       "workflow.closed",
+    ]);
+  });
+
+  it("event types of the tenant's own stream", () => {
+    expect(TENANT_STREAM).toBe("tenant");
+    expect(TENANT_EVENT_TYPES).toEqual([
+      "bundle.activated",
+      "join.created",
+      "connector.enrolled",
+      "exchange.refused",
     ]);
   });
 
@@ -83,7 +94,14 @@ describe("names that others see", () => {
       "upstream_error upstream retryable",
       "upstream_rejected upstream final",
     ]);
-    expect(FAILURE_KINDS).toEqual(["network", "policy", "timeout", "schema", "upstream", "internal"]);
+    expect(FAILURE_KINDS).toEqual([
+      "network",
+      "policy",
+      "timeout",
+      "schema",
+      "upstream",
+      "internal",
+    ]);
   });
 
   it("classes, actions, tiers, lock targets", () => {
@@ -119,7 +137,9 @@ describe("names that others see", () => {
       .filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts"))
       .map((name) => readFileSync(new URL(name, folder), "utf8"))
       .join("\n");
-    const ids = [...source.matchAll(/["'`]((?:core|default|trust|lock):[a-z.]*)/g)].map(([, id]) => id!);
+    const ids = [...source.matchAll(/["'`]((?:core|default|trust|lock):[a-z.]*)/g)].map(
+      ([, id]) => id!,
+    );
     expect([...new Set(ids)].sort()).toEqual([
       "core:budget.calls",
       "core:budget.cost",

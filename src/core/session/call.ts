@@ -23,7 +23,8 @@ export function decideCall(
 ): Decision {
   if (state.status === "new") return IGNORED;
   // Two reservations under one id would be released as one.
-  if (findCall(state.inFlight, command.call) ?? findCall(state.unknown, command.call)) return IGNORED;
+  if (findCall(state.inFlight, command.call) ?? findCall(state.unknown, command.call))
+    return IGNORED;
   const windowEnd = state.refusals.since + REFUSAL_WINDOW_MS;
   if (state.refusals.count >= MAX_REFUSALS && facts.now < windowEnd) {
     const retryAfterMs = windowEnd - facts.now;
@@ -109,7 +110,13 @@ class Refusal {
   readonly #seat: Seat | undefined;
   readonly #tool: Tool | undefined;
 
-  constructor(command: CallCommand, facts: Facts, input: string, seat: Seat | undefined, tool: Tool | undefined) {
+  constructor(
+    command: CallCommand,
+    facts: Facts,
+    input: string,
+    seat: Seat | undefined,
+    tool: Tool | undefined,
+  ) {
     this.#command = command;
     this.#facts = facts;
     this.#input = input;

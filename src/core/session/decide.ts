@@ -13,7 +13,12 @@ import type { WorkflowState } from "./state.ts";
  * on bad input. `input` is the canonical sealed input of this decision (see `inputOf`), whose
  * keyed digest every event carries, so that a changed input is found on replay.
  */
-export function decide(state: WorkflowState, command: Command, facts: Facts, input: string): Decision {
+export function decide(
+  state: WorkflowState,
+  command: Command,
+  facts: Facts,
+  input: string,
+): Decision {
   const mac = facts.mac(input);
   switch (command.type) {
     case "open":

@@ -92,7 +92,6 @@ function inFlight(event: CallAdmitted): InFlight {
     writeDomain: event.writeDomain,
     cost: event.cost,
     runtimeMs: event.runtimeMs,
-    partial: Object.values(event.plan).some((disclosure) => !disclosure.allow),
     policyVersion: event.policyVersion,
   };
 }
@@ -107,7 +106,11 @@ function settle(used: Usage, reserved: InFlight, final: CallSettled | CallReconc
 }
 
 function plus(used: Usage, calls: number, cost: number, runtimeMs: number): Usage {
-  return { calls: used.calls + calls, cost: used.cost + cost, runtimeMs: used.runtimeMs + runtimeMs };
+  return {
+    calls: used.calls + calls,
+    cost: used.cost + cost,
+    runtimeMs: used.runtimeMs + runtimeMs,
+  };
 }
 
 type Claims = WorkflowState["writeDomains"];

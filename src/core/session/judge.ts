@@ -2,7 +2,14 @@ import type { Tool } from "../model/bundle.ts";
 import type { ClassRules } from "../model/event.ts";
 import type { JsonObject } from "../model/json.ts";
 import type { PolicyCode } from "../model/outcome.ts";
-import type { Answer, Disclosure, Evaluator, PolicyClass, Question, RedactionPlan } from "../model/policy.ts";
+import type {
+  Answer,
+  Disclosure,
+  Evaluator,
+  PolicyClass,
+  Question,
+  RedactionPlan,
+} from "../model/policy.ts";
 import { POLICY_CLASSES } from "../model/policy.ts";
 import type { Seat, Usage, WorkflowState } from "./state.ts";
 
@@ -48,7 +55,13 @@ export function judge(
   ): Verdict =>
     verdict(
       policyClass,
-      evaluator.evaluate({ policyClass, action, principal: seat.agent, resource: { type, id }, context }),
+      evaluator.evaluate({
+        policyClass,
+        action,
+        principal: seat.agent,
+        resource: { type, id },
+        context,
+      }),
     );
 
   let verdicts: Record<PolicyClass, Verdict>;
@@ -57,7 +70,9 @@ export function judge(
     const network = ask("network", "connect", "Destination", tool.destination);
     const action = ask("action", tool.action, "Tool", tool.id);
     const disclosures = tool.dataClasses.map((one) => ask("data", "disclose", "DataClass", one));
-    plan = Object.fromEntries(tool.dataClasses.map((one, at) => [one, disclosureOf(disclosures[at]!)]));
+    plan = Object.fromEntries(
+      tool.dataClasses.map((one, at) => [one, disclosureOf(disclosures[at]!)]),
+    );
     const budget = ask("budget", "spend", "Tool", tool.id);
     verdicts = { network, action, data: combine(disclosures), budget };
   } catch {
@@ -84,12 +99,16 @@ function disclosureOf({ allow, ruleIds }: Verdict): Disclosure {
 }
 
 /** Cedar skips a policy that errors, so a broken `forbid` would allow: any error denies (P2). */
-function verdict(policyClass: PolicyClass, answer: Answer): Verdict {
+export function verdict(policyClass: PolicyClass, answer: Answer): Verdict {
   if (answer.errors.length > 0) {
     return { allow: false, failed: true, ruleIds: sorted(answer.errors) };
   }
   const ruleIds = answer.ruleIds.length > 0 ? sorted(answer.ruleIds) : [`default:${policyClass}`];
-  return { allow: answer.decision === "allow" && answer.ruleIds.length > 0, failed: false, ruleIds };
+  return {
+    allow: answer.decision === "allow" && answer.ruleIds.length > 0,
+    failed: false,
+    ruleIds,
+  };
 }
 
 /**
@@ -112,7 +131,7 @@ function sorted(ids: readonly string[]): readonly string[] {
 }
 
 /** The workflow's history, as every policy may read it. Its Cedar type stands in policy/schema.ts. */
-function contextOf(
+export function contextOf(
   state: WorkflowState,
   seat: Seat,
   tool: Tool,

@@ -56,13 +56,18 @@ describe("opening a workflow", () => {
     ["a human of another group", openCommand({ claims: { groups: ["sales"] } })],
     ["a claim of another type", openCommand({ claims: { groups: { support: true } } })],
     ["a claim inside a nested list", openCommand({ claims: { groups: [["support"]] } })],
-    ["an inherited claim", openCommand({ claims: Object.create({ groups: ["support"] }) as object as {} })],
+    [
+      "an inherited claim",
+      openCommand({ claims: Object.create({ groups: ["support"] }) as object as {} }),
+    ],
   ])("denies %s by default", (_name, command) => {
     expect(world().submit(command)).toEqual(UNTRUSTED);
   });
 
   it("accepts a claim that is a plain string", () => {
-    expect(world().submit(openCommand({ claims: { groups: "support" } })).result.kind).toBe("opened");
+    expect(world().submit(openCommand({ claims: { groups: "support" } })).result.kind).toBe(
+      "opened",
+    );
   });
 
   it("covers nobody by an edge that names no claim, or a claim without values", () => {
@@ -90,7 +95,9 @@ describe("opening a workflow", () => {
     expect(one.submit(openCommand()).result).toMatchObject({
       tools: ["customers_find", "invoices_list"],
     });
-    const asked = world().submit(openCommand({ tools: ["invoices_list", "customers_find", "invoices_list"] }));
+    const asked = world().submit(
+      openCommand({ tools: ["invoices_list", "customers_find", "invoices_list"] }),
+    );
     expect(asked.result).toMatchObject({ tools: ["customers_find", "invoices_list"] });
   });
 
@@ -128,10 +135,19 @@ describe("opening a workflow", () => {
     ["bundle", bundleOf().digest],
   ] as const)("refuses under a lock on the %s", (target, value) => {
     const one = world();
-    one.lock({ id: "l1", target, value }, { id: "l0", target, value }, { id: "lx", target, value: "other" });
+    one.lock(
+      { id: "l1", target, value },
+      { id: "l0", target, value },
+      { id: "lx", target, value: "other" },
+    );
     expect(one.submit(openCommand())).toEqual({
       events: [],
-      result: { kind: "denied", code: "locked", policyClass: null, ruleIds: ["lock:l0", "lock:l1"] },
+      result: {
+        kind: "denied",
+        code: "locked",
+        policyClass: null,
+        ruleIds: ["lock:l0", "lock:l1"],
+      },
     });
   });
 
@@ -145,6 +161,9 @@ describe("opening a workflow", () => {
   it("ignores a second opening", () => {
     const one = world();
     one.submit(openCommand());
-    expect(one.submit(openCommand({ agent: "other" }))).toEqual({ events: [], result: { kind: "ignored" } });
+    expect(one.submit(openCommand({ agent: "other" }))).toEqual({
+      events: [],
+      result: { kind: "ignored" },
+    });
   });
 });

@@ -26,11 +26,14 @@ export function decideOpen(
   });
   if (locked.length > 0) return denied("locked", locked);
   if (!soundNumbers(command)) return denied("trust_denied", ["core:limits"]);
-  const edge = facts.bundle.trust.find((candidate) => covers(candidate, command, facts.bundle.toolIds));
+  const edge = facts.bundle.trust.find((candidate) =>
+    covers(candidate, command, facts.bundle.toolIds),
+  );
   if (edge === undefined) return denied("trust_denied", ["default:trust"]);
   const granted = toolsOf(edge, facts.bundle.toolIds);
   const tools = command.tools === undefined ? granted : [...new Set(command.tools)].sort();
-  const expiresAt = facts.now + Math.min(command.lifeMs ?? edge.maxLifeMs, edge.maxLifeMs, MAX_LIFE_MS);
+  const expiresAt =
+    facts.now + Math.min(command.lifeMs ?? edge.maxLifeMs, edge.maxLifeMs, MAX_LIFE_MS);
   return {
     events: [
       {

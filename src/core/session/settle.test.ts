@@ -46,14 +46,21 @@ describe("settling", () => {
 
   const PLAIN = { redactions: [], dropped: 0, undeclared: 0, truncated: false, bytes: 1 };
   it.each([
-    [{ redactions: [{ path: "/email", dataClass: "customer.contact", count: 2 }] }, "partial_result"],
+    [
+      { redactions: [{ path: "/email", dataClass: "customer.contact", count: 2 }] },
+      "partial_result",
+    ],
     [{ dropped: 1 }, "partial_result"],
     [{ truncated: true }, "partial_result"],
     [{ undeclared: 3 }, "ok"],
   ])("calls %j %s", (more, outcome) => {
     const world = read();
     const settlement = { kind: "answered" as const, ...PLAIN, ...more };
-    expect(ending(world, answered("call_1", { settlement }))).toEqual({ outcome, code: null, ruleIds: [] });
+    expect(ending(world, answered("call_1", { settlement }))).toEqual({
+      outcome,
+      code: null,
+      ruleIds: [],
+    });
     expect(world.events.at(-1)).toMatchObject({ ...PLAIN, ...more });
   });
 
@@ -230,7 +237,9 @@ describe("reconciling", () => {
 
   it("releases what was reserved when the dead session proves that it never saw the call", () => {
     const world = unknown();
-    expect(world.submit({ type: "reconcile", call: "call_1", session: "session_1" }).result).toEqual({
+    expect(
+      world.submit({ type: "reconcile", call: "call_1", session: "session_1" }).result,
+    ).toEqual({
       kind: "done",
     });
     expect(world.events.at(-1)).toMatchObject({
@@ -251,10 +260,16 @@ describe("reconciling", () => {
   it("takes the word of no other session, and only once", () => {
     const world = unknown();
     const ignored = { events: [], result: { kind: "ignored" } };
-    expect(world.submit({ type: "reconcile", call: "call_1", session: "session_2" })).toEqual(ignored);
-    expect(world.submit({ type: "reconcile", call: "call_2", session: "session_1" })).toEqual(ignored);
+    expect(world.submit({ type: "reconcile", call: "call_1", session: "session_2" })).toEqual(
+      ignored,
+    );
+    expect(world.submit({ type: "reconcile", call: "call_2", session: "session_1" })).toEqual(
+      ignored,
+    );
     world.submit({ type: "reconcile", call: "call_1", session: "session_1" });
-    expect(world.submit({ type: "reconcile", call: "call_1", session: "session_1" })).toEqual(ignored);
+    expect(world.submit({ type: "reconcile", call: "call_1", session: "session_1" })).toEqual(
+      ignored,
+    );
   });
 
   it("has nothing to say of a call that is still out, or ended known", () => {

@@ -56,7 +56,6 @@ export interface InFlight {
   readonly writeDomain: string | null;
   readonly cost: number;
   readonly runtimeMs: number;
-  readonly partial: boolean;
   readonly policyVersion: string;
 }
 

@@ -1,22 +1,17 @@
-import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import type { Tier } from "../../core/model/policy.ts";
 import { TENANT_STREAM } from "../../core/model/tenant-event.ts";
+import type { JoinGrant } from "../../tunnel/join-code.ts";
+import type { Ed25519Jwk } from "../../tunnel/keys.ts";
 import type { Journal } from "./journal.ts";
 import type { TenantStreams } from "./tenant-stream.ts";
 
 export interface ConnectorRecord {
   readonly tenant: string;
   readonly id: string;
-  /** Ed25519 public JWK. */
-  readonly publicKey: { readonly kty: string; readonly crv: string; readonly x: string };
+  readonly publicKey: Ed25519Jwk;
   readonly network: string;
   readonly tier: Tier;
-}
-
-export interface JoinScope {
-  readonly network: string;
-  readonly tier: Tier;
-  readonly expires: number;
 }
 
 /** What a tenant knows beside its workflows: bundles, connectors, join codes, spent assertions. */
@@ -60,35 +55,49 @@ export class Directory {
 
   // Connectors
 
-  async createJoinCode(tenant: string, hash: string, scope: JoinScope): Promise<void> {
-    const { network, tier, expires } = scope;
+  async createJoinCode(tenant: string, hash: string, grant: JoinGrant): Promise<void> {
+    const { network, tier, expiresAt } = grant;
     await this.#streams.append(
       tenant,
-      { type: "join.created", code: hash, network, tier, expiresAt: expires },
-      [{ statement: this.#sql.putCode, values: [tenant, hash, network, tier, expires] }],
+      { type: "join.created", code: hash, network, tier, expiresAt },
+      [{ statement: this.#sql.putCode, values: [tenant, hash, network, tier, expiresAt] }],
     );
   }
 
-  joinScope(tenant: string, hash: string): JoinScope | null {
-    return (this.#sql.code.get(tenant, hash) as unknown as JoinScope | undefined) ?? null;
+  /** Takes the code in this very turn: two who bring the same code at once do not both get in. */
+  takeJoinCode(tenant: string, hash: string): JoinGrant | null {
+    const taken = `code ${tenant} ${hash}`;
+    if (this.#spending.has(taken)) return null;
+    const row = this.#sql.code.get(tenant, hash) as unknown as JoinGrant | undefined;
+    if (row === undefined) return null;
+    this.#spending.add(taken);
+    return row;
   }
 
-  /** The code goes in the same commit as the connector comes: one code, one connector. */
-  async enrol(record: ConnectorRecord, code: string, jkt: string): Promise<boolean> {
-    return this.#once(`code ${record.tenant} ${code}`, async () => {
-      if (this.joinScope(record.tenant, code) === null) return false;
-      const { tenant, id, publicKey, network, tier } = record;
-      const writes: { statement: StatementSync; values: SQLInputValue[] }[] = [
-        { statement: this.#sql.takeCode, values: [tenant, code] },
-        {
-          statement: this.#sql.putConnector,
-          values: [tenant, id, JSON.stringify(publicKey), network, tier],
-        },
-      ];
-      const body = { type: "connector.enrolled", connector: id, network, tier, jkt, code } as const;
-      await this.#streams.append(tenant, body, writes);
-      return true;
-    });
+  /** Makes the taking durable: with the connector it let in, or as burnt by a failed attempt. */
+  async settleJoinCode(
+    tenant: string,
+    hash: string,
+    enrolled: { readonly record: ConnectorRecord; readonly jkt: string } | null,
+  ): Promise<void> {
+    const take = { statement: this.#sql.takeCode, values: [tenant, hash] };
+    try {
+      if (enrolled === null) return await this.#journal.write([take]);
+      const { id, publicKey, network, tier } = enrolled.record;
+      const body = { type: "connector.enrolled", connector: id, network, tier } as const;
+      const values = [tenant, id, JSON.stringify(publicKey), network, tier];
+      await this.#streams.append(tenant, { ...body, jkt: enrolled.jkt, code: hash }, [
+        take,
+        { statement: this.#sql.putConnector, values },
+      ]);
+    } finally {
+      this.#spending.delete(`code ${tenant} ${hash}`);
+    }
+  }
+
+  connectors(tenant: string): ConnectorRecord[] {
+    const rows = this.#db.prepare("SELECT id FROM connector WHERE tenant = ? ORDER BY id").all(tenant);
+    return (rows as { id: string }[]).flatMap(({ id }) => this.connector(tenant, id) ?? []);
   }
 
   connector(tenant: string, id: string): ConnectorRecord | null {
@@ -104,22 +113,17 @@ export class Directory {
 
   /** True once for each (kind, hash), also over a restart; durable when it resolves. */
   async spend(kind: string, tenant: string, hash: string, expiresAt: number): Promise<boolean> {
-    return this.#once(`${kind} ${tenant} ${hash}`, async () => {
-      if (this.#sql.spent.get(tenant, kind, hash) !== undefined) return false;
+    const thing = `${kind} ${tenant} ${hash}`;
+    // Two spenders in the same batch: the second loses at once.
+    if (this.#spending.has(thing)) return false;
+    if (this.#sql.spent.get(tenant, kind, hash) !== undefined) return false;
+    this.#spending.add(thing);
+    try {
       await this.#journal.write([
         { statement: this.#sql.forgetSpent, values: [this.#now()] },
         { statement: this.#sql.putSpent, values: [tenant, kind, hash, expiresAt] },
       ]);
       return true;
-    });
-  }
-
-  /** Two takers of one thing in the same batch: the second loses at once. */
-  async #once(thing: string, take: () => Promise<boolean>): Promise<boolean> {
-    if (this.#spending.has(thing)) return false;
-    this.#spending.add(thing);
-    try {
-      return await take();
     } finally {
       this.#spending.delete(thing);
     }
@@ -128,6 +132,18 @@ export class Directory {
   /** Calls without a known end, of one connector: what to ask it after it came back. */
   openCalls(tenant: string, connector: string): { call: string; workflow: string }[] {
     return this.#sql.openCalls.all(tenant, connector) as { call: string; workflow: string }[];
+  }
+
+  workflows(tenant: string, limit: number): { workflow: string; events: number; startedAt: number }[] {
+    return this.#db
+      .prepare(
+        `SELECT session.workflow, (SELECT count(*) FROM event WHERE event.tenant = session.tenant
+           AND event.workflow = session.workflow) AS events,
+         (SELECT bytes ->> 'at' FROM event WHERE event.tenant = session.tenant
+           AND event.workflow = session.workflow AND seq = 0) AS startedAt
+         FROM session WHERE tenant = ? ORDER BY session.workflow DESC LIMIT ?`,
+      )
+      .all(tenant, limit) as { workflow: string; events: number; startedAt: number }[];
   }
 
   /** Every workflow with a call that has no known end. */
@@ -148,7 +164,7 @@ function prepare(db: DatabaseSync) {
        WHERE tenant = ? AND workflow = ? AND type = 'bundle.activated' ORDER BY seq DESC LIMIT 1`,
     ),
     putCode: db.prepare("INSERT INTO join_code VALUES (?, ?, ?, ?, ?)"),
-    code: db.prepare("SELECT network, tier, expires FROM join_code WHERE tenant = ? AND hash = ?"),
+    code: db.prepare("SELECT network, tier, expires AS expiresAt FROM join_code WHERE tenant = ? AND hash = ?"),
     takeCode: db.prepare("DELETE FROM join_code WHERE tenant = ? AND hash = ?"),
     putConnector: db.prepare("INSERT INTO connector VALUES (?, ?, ?, ?, ?)"),
     connector: db.prepare("SELECT public_key, network, tier FROM connector WHERE tenant = ? AND id = ?"),

@@ -16,3 +16,5 @@ export const MAX_INTEGER = Number.MAX_SAFE_INTEGER;
 export const MAX_POLICIES = 1_000;
 export const MAX_TITLE_CHARS = 200;
 export const MAX_DESCRIPTION_CHARS = 4_000;
+/** Cedar's parser and validator recurse inside wasm, where a full stack is a trap. */
+export const MAX_POLICY_CHARS = 10_000;

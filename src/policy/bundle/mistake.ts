@@ -83,7 +83,6 @@ export const MISTAKE_CODES = [
   "cedar_syntax",
   "cedar_invalid",
   "cedar_warning",
-  "policy_template",
   "policy_without_id",
   "policy_id_bad",
   "policy_id_duplicate",

@@ -9,9 +9,9 @@ export interface EntityRef {
 /** Every entity a policy names, in scope and conditions. */
 export function entitiesOf(policy: PolicyJson): readonly EntityRef[] {
   const found: EntityRef[] = [];
-  visit(asJson(policy), (node) => {
-    const entity = isObject(node["__entity"]) ? node["__entity"] : node;
-    const { type, id } = entity;
+  const { principal, action, resource, conditions } = policy;
+  visit([principal, action, resource, conditions] as unknown as Json, (node) => {
+    const { type, id } = node;
     if (typeof type === "string" && typeof id === "string") found.push({ type, id });
   });
   return found;

@@ -1,6 +1,6 @@
-import type { JsonObject } from "../../core/model/json.ts";
 import type { Tier } from "../../core/model/policy.ts";
 import type { StoredEvent } from "../../gateway/ports.ts";
+import type { Mistake } from "../../policy/bundle/mistake.ts";
 import type { CallReport } from "../../gateway/report.ts";
 
 /** What an administrator can ask of a running gateway. The host answers; this surface translates. */
@@ -17,7 +17,7 @@ export interface Administration {
 
 export type Activation =
   | { readonly ok: true; readonly policyVersion: string; readonly previous: string | null }
-  | { readonly ok: false; readonly mistakes: readonly JsonObject[] };
+  | { readonly ok: false; readonly mistakes: readonly Mistake[] };
 
 export interface JoinCode {
   readonly code: string;

@@ -33,7 +33,7 @@ export const showWorkflow: Handler = async (_context, { session }) => {
   });
 };
 
-export const makeCall: Handler = async (context, { gateway, caller, session }) => {
+export const makeCall: Handler = async (context, { gateway, caller }) => {
   const body = await readJson(context.req.raw);
   if (!body.ok) return problem(body.problem);
   const { value } = body;
@@ -43,7 +43,7 @@ export const makeCall: Handler = async (context, { gateway, caller, session }) =
   const unknown = Object.keys(value).filter((key) => key !== "tool" && key !== "arguments");
   if (unknown.length > 0) return problem("invalid_request", { at: ["/"] });
   const request = { tool: value["tool"], arguments: value["arguments"] ?? {} };
-  return json(await callTool(gateway, caller, session, request));
+  return json(await callTool(gateway, caller, request));
 };
 
 /** One call as the record has it; the reconcile link of an `outcome_unknown`. */

@@ -1,0 +1,70 @@
+import type { Client } from "@modelcontextprotocol/client";
+import { OUTCOME_META_KEY, type Outcome, type Step } from "./step.ts";
+
+/** Nothing here takes that long; a call that does is reported as it is, not waited for. */
+const CALL_TIMEOUT_MS = 20_000;
+/** More than any budget of the example: the loop below ends at the budget, or here. */
+const MAX_LOOKS = 50;
+
+/**
+ * The support case. A model would choose these calls by itself; a script chooses the same ones
+ * every time, so that everyone can compare what happens. Each `yield` is one governed call.
+ */
+export async function* supportCase(client: Client, customerName: string): AsyncGenerator<Step> {
+  const found = await call(client, "find the customer", "customers_find", { query: customerName });
+  yield found;
+  const customerId = firstRow(found.result)?.["id"];
+  if (customerId === undefined) return;
+
+  const invoices = await call(client, "read the invoices", "invoices_list", { customerId });
+  yield invoices;
+  const overdue = rows(invoices.result).find((row) => row["status"] === "overdue");
+
+  const opened = await call(client, "open a ticket", "tickets_create", {
+    customerId,
+    ...(overdue && { invoiceId: overdue["id"] }),
+    title: "Invoice is overdue, customer says it was paid",
+    text: "Please check the transfer against the bank statement before the next reminder.",
+    priority: "normal",
+  });
+  yield opened;
+
+  yield await call(client, "read the payroll", "payroll_list", { month: "2025-12" });
+  yield await call(client, "call an unknown tool", "customers_delete", { customerId });
+
+  // An agent that does not stop by itself. Its budget stops it.
+  const ticketId = (opened.result as { readonly id?: unknown } | undefined)?.id;
+  for (let look = 1; look <= MAX_LOOKS; look++) {
+    const step = await call(client, `look again, ${look}`, "tickets_get", { ticketId });
+    yield step;
+    if (step.outcome.outcome !== "ok") return;
+  }
+}
+
+async function call(
+  client: Client,
+  title: string,
+  tool: string,
+  args: Record<string, unknown>,
+): Promise<Step> {
+  const started = performance.now();
+  const answer = await client.callTool(
+    { name: tool, arguments: args },
+    { timeout: CALL_TIMEOUT_MS },
+  );
+  const ms = performance.now() - started;
+  const outcome = answer._meta?.[OUTCOME_META_KEY] as Outcome | undefined;
+  if (outcome === undefined) throw new Error(`${tool} answered without an outcome`);
+  const result = answer.isError === true ? undefined : answer.structuredContent;
+  return { title, tool, ms, outcome, result };
+}
+
+type Row = { readonly [column: string]: unknown };
+
+function rows(result: unknown): readonly Row[] {
+  return (result as { readonly rows?: readonly Row[] } | undefined)?.rows ?? [];
+}
+
+function firstRow(result: unknown): Row | undefined {
+  return rows(result)[0];
+}

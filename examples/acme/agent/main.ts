@@ -1,0 +1,46 @@
+import { createInterface } from "node:readline";
+import { parseArgs } from "node:util";
+import { Client } from "@modelcontextprotocol/client";
+import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
+import { announce } from "../service.ts";
+import { supportCase } from "./case.ts";
+
+/**
+ * The example support agent, a process of its own and an ordinary MCP client:
+ * `node agent/main.ts --profile FILE --customer NAME`. Its MCP server is `postern connect`, which
+ * it starts as any MCP client starts a server. It makes one call for each line it reads, and
+ * writes each as one line of JSON, so that whoever watches can do something in between.
+ */
+const { values } = parseArgs({
+  options: { profile: { type: "string" }, customer: { type: "string" } },
+});
+const { profile, customer } = values;
+if (profile === undefined || customer === undefined) {
+  process.stderr.write("usage: node examples/acme/agent/main.ts --profile FILE --customer NAME\n");
+  process.exit(2);
+}
+
+const client = new Client(
+  { name: "acme-support-agent", version: "1.0.0" },
+  { versionNegotiation: { mode: { pin: "2026-07-28" } } },
+);
+const postern = new URL("../../../bin/postern.js", import.meta.url).pathname;
+await client.connect(
+  new StdioClientTransport({
+    command: process.execPath,
+    args: [postern, "connect", "--profile", profile],
+    stderr: "inherit",
+  }),
+);
+const { tools } = await client.listTools();
+announce({ tools: tools.map((tool) => tool.name).join(" ") });
+
+const steps = supportCase(client, customer);
+for await (const _ of createInterface({ input: process.stdin })) {
+  const next = await steps.next();
+  const line = next.done === true ? { event: "done" } : { event: "step", step: next.value };
+  process.stdout.write(`${JSON.stringify(line)}\n`);
+  if (next.done === true) break;
+}
+await client.close();
+process.exit(0);

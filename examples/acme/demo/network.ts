@@ -1,0 +1,126 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Child, type ChildOptions } from "../child.ts";
+import { PEOPLE } from "../idp/people.ts";
+import { billingAddress, billingPassword } from "./billing-address.ts";
+import { freePort } from "./ports.ts";
+import { POSTERN, postern } from "./postern.ts";
+import { fill, type Workspace } from "./workspace.ts";
+
+/** Where people look first; another port where something else is there already. */
+const PREFERRED_PORT = { gateway: 8_787, idp: 8_788, tickets: 8_789 } as const;
+const TENANT = "acme";
+const HERE = join(import.meta.dirname, "..");
+
+/** Every process of the demo. Acme's own, the gateway, and a connector for each tier in use. */
+export class Network {
+  readonly #workspace: Workspace;
+  readonly #progress: (line: string) => void;
+  readonly #children: Child[] = [];
+  /** Where the gateway answers. */
+  url = "";
+  issuer = "";
+  ticketsOrigin = "";
+
+  constructor(workspace: Workspace, progress: (line: string) => void) {
+    this.#workspace = workspace;
+    this.#progress = progress;
+  }
+
+  async start(): Promise<void> {
+    const workspace = this.#workspace;
+    workspace.prepareBundles();
+    const external = process.env["ACME_PG_URL"];
+    const port = await freePort(PREFERRED_PORT.gateway);
+    this.url = `http://127.0.0.1:${port}`;
+    const [idp, billing, tickets] = await this.#together([
+      this.#acme("idp", ["--port", String(await freePort(PREFERRED_PORT.idp))]),
+      this.#acme("billing", ["--socket-dir", workspace.acme("billing-socket")]),
+      this.#acme("tickets", [
+        ...["--port", String(await freePort(PREFERRED_PORT.tickets))],
+        ...["--database", workspace.acme("tickets.db")],
+        ...["--issuer", `${this.url}/${TENANT}`, "--tenant", TENANT],
+        ...["--debug-request", workspace.leak],
+      ]),
+    ]);
+    this.issuer = String(idp?.facts["issuer"]);
+    this.ticketsOrigin = String(tickets?.facts["origin"]);
+    this.#writeConfig(port);
+    for (const person of Object.keys(PEOPLE)) this.#writeProfile(person);
+    await this.#start({
+      name: "gateway",
+      args: [POSTERN, "gateway", "run", "--config", workspace.config, "--bundle", workspace.bundle],
+      log: workspace.log("gateway"),
+    });
+    await this.#together([
+      this.#connector("billing", "confidential", {
+        ...billingAddress(billing?.facts ?? {}, external),
+      }),
+      this.#connector("tickets", "internal", { ticketsOrigin: this.ticketsOrigin }),
+    ]);
+  }
+
+  /** Last started, first stopped: nobody loses the other end of what is still going on. */
+  async stop(): Promise<void> {
+    for (const child of this.#children.toReversed()) await child.stop();
+  }
+
+  /** For an exit that cannot wait. */
+  kill(): void {
+    for (const child of this.#children) child.kill();
+  }
+
+  /** Started outside this class, stopped with the rest. */
+  adopt(child: Child): void {
+    this.#children.push(child);
+  }
+
+  find(name: string): Child | undefined {
+    return this.#children.find((child) => child.name === name);
+  }
+
+  #acme(name: "idp" | "billing" | "tickets", args: readonly string[]): Promise<Child> {
+    const log = this.#workspace.log(name);
+    return this.#start({ name, args: [join(HERE, name, "server.ts"), ...args], log });
+  }
+
+  async #connector(
+    name: "billing" | "tickets",
+    tier: string,
+    values: { readonly [name: string]: string | number | boolean },
+  ): Promise<Child> {
+    const workspace = this.#workspace;
+    const template = readFileSync(join(HERE, "connectors", `${name}.jsonc`), "utf8");
+    const file = workspace.connector(name);
+    writeFileSync(file, fill(template, { ...values, stateDir: workspace.connectorState(name) }));
+    const enrolled = existsSync(workspace.connectorState(name));
+    const join_ = enrolled ? [] : ["--join", await this.#joinCode(tier)];
+    return this.#start({
+      name: `connector ${name}`,
+      args: [POSTERN, "connector", "run", "--config", file, "--gateway", this.url, ...join_],
+      log: workspace.log(`connector-${name}`),
+      env: { ACME_BILLING_PASSWORD: billingPassword(process.env["ACME_PG_URL"]) },
+    });
+  }
+
+  async #joinCode(tier: string): Promise<string> {
+    const scope = ["--network", TENANT, "--tier", tier, "--data", this.#workspace.data];
+    const { code } = (await postern(["connector", "enroll", ...scope])) as { code: string };
+    return code;
+  }
+
+  /** All of them, or the first failure once the others have come up or given up, too. */
+  async #together(starting: readonly Promise<Child>[]): Promise<readonly Child[]> {
+    await Promise.allSettled(starting);
+    return Promise.all(starting);
+  }
+
+  async #start(options: ChildOptions): Promise<Child> {
+    const started = performance.now();
+    const child = await Child.start(options);
+    this.#children.push(child);
+    const seconds = ((performance.now() - started) / 1_000).toFixed(1);
+    this.#progress(`${child.name} is up after ${seconds} s`);
+    return child;
+  }
+}

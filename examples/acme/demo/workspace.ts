@@ -1,0 +1,119 @@
+import { createHash, generateKeyPairSync } from "node:crypto";
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { applyEdits, modify } from "jsonc-parser";
+
+/** Where everything of one demo lives. Deleting the folder resets it. */
+export class Workspace {
+  readonly root: string;
+
+  constructor(root: string) {
+    this.root = root;
+    for (const folder of ["logs", "acme", "keys", "profiles", "connectors"]) {
+      mkdirSync(join(root, folder), { recursive: true, mode: 0o700 });
+    }
+  }
+
+  /** The gateway's own data folder: its record, its keys, its admin socket. */
+  get data(): string {
+    return join(this.root, "data");
+  }
+
+  get config(): string {
+    return join(this.root, "postern.jsonc");
+  }
+
+  /** The bundle that `npm start` activates, to be edited freely. */
+  get bundle(): string {
+    return join(this.root, "bundle");
+  }
+
+  /** The same with one rule more. */
+  get frozenBundle(): string {
+    return join(this.root, "bundle-frozen");
+  }
+
+  /** What tickets leaks, and the thief finds. */
+  get leak(): string {
+    return join(this.root, "acme", "tickets-debug.json");
+  }
+
+  log(name: string): string {
+    return join(this.root, "logs", `${name}.log`);
+  }
+
+  acme(name: string): string {
+    return join(this.root, "acme", name);
+  }
+
+  profile(person: string): string {
+    return join(this.root, "profiles", `${person}.jsonc`);
+  }
+
+  connector(name: string): string {
+    return join(this.root, "connectors", `${name}.jsonc`);
+  }
+
+  connectorState(name: string): string {
+    return join(this.root, "connectors", `${name}-state`);
+  }
+
+  get agentKey(): string {
+    return join(this.root, "keys", "support-agent.jwk.json");
+  }
+
+  /**
+   * At the first start: a key pair for the agent, and working copies of the bundles with its public
+   * half. Later starts leave all of it as the user left it.
+   */
+  prepareBundles(): void {
+    if (existsSync(this.bundle)) return;
+    const source = join(import.meta.dirname, "..");
+    const agents = withKey(readFileSync(join(source, "bundle", "agents.jsonc"), "utf8"), this.#newKey());
+    for (const copy of [this.frozenBundle, this.bundle]) {
+      cpSync(join(source, "bundle"), copy, { recursive: true });
+      writeFileSync(join(copy, "agents.jsonc"), agents);
+    }
+    cpSync(join(source, "bundle-frozen"), this.frozenBundle, { recursive: true });
+  }
+
+  /**
+   * Connectors pin, when they are enrolled, which gateway may give them tokens. One that comes back
+   * under another address is another gateway: they have to be enrolled again.
+   */
+  forgetConnectors(): void {
+    for (const name of ["billing", "tickets"]) {
+      rmSync(this.connectorState(name), { recursive: true, force: true });
+    }
+  }
+
+  #newKey(): JsonWebKey {
+    const { privateKey, publicKey } = generateKeyPairSync("ed25519");
+    const jwk = publicKey.export({ format: "jwk" });
+    const thumbprint = JSON.stringify({ crv: jwk.crv, kty: jwk.kty, x: jwk.x });
+    const named = { kid: createHash("sha256").update(thumbprint).digest("base64url"), alg: "EdDSA" };
+    const secret = { ...privateKey.export({ format: "jwk" }), ...named };
+    writeFileSync(this.agentKey, `${JSON.stringify(secret, null, 2)}\n`, { mode: 0o600 });
+    return { ...jwk, ...named };
+  }
+}
+
+/** Keeps the file's comments. */
+function withKey(agents: string, key: JsonWebKey): string {
+  const edits = modify(agents, ["agents", "support-agent", "keys"], [key], {
+    formattingOptions: { insertSpaces: true, tabSize: 2 },
+  });
+  return applyEdits(agents, edits);
+}
+
+/** Fills `"{{name}}"` in a template, quotes included, so that numbers stay numbers. */
+export function fill(
+  template: string,
+  values: { readonly [name: string]: string | number | boolean },
+): string {
+  return template.replaceAll(/"\{\{(\w+)\}\}"/g, (_, name: string) => {
+    const value = Object.hasOwn(values, name) ? values[name] : undefined;
+    if (value === undefined) throw new Error(`the template asks for ${name}, which is not known`);
+    return JSON.stringify(value);
+  });
+}

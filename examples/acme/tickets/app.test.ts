@@ -1,0 +1,157 @@
+import { createHash } from "node:crypto";
+import { exportJWK, generateKeyPair, SignJWT } from "jose";
+import { beforeAll, describe, expect, it } from "vitest";
+import { canonical } from "../../../src/core/model/json.ts";
+import { fixedKeys, MemorySpentStore } from "../../../src/sdk/verify.ts";
+import { ticketsApp } from "./app.ts";
+import { TicketStore } from "./store.ts";
+
+const ISSUER = "http://gateway.example/acme";
+const NEW_TICKET = { customerId: "cus_000001", title: "Overdue", text: "Sent twice." };
+
+let app: ReturnType<typeof ticketsApp>;
+let signingKey: CryptoKey;
+let nextTxn = 0;
+
+beforeAll(async () => {
+  const pair = await generateKeyPair("EdDSA");
+  signingKey = pair.privateKey;
+  const jwk = { ...(await exportJWK(pair.publicKey)), kid: "k1", alg: "EdDSA" };
+  app = ticketsApp(new TicketStore(":memory:"), {
+    keys: await fixedKeys({ keys: [jwk] }),
+    issuer: ISSUER,
+    audience: ISSUER,
+    tenant: "acme",
+    destination: "tickets",
+    spent: new MemorySpentStore(),
+  });
+});
+
+describe("tickets", () => {
+  it.each([
+    ["POST", "/tickets"],
+    ["GET", "/tickets"],
+    ["GET", "/tickets/tkt_000000000000"],
+    ["PATCH", "/tickets/tkt_000000000000"],
+    ["GET", "/openapi.json"],
+    ["GET", "/"],
+    ["DELETE", "/tickets"],
+  ])("refuses %s %s without a call token", async (method, path) => {
+    const answer = await app.request(path, { method });
+    expect(answer.status).toBe(401);
+    expect(answer.headers.get("content-type")).toBe("application/problem+json");
+    expect(await answer.json()).toMatchObject({ status: 401, code: "token_missing" });
+  });
+
+  it("opens a ticket and remembers all three principals", async () => {
+    const opened = await send("tickets_create", "POST", "/tickets", NEW_TICKET);
+    expect(opened.status).toBe(201);
+    const ticket = (await opened.json()) as { id: string };
+    expect(ticket).toMatchObject({
+      ...NEW_TICKET,
+      invoiceId: null,
+      priority: "normal",
+      status: "open",
+      openedBy: { human: "hum_1", agent: "support-agent", workflow: "wf_1" },
+    });
+    const closed = await send("tickets_set_status", "PATCH", `/tickets/${ticket.id}`, {
+      status: "closed",
+    });
+    expect(await closed.json()).toMatchObject({ id: ticket.id, status: "closed" });
+    const list = await send("tickets_list", "GET", "/tickets?status=closed&limit=1");
+    expect(await list.json()).toMatchObject({ tickets: [{ id: ticket.id }] });
+  });
+
+  it("refuses a call token that was spent before", async () => {
+    const token = await tokenFor("tickets_list", "GET", "/tickets");
+    const headers = { "txn-token": token };
+    expect((await app.request("/tickets", { headers })).status).toBe(200);
+    const replay = await app.request("/tickets", { headers });
+    expect(replay.status).toBe(401);
+    expect(await replay.json()).toMatchObject({ code: "token_replayed" });
+  });
+
+  it("refuses a token of another tool", async () => {
+    const token = await tokenFor("tickets_list", "POST", "/tickets", NEW_TICKET);
+    const answer = await post("/tickets", NEW_TICKET, token);
+    expect(answer.status).toBe(403);
+    expect(await answer.json()).toMatchObject({ code: "tool_mismatch" });
+  });
+
+  it("refuses another body than the one that was decided", async () => {
+    const token = await tokenFor("tickets_create", "POST", "/tickets", NEW_TICKET);
+    const answer = await post("/tickets", { ...NEW_TICKET, title: "Pay me" }, token);
+    expect(answer.status).toBe(403);
+    expect(await answer.json()).toMatchObject({ code: "operation_mismatch" });
+  });
+
+  it("answers a request that does not fit with a problem, not with its content", async () => {
+    const answer = await send("tickets_create", "POST", "/tickets", { title: "canary-71" });
+    expect(answer.status).toBe(400);
+    const text = await answer.text();
+    expect(text).toContain("request_invalid");
+    expect(text).not.toContain("canary-71");
+  });
+
+  it("answers an unknown ticket with 404", async () => {
+    const answer = await send("tickets_get", "GET", "/tickets/tkt_000000000000");
+    expect(answer.status).toBe(404);
+    expect(await answer.json()).toMatchObject({ code: "ticket_unknown" });
+  });
+});
+
+async function send(tool: string, method: string, path: string, body?: object): Promise<Response> {
+  const token = await tokenFor(tool, method, path, body);
+  if (body !== undefined && method === "POST") return post(path, body, token);
+  const headers = { "txn-token": token, "content-type": "application/json" };
+  return app.request(path, {
+    method,
+    headers,
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  });
+}
+
+async function post(path: string, body: object, token: string): Promise<Response> {
+  const headers = { "txn-token": token, "content-type": "application/json" };
+  return app.request(path, { method: "POST", headers, body: JSON.stringify(body) });
+}
+
+/** A call token as the gateway mints it; docs/protocol/tokens.md. */
+async function tokenFor(
+  tool: string,
+  method: string,
+  target: string,
+  body?: object,
+): Promise<string> {
+  const [path = "", query = ""] = target.split("?");
+  const contentDigest = body === undefined ? null : sha256(JSON.stringify(body));
+  const operation = { http: { method, destination: "tickets", path, query, contentDigest } };
+  return new SignJWT({
+    txn: `txn_${nextTxn++}`,
+    sub: "hum_1",
+    act: { sub: "support-agent", sub_profile: "ai_agent" },
+    scope: `tool:${tool}`,
+    req_wl: "con_1/s1",
+    tctx: {
+      tenant: "acme",
+      workflow: "wf_1",
+      call: "call_1",
+      policy_version: sha256("bundle"),
+      mode: "execute",
+      operation: sha256(canonical(operation)),
+      preview: null,
+      record: sha256("admission"),
+      lock_epoch: 0,
+    },
+  })
+    .setProtectedHeader({ typ: "txntoken+jwt", alg: "EdDSA", kid: "k1" })
+    .setIssuer(ISSUER)
+    .setAudience(ISSUER)
+    .setIssuedAt()
+    .setExpirationTime("10s")
+    .sign(signingKey);
+}
+
+function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}

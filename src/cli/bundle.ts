@@ -1,0 +1,63 @@
+import { resolve } from "node:path";
+import { Command } from "commander";
+import { checkBundle } from "../policy/bundle/check.ts";
+import type { BundleFiles } from "../policy/bundle/model.ts";
+import { readBundleFolder } from "../policy/bundle/read-folder.ts";
+import type { Activation } from "../surfaces/admin/ports.ts";
+import { CliError, EXIT } from "./exit.ts";
+import { mistakeLines } from "./mistakes.ts";
+import type { Finish } from "./main.ts";
+import { adminOf, dataOption, type GatewayOptions, jsonOption, tenantOption } from "./options.ts";
+import { pc, print, printJson } from "./output.ts";
+
+export function bundleCommand(finish: Finish): Command {
+  const check = new Command("check")
+    .description("report every mistake of a bundle at once")
+    .argument("<dir>")
+    .addOption(jsonOption())
+    .action(async (dir: string, options: { json?: boolean }) => {
+      const checked = checkBundle(await filesOf(dir));
+      if (options.json === true) {
+        printJson(checked.ok ? { ok: true, policyVersion: checked.bundle.digest } : checked);
+      } else {
+        print(
+          checked.ok
+            ? `${pc.green("ok")} policy version ${checked.bundle.digest}`
+            : mistakeLines(checked.mistakes),
+        );
+      }
+      finish(checked.ok ? EXIT.ok : EXIT.no);
+    });
+  const activate = new Command("activate")
+    .description("check a bundle and make it the one that decides, from the next call on")
+    .argument("<dir>")
+    .addOption(dataOption())
+    .addOption(tenantOption())
+    .addOption(jsonOption())
+    .action(async (dir: string, options: GatewayOptions) => {
+      const { status, body } = await adminOf(options).ask("POST", "/bundles/activate", {
+        files: await filesOf(dir),
+      });
+      if (status !== 200 && status !== 422) throw new CliError(`the gateway answered ${status}`);
+      const activation = body as Activation;
+      if (options.json === true) printJson(activation);
+      else if (!activation.ok) print(mistakeLines(activation.mistakes));
+      else {
+        const { policyVersion, previous } = activation;
+        print(`${pc.green("active")} ${policyVersion}${previous === null ? "" : `, before ${previous}`}`);
+      }
+      finish(activation.ok ? EXIT.ok : EXIT.no);
+    });
+  return new Command("bundle")
+    .description("agents, trust, tools and policies of a tenant")
+    .addCommand(check)
+    .addCommand(activate);
+}
+
+async function filesOf(dir: string): Promise<BundleFiles> {
+  try {
+    return await readBundleFolder(resolve(dir));
+  } catch {
+    throw new CliError(`${dir} cannot be read: name the folder that holds bundle.jsonc`);
+  }
+}

@@ -1,0 +1,75 @@
+import { Command, Option } from "commander";
+import { TIERS } from "../core/model/policy.ts";
+import { enrollConnector, runConnector } from "../connector/main.ts";
+import type { ConnectorStatus, JoinCode } from "../surfaces/admin/ports.ts";
+import { CliError, EXIT } from "./exit.ts";
+import type { Finish } from "./main.ts";
+import { adminOf, dataOption, type GatewayOptions, jsonOption, tenantOption } from "./options.ts";
+import { print, printJson, table } from "./output.ts";
+
+export function connectorCommand(finish: Finish): Command {
+  const enroll = new Command("enroll")
+    .description("make a one-time code that lets one connector in")
+    .requiredOption("--network <name>", "the network it serves")
+    .addOption(new Option("--tier <tier>", "the one sensitivity tier").choices(TIERS).makeOptionMandatory())
+    .addOption(dataOption())
+    .addOption(tenantOption())
+    .addOption(jsonOption())
+    .action(async (options: GatewayOptions & { network: string; tier: string }) => {
+      const { network, tier } = options;
+      const { status, body } = await adminOf(options).ask("POST", "/join-codes", { network, tier });
+      if (status !== 201) throw new CliError(`the gateway refused network ${network}: use lower-case letters, digits and dashes`, EXIT.usage);
+      const code = body as JoinCode;
+      if (options.json === true) printJson(code);
+      else print(code.code);
+    });
+
+  const run = new Command("run")
+    .description("serve the destinations of a connector file until SIGTERM or Ctrl-C")
+    .requiredOption("--config <file>", "connector.jsonc: what this connector may reach")
+    .requiredOption("--gateway <url>", "the gateway to dial")
+    .option("--join <code>", "enrol first with this one-time code, where that was not done yet")
+    .action(async (options: { config: string; gateway: string; join?: string }) => {
+      const log = (line: object): void => void process.stderr.write(`${JSON.stringify(line)}\n`);
+      const { config: configPath, gateway } = options;
+      if (options.join !== undefined) {
+        const enrolled = await enrollConnector({ configPath, gateway, code: options.join, log });
+        if (!enrolled.ok) throw new CliError(enrolled.message, EXIT.no);
+      }
+      const stop = new AbortController();
+      for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort());
+      const ended = await runConnector({
+        configPath,
+        gateway,
+        env: process.env,
+        log,
+        ready: (line) => printJson({ event: "ready", ...line, pid: process.pid }),
+        signal: stop.signal,
+      });
+      if (!ended.ok) throw new CliError(ended.message, EXIT.no);
+      finish(EXIT.ok);
+    });
+
+  const list = new Command("list")
+    .description("enrolled connectors, and whether they are here")
+    .addOption(dataOption())
+    .addOption(tenantOption())
+    .addOption(jsonOption())
+    .action(async (options: GatewayOptions) => {
+      const { body } = await adminOf(options).ask("GET", "/connectors");
+      const { connectors } = body as { connectors: readonly ConnectorStatus[] };
+      if (options.json === true) return printJson({ connectors });
+      const rows = connectors.map((one) => [
+        one.connector,
+        one.network,
+        one.tier,
+        one.connected ? "connected" : "away",
+      ]);
+      print(table([["CONNECTOR", "NETWORK", "TIER", "STATE"], ...rows]));
+    });
+  return new Command("connector")
+    .description("the daemon inside the private network")
+    .addCommand(enroll)
+    .addCommand(run)
+    .addCommand(list);
+}

@@ -1,0 +1,63 @@
+import type { Environment, PostgresDestination } from "./config.ts";
+import { readSecret } from "./config-secret.ts";
+import type { Reader } from "./reader.ts";
+
+const LOCAL = new Set(["127.0.0.1", "::1", "localhost"]);
+/** Enough for thousands of short statements a second, and far below what a server accepts. */
+const DEFAULT_CONNECTIONS = 4;
+const IDENTIFIER = /^[^\0]{1,63}$/;
+
+export function readPostgres(reader: Reader, env: Environment): PostgresDestination | null {
+  const members = reader.members([
+    "kind",
+    "host",
+    "port",
+    "tls",
+    "database",
+    "user",
+    "password",
+    "role",
+    "statements",
+    "connections",
+  ]);
+  const host = reader
+    .required(members, "host", '"db.internal", or the folder of its Unix socket')
+    ?.string(/^(\/[^\0]*|[A-Za-z0-9.:_-]+)$/, "a host name, an address, or an absolute folder");
+  const port = members.get("port")?.integer(1, 65_535) ?? 5_432;
+  const tls = members.get("tls")?.boolean() ?? null;
+  const database = reader.required(members, "database", "its name")?.string(IDENTIFIER, "a name");
+  const user = reader.required(members, "user", "who to log in as")?.string(IDENTIFIER, "a name");
+  const secret = reader.required(members, "password", '{ "env": "BILLING_PASSWORD" }');
+  const password = secret === null ? null : readSecret(secret, env);
+  const role = members.get("role")?.string(IDENTIFIER, "a role's name") ?? null;
+  const connections = members.get("connections")?.integer(1, 64) ?? DEFAULT_CONNECTIONS;
+  const statements = readStatements(
+    reader.required(members, "statements", '["<sha-256 of a statement>"] or "any"'),
+  );
+  if (host && !host.startsWith("/") && !LOCAL.has(host) && !members.has("tls")) {
+    const fix = 'say "tls": true; "tls": false sends everything in clear to another machine';
+    reader.wrong("missing_key", fix);
+  }
+  if (!host || !database || !user || password === null || statements === null) return null;
+  return {
+    kind: "postgres",
+    host,
+    port,
+    tls: tls ?? false,
+    database,
+    user,
+    password,
+    role,
+    statements,
+    connections,
+  };
+}
+
+function readStatements(reader: Reader | null): ReadonlySet<string> | "any" | null {
+  if (reader === null) return null;
+  if (reader.is("string")) return reader.oneOf(["any"] as const);
+  const digests = reader
+    .items()
+    .map((one) => one.string(/^[0-9a-f]{64}$/, "SHA-256 of the statement's text, lower-case hex"));
+  return new Set(digests.filter((one) => one !== null));
+}

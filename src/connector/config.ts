@@ -1,0 +1,90 @@
+import { dirname, resolve } from "node:path";
+import { TIERS, type Tier } from "../core/model/policy.ts";
+import { readHttp } from "./config-http.ts";
+import { readPostgres } from "./config-postgres.ts";
+import type { PathTemplate } from "./paths.ts";
+import { Reader, type Mistake } from "./reader.ts";
+
+/** The connector's own word on what may be reached: no gateway can widen it. */
+export interface ConnectorConfig {
+  readonly network: string;
+  readonly tier: Tier;
+  /** Absolute. */
+  readonly stateDir: string;
+  readonly destinations: ReadonlyMap<string, Destination>;
+}
+
+export type Destination = HttpDestination | PostgresDestination;
+
+export interface HttpDestination {
+  readonly kind: "http";
+  /** Scheme, host and port; everything a request may not choose. */
+  readonly origin: string;
+  readonly methods: ReadonlySet<string>;
+  readonly paths: readonly PathTemplate[];
+  /** Lower-case name → secret value, from the environment. */
+  readonly headers: ReadonlyMap<string, string>;
+}
+
+export interface PostgresDestination {
+  readonly kind: "postgres";
+  /** Name or address; or an absolute folder that holds the server's Unix socket. */
+  readonly host: string;
+  readonly port: number;
+  readonly tls: boolean;
+  readonly database: string;
+  readonly user: string;
+  readonly password: string;
+  readonly role: string | null;
+  /** SHA-256, hex, of each statement allowed; or any, said explicitly. */
+  readonly statements: ReadonlySet<string> | "any";
+  readonly connections: number;
+}
+
+/** What may stand in for a secret: never the secret itself. */
+export type Environment = { readonly [name: string]: string | undefined };
+
+export type ConfigResult =
+  | { readonly ok: true; readonly config: ConnectorConfig }
+  | { readonly ok: false; readonly mistakes: readonly Mistake[] };
+
+const NAME = /^[a-z][a-z0-9-]{0,63}$/;
+const NAME_FIX = "lower-case letters, digits and hyphens, at most 64, beginning with a letter";
+
+/** `path` gives relative folders their place. All mistakes at once. */
+export function readConfig(text: string, path: string, env: Environment): ConfigResult {
+  const mistakes: Mistake[] = [];
+  const root = Reader.parse(text, mistakes);
+  const config = root === null ? null : readRoot(root, path, env);
+  if (config !== null && mistakes.length === 0) return { ok: true, config };
+  return { ok: false, mistakes: mistakes.toSorted((a, b) => a.line - b.line) };
+}
+
+function readRoot(root: Reader, path: string, env: Environment): ConnectorConfig | null {
+  const members = root.members(["$schema", "network", "tier", "stateDir", "destinations"]);
+  const network = root
+    .required(members, "network", "the network this connector stands in")
+    ?.string(NAME, NAME_FIX);
+  const tier = root
+    .required(members, "tier", "the one tier it serves, as its join code says")
+    ?.oneOf(TIERS);
+  const stateDir = root
+    .required(members, "stateDir", '"./state", where its key and journal live')
+    ?.string(/./, "a folder");
+  const listed = root.required(members, "destinations", "what may be reached");
+  const destinations = new Map<string, Destination>();
+  for (const [name, reader] of listed?.members() ?? []) {
+    if (!NAME.test(name)) reader.wrong("invalid_value", `name a destination with ${NAME_FIX}`);
+    const destination = readDestination(reader, env);
+    if (destination !== null) destinations.set(name, destination);
+  }
+  if (!network || !tier || !stateDir) return null;
+  return { network, tier, stateDir: resolve(dirname(path), stateDir), destinations };
+}
+
+function readDestination(reader: Reader, env: Environment): Destination | null {
+  if (!reader.is("object")) return reader.wrong("wrong_type", "write an object: { … }");
+  const kind = reader.kind(["http", "postgres"]);
+  if (kind === null) return null;
+  return kind === "http" ? readHttp(reader, env) : readPostgres(reader, env);
+}

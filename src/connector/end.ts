@@ -1,0 +1,249 @@
+import { presenterOf } from "../core/model/claims.ts";
+import { MemorySpentStore, type SpentStore } from "../sdk/verify.ts";
+import { encode, parseToConnector } from "../tunnel/frames.ts";
+import { verifyText, type Ed25519Jwk } from "../tunnel/keys.ts";
+import {
+  BEAT_MS,
+  CLOSE,
+  HANDSHAKE_MS,
+  LEASE_MS,
+  MAX_BUFFERED_BYTES,
+  MAX_FRAME_BYTES,
+  MAX_HANDSHAKE_FRAME_BYTES,
+  MAX_IN_FLIGHT,
+  TUNNEL_VERSION,
+  handshakeText,
+  type Challenge,
+  type ConnectorAnswer,
+  type RequestFrame,
+  type SeenState,
+  type ToConnector,
+  type ToGateway,
+} from "../tunnel/protocol.ts";
+import type { Clock, Socket } from "../tunnel/socket.ts";
+
+export interface Identity {
+  readonly tenant: string;
+  readonly connector: string;
+  /** The gateway's call-token keys by `kid`, pinned when this connector was enrolled. */
+  readonly gatewayKeys: ReadonlyMap<string, Ed25519Jwk>;
+  sign(text: string): string;
+}
+
+/** One request with everything it may lean on. */
+export interface Job {
+  readonly frame: RequestFrame;
+  /** What `req_wl` of its token must say. */
+  readonly presenter: string;
+  /** Lives and dies with the session: nothing spent here can be spent in another one. */
+  readonly spent: SpentStore;
+  /** The gateway's clock, milliseconds. */
+  now(): number;
+  /** Deadline, cut, or the end of the session. */
+  readonly signal: AbortSignal;
+}
+
+export interface EndPorts {
+  /** Answers in every case, soon after `signal` at the latest. */
+  serve(job: Job): Promise<ConnectorAnswer>;
+  seen(call: string): SeenState;
+  /** 32 random bytes, hex. */
+  nonce(): string;
+  began(session: string): void;
+  ended(reason: EndReason): void;
+}
+
+export const END_REASONS = [
+  "lost",
+  "lease",
+  "malformed",
+  "gateway_unproven",
+  "handshake_timeout",
+  "stopped",
+] as const;
+export type EndReason = (typeof END_REASONS)[number];
+
+type State =
+  | { readonly at: "challenge"; readonly nonce: string }
+  | { readonly at: "welcome"; readonly session: string }
+  | { readonly at: "live"; readonly session: string; readonly spent: SpentStore }
+  | { readonly at: "ended" };
+
+/** The connector's side of one socket, from `hello` to its end. */
+export class ConnectorEnd {
+  readonly #identity: Identity;
+  readonly #socket: Socket;
+  readonly #clock: Clock;
+  readonly #ports: EndPorts;
+  readonly #work = new Map<string, AbortController>();
+  #state: State;
+  #draining = false;
+  #idle: (() => void) | null = null;
+  /** Gateway time at the last beat, and our monotonic time then. */
+  #time = { gateway: 0, elapsed: 0 };
+  #cancelTimer: () => void;
+  #cancelBeat: () => void = () => undefined;
+
+  /** The socket is open. */
+  constructor(identity: Identity, socket: Socket, clock: Clock, ports: EndPorts) {
+    this.#identity = identity;
+    this.#socket = socket;
+    this.#clock = clock;
+    this.#ports = ports;
+    const nonce = ports.nonce();
+    this.#state = { at: "challenge", nonce };
+    this.#cancelTimer = clock.after(HANDSHAKE_MS, () => {
+      this.#end("handshake_timeout", CLOSE.timeout);
+    });
+    const { tenant, connector } = identity;
+    this.#write({ t: "hello", v: TUNNEL_VERSION, tenant, connector, nonce });
+  }
+
+  message(text: string): void {
+    const state = this.#state;
+    if (state.at === "ended") return;
+    const live = state.at === "live";
+    const frame = parseToConnector(text, live ? MAX_FRAME_BYTES : MAX_HANDSHAKE_FRAME_BYTES);
+    if (frame === null) this.#end("malformed", CLOSE.malformed);
+    else if (state.at === "challenge" && frame.t === "challenge") this.#prove(state.nonce, frame);
+    else if (state.at === "welcome" && frame.t === "welcome") this.#begin(state.session, frame);
+    else if (state.at === "live") this.#receive(state, frame);
+    else this.#end("malformed", CLOSE.malformed);
+  }
+
+  closed(): void {
+    this.#end("lost", CLOSE.goingAway);
+  }
+
+  /** No new work; resolves when what is under way has been answered. */
+  drain(): Promise<void> {
+    if (!this.#draining && this.#state.at === "live") this.#write({ t: "drain" });
+    this.#draining = true;
+    if (this.#work.size === 0 || this.#state.at !== "live") return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#idle = resolve;
+    });
+  }
+
+  stop(): void {
+    this.#end("stopped", CLOSE.goingAway);
+  }
+
+  /** Whoever answers for the gateway must hold a key we pinned; then we prove ours. */
+  #prove(nonce: string, challenge: Challenge): void {
+    const { tenant, connector, gatewayKeys } = this.#identity;
+    const of = { tenant, connector, nonce, session: challenge.session };
+    const key = gatewayKeys.get(challenge.kid);
+    if (
+      challenge.v !== TUNNEL_VERSION ||
+      key === undefined ||
+      !verifyText(key, handshakeText("gateway", of), challenge.signature)
+    ) {
+      return this.#end("gateway_unproven", CLOSE.unauthorized);
+    }
+    this.#state = { at: "welcome", session: challenge.session };
+    this.#write({
+      t: "proof",
+      signature: this.#identity.sign(handshakeText("connector", of)),
+    });
+  }
+
+  #begin(session: string, welcome: { readonly now: number }): void {
+    this.#state = { at: "live", session, spent: new MemorySpentStore() };
+    this.#hear(welcome.now);
+    this.#beat();
+    this.#ports.began(session);
+    if (this.#draining) this.#write({ t: "drain" });
+  }
+
+  #receive(state: State & { at: "live" }, frame: ToConnector): void {
+    switch (frame.t) {
+      case "beat":
+        return this.#hear(frame.now);
+      case "request":
+        return this.#request(state, frame);
+      case "cut":
+        this.#work.get(frame.id)?.abort();
+        return;
+      case "seen":
+        this.#write({ t: "seen", id: frame.id, state: this.#ports.seen(frame.call) });
+        return;
+      case "challenge":
+      case "welcome":
+        return this.#end("malformed", CLOSE.malformed);
+    }
+  }
+
+  #request(state: State & { at: "live" }, frame: RequestFrame): void {
+    // One id for two requests would let the answer of one pass for the other's.
+    if (this.#work.has(frame.id)) return this.#end("malformed", CLOSE.malformed);
+    if (
+      this.#draining ||
+      this.#work.size >= MAX_IN_FLIGHT ||
+      this.#socket.buffered() > MAX_BUFFERED_BYTES
+    ) {
+      const code = this.#draining ? "connector_unavailable" : "busy";
+      this.#answer(frame.id, { ok: false, code, effect: "none" });
+      return;
+    }
+    const controller = new AbortController();
+    const cancelDeadline = this.#clock.after(frame.timeoutMs, () => controller.abort());
+    this.#work.set(frame.id, controller);
+    const job: Job = {
+      frame,
+      presenter: presenterOf(this.#identity.connector, state.session),
+      spent: state.spent,
+      now: () => this.#time.gateway + (this.#clock.elapsed() - this.#time.elapsed),
+      signal: controller.signal,
+    };
+    void this.#ports.serve(job).then((answer) => {
+      cancelDeadline();
+      // Gone when the session ended meanwhile: its answers belong to nobody.
+      if (!this.#work.delete(frame.id)) return;
+      this.#answer(frame.id, answer);
+      if (this.#work.size === 0) this.#idle?.();
+    });
+  }
+
+  #answer(id: string, answer: ConnectorAnswer): void {
+    if (this.#write({ t: "answer", id, answer })) return;
+    const code = "response_too_large";
+    this.#write({ t: "answer", id, answer: { ok: false, code, effect: "possible" } });
+  }
+
+  /** A beat renews the lease and sets our watch. */
+  #hear(now: number): void {
+    this.#time = { gateway: now, elapsed: this.#clock.elapsed() };
+    this.#cancelTimer();
+    this.#cancelTimer = this.#clock.after(LEASE_MS, () => this.#end("lease", CLOSE.timeout));
+  }
+
+  #beat(): void {
+    this.#write({ t: "beat" });
+    this.#cancelBeat = this.#clock.after(BEAT_MS, () => this.#beat());
+  }
+
+  /**
+   * The fence. From here on the gateway may tell others that our work is undecided, so none of it
+   * may go on: everything is aborted before anything else happens.
+   */
+  #end(reason: EndReason, code: number): void {
+    if (this.#state.at === "ended") return;
+    this.#state = { at: "ended" };
+    this.#cancelTimer();
+    this.#cancelBeat();
+    const work = [...this.#work.values()];
+    this.#work.clear();
+    for (const controller of work) controller.abort();
+    this.#socket.close(code);
+    this.#idle?.();
+    this.#ports.ended(reason);
+  }
+
+  #write(frame: ToGateway): boolean {
+    const text = encode(frame);
+    if (text === null) return false;
+    this.#socket.send(text);
+    return true;
+  }
+}

@@ -1,0 +1,59 @@
+import type { FailureCode } from "../core/model/outcome.ts";
+import type { Operation } from "../core/model/operation.ts";
+import type { ConnectorAnswer } from "../tunnel/protocol.ts";
+
+/** One verified, allowed request on its way to a private service. */
+export interface Execution {
+  readonly operation: Operation;
+  readonly body: string | null;
+  readonly contentType: string | null;
+  /** Goes along to a service that wants to verify it, too. */
+  readonly token: string;
+  readonly principals: Principals;
+  /** Largest answer body, bytes. */
+  readonly cap: number;
+  /** Milliseconds this request may take from now. */
+  readonly timeoutMs: number;
+  /** Deadline, cut, or the end of the session: answer at once, say what is known. */
+  readonly signal: AbortSignal;
+  /** True when the journal holds this call on disk. Without it nothing may take effect. */
+  readonly journaled: Promise<boolean>;
+}
+
+export interface Principals {
+  readonly human: string;
+  readonly agent: string;
+  readonly workflow: string;
+}
+
+export interface Executor {
+  /** Answers in every case. */
+  execute(execution: Execution): Promise<ConnectorAnswer>;
+  close(): Promise<void>;
+}
+
+export type Failure = Extract<ConnectorAnswer, { readonly ok: false }>;
+
+export function failure(code: FailureCode, effect: "none" | "possible", status?: number): Failure {
+  return status === undefined
+    ? { ok: false, code, effect }
+    : { ok: false, code, effect, status };
+}
+
+/** Answer bodies under construction, over all requests: many large answers at once share this. */
+const MAX_HELD_BYTES = 256 * 1_024 * 1_024;
+
+export class HeldBytes {
+  #held = 0;
+
+  /** False: no room; the answer is given up. */
+  take(bytes: number): boolean {
+    if (this.#held + bytes > MAX_HELD_BYTES) return false;
+    this.#held += bytes;
+    return true;
+  }
+
+  give(bytes: number): void {
+    this.#held -= bytes;
+  }
+}

@@ -1,0 +1,195 @@
+import { Pool, type Dispatcher } from "undici";
+import { CALL_TOKEN_HEADER } from "../core/model/claims.ts";
+import type { HttpOperation } from "../core/model/operation.ts";
+import type { ConnectorAnswer } from "../tunnel/protocol.ts";
+import type { HttpDestination } from "./config.ts";
+import { failure, type Execution, type Executor, type HeldBytes } from "./executor.ts";
+import { networkFailure } from "./network-failure.ts";
+
+/** Sockets to one service: more would be our load test of it. */
+const CONNECTIONS = 64;
+const CONNECT_TIMEOUT_MS = 5_000;
+const MAX_HEADER_BYTES = 16 * 1_024;
+/** RFC 9110 §9.2.1: asking again changes nothing. */
+const SAFE_METHODS = new Set(["GET", "HEAD"]);
+
+/** One allow-listed origin. What a request may choose is method, path, query and body. */
+export class HttpExecutor implements Executor {
+  readonly #destination: HttpDestination;
+  readonly #held: HeldBytes;
+  readonly #pool: Pool;
+
+  constructor(destination: HttpDestination, held: HeldBytes) {
+    this.#destination = destination;
+    this.#held = held;
+    this.#pool = new Pool(destination.origin, {
+      connections: CONNECTIONS,
+      pipelining: 1,
+      maxHeaderSize: MAX_HEADER_BYTES,
+      connect: { timeout: CONNECT_TIMEOUT_MS },
+      // One deadline for the whole request, ours; the parser's timers are coarse.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    });
+  }
+
+  async execute(execution: Execution): Promise<ConnectorAnswer> {
+    if (!("http" in execution.operation)) return failure("destination_not_found", "none");
+    const { http } = execution.operation;
+    if (!(await execution.journaled)) return failure("audit_unavailable", "none");
+    if (execution.signal.aborted) return failure("deadline_exceeded", "none");
+    return new Promise((resolve) => {
+      const exchange = new Exchange(http.method, execution, this.#held, resolve);
+      try {
+        this.#pool.dispatch(this.#options(http, execution), exchange);
+      } catch (error) {
+        exchange.onResponseError(null, error);
+      }
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.destroy();
+  }
+
+  #options(http: HttpOperation["http"], execution: Execution): Dispatcher.DispatchOptions {
+    const headers: Record<string, string> = {
+      ...Object.fromEntries(this.#destination.headers),
+      accept: "*/*",
+      // A body that inflates past its cap is not asked for, and refused if sent all the same.
+      "accept-encoding": "identity",
+      [CALL_TOKEN_HEADER]: execution.token,
+    };
+    if (execution.contentType !== null) headers["content-type"] = execution.contentType;
+    return {
+      method: http.method,
+      path: http.query === "" ? http.path : `${http.path}?${http.query}`,
+      headers,
+      body: execution.body,
+    };
+  }
+}
+
+/** One request and its answer, held back until it is whole. Redirects are answers, never followed. */
+class Exchange implements Dispatcher.DispatchHandler {
+  readonly #safe: boolean;
+  readonly #execution: Execution;
+  readonly #held: HeldBytes;
+  readonly #resolve: (answer: ConnectorAnswer) => void;
+  readonly #chunks: Buffer[] = [];
+  readonly #onAbort = (): void => this.#stop("deadline_exceeded");
+  #controller: Dispatcher.DispatchController | null = null;
+  #status = 0;
+  #contentType = "";
+  #bytes = 0;
+  #done = false;
+
+  constructor(
+    method: string,
+    execution: Execution,
+    held: HeldBytes,
+    resolve: (answer: ConnectorAnswer) => void,
+  ) {
+    this.#safe = SAFE_METHODS.has(method);
+    this.#execution = execution;
+    this.#held = held;
+    this.#resolve = resolve;
+    execution.signal.addEventListener("abort", this.#onAbort, { once: true });
+  }
+
+  /** From here on bytes leave. Before, nothing can have happened. */
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#done) controller.abort(new Error("no longer wanted"));
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: { readonly [name: string]: string | string[] | undefined },
+  ): void {
+    if (status < 200) return;
+    this.#status = status;
+    if (status >= 500) return this.#stop("upstream_error", status);
+    if (status >= 400) return this.#stop("upstream_rejected", status, "none");
+    if (status >= 300) return this.#stop("upstream_rejected", status);
+    const encoding = headers["content-encoding"];
+    if (encoding !== undefined && encoding !== "identity") return this.#stop("output_invalid", status);
+    const length = Number(headers["content-length"]);
+    if (length > this.#execution.cap) return this.#stop("response_too_large", status);
+    const type = headers["content-type"];
+    // Of all headers only this one travels on, and only as plain text.
+    this.#contentType =
+      typeof type === "string" && /^[\x20-\x7e]{1,256}$/.test(type)
+        ? type
+        : "application/octet-stream";
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#done) return;
+    if (this.#bytes + chunk.length > this.#execution.cap) {
+      return this.#stop("response_too_large", this.#status);
+    }
+    if (!this.#held.take(chunk.length)) return this.#stop("busy", this.#status);
+    this.#bytes += chunk.length;
+    this.#chunks.push(chunk);
+  }
+
+  onResponseEnd(): void {
+    if (this.#done) return;
+    const body = Buffer.concat(this.#chunks, this.#bytes);
+    this.#finish({
+      ok: true,
+      status: this.#status,
+      contentType: this.#contentType,
+      ...textOrBase64(body, this.#contentType),
+      truncated: false,
+    });
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController | null, error: unknown): void {
+    this.#finish(failure(networkFailure(error), this.#effect()));
+  }
+
+  #stop(code: Parameters<typeof failure>[0], status?: number, effect = this.#effect()): void {
+    this.#finish(failure(code, effect, status));
+    // Destroys the socket: the rest of a gigabyte is not read to be polite.
+    this.#controller?.abort(new Error("stopped reading"));
+  }
+
+  #finish(answer: ConnectorAnswer): void {
+    if (this.#done) return;
+    this.#done = true;
+    this.#execution.signal.removeEventListener("abort", this.#onAbort);
+    this.#held.give(this.#bytes);
+    this.#chunks.length = 0;
+    this.#resolve(answer);
+  }
+
+  #effect(): "none" | "possible" {
+    return this.#safe || this.#controller === null ? "none" : "possible";
+  }
+}
+
+const TEXTUAL = /^(?:text\/|application\/(?:[\w.+-]+\+)?(?:json|xml)\b)/i;
+const OTHER_CHARSET = /;\s*charset\s*=\s*"?(?!utf-?8\b|us-ascii\b)/i;
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** Text as text where that is safe to decode and not larger than base64 would be. */
+function textOrBase64(
+  body: Buffer,
+  contentType: string,
+): { readonly encoding: "utf8" | "base64"; readonly body: string } {
+  if (TEXTUAL.test(contentType) && !OTHER_CHARSET.test(contentType)) {
+    try {
+      const text = utf8.decode(body);
+      // Text that is mostly escapes would break the frame's limit.
+      if (Buffer.byteLength(JSON.stringify(text)) <= (body.length * 4) / 3 + 1_024) {
+        return { encoding: "utf8", body: text };
+      }
+    } catch {
+      // Not UTF-8, whatever its header says.
+    }
+  }
+  return { encoding: "base64", body: body.toString("base64") };
+}

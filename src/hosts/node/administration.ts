@@ -1,0 +1,71 @@
+import { randomBytes } from "node:crypto";
+import type { CallCommand } from "../../core/model/command.ts";
+import { operationDigest } from "../../core/model/operation.ts";
+import type { Evidence } from "../../gateway/ports.ts";
+import { reportCall } from "../../gateway/report.ts";
+import type { Administration } from "../../surfaces/admin/ports.ts";
+import type { GatewayEnd } from "../../tunnel/gateway-end.ts";
+import { formatJoinCode, joinCodeHash } from "../../tunnel/join-code.ts";
+import { type ActiveBundles, compileFiles } from "./bundles.ts";
+import type { Directory } from "./directory.ts";
+import { sha256, type TenantKeys } from "./keys.ts";
+import type { NodeSessions } from "./sessions.ts";
+
+export interface AdministrationParts {
+  readonly keys: ReadonlyMap<string, TenantKeys>;
+  readonly directory: Directory;
+  readonly bundles: ActiveBundles;
+  readonly sessions: NodeSessions;
+  readonly evidence: Evidence;
+  readonly end: GatewayEnd;
+  now(): number;
+}
+
+export function nodeAdministration(parts: AdministrationParts): Administration {
+  const { keys, directory, bundles, sessions, evidence, end } = parts;
+  return {
+    tenants: [...keys.keys()],
+    activateBundle: (tenant, files) => bundles.activate(tenant, files),
+    async createJoinCode(tenant, { network, tier, lifeMs }) {
+      const thumbprint = keys.get(tenant)?.call.kid ?? "";
+      const code = { tenant, secret: randomBytes(32).toString("base64url"), thumbprint };
+      const expiresAt = parts.now() + lifeMs;
+      await directory.createJoinCode(tenant, joinCodeHash(code), { network, tier, expiresAt });
+      return { code: formatJoinCode(code), expiresAt: new Date(expiresAt).toISOString() };
+    },
+    listConnectors: (tenant) =>
+      directory.connectors(tenant).map(({ id, network, tier }) => ({
+        connector: id,
+        network,
+        tier,
+        connected: end.live(tenant, id) !== null,
+      })),
+    listWorkflows: (tenant, limit) =>
+      directory.workflows(tenant, limit).map(({ workflow, events, startedAt }) => ({
+        workflow,
+        events,
+        startedAt: new Date(startedAt).toISOString(),
+      })),
+    events: (tenant, workflow, after, limit) => evidence.events(tenant, workflow, after, limit),
+    async showCall(tenant, call) {
+      const events = await evidence.call(tenant, call);
+      const workflow = events[0]?.event.workflow;
+      const session = workflow === undefined ? null : sessions.load(tenant, workflow);
+      if (session === null) return null;
+      return reportCall(events, session.state, operationOf(events[0]?.event.seq ?? -1));
+
+      /** Rendered again from the sealed input, under the bundle of that time. */
+      function operationOf(seq: number): string | null {
+        const admission = events[0]?.event;
+        const input = session?.unseal(seq, "input");
+        if (admission?.type !== "call.admitted" || input == null) return null;
+        const files = directory.bundleFiles(tenant, admission.policyVersion);
+        const runtime = files === null ? undefined : compileFiles(files)?.tool(admission.tool);
+        const { command } = JSON.parse(input) as { command: CallCommand };
+        const shaped = runtime?.shape(command.arguments);
+        if (runtime === undefined || shaped?.ok !== true) return null;
+        return operationDigest(sha256, runtime.request(shaped.args, admission.plan).operation);
+      }
+    },
+  };
+}

@@ -1,0 +1,14 @@
+import { createHash } from "node:crypto";
+import { uuidv7obj } from "uuidv7";
+import type { System } from "../../gateway/ports.ts";
+import type { Clock } from "../../tunnel/socket.ts";
+
+/** The clock is injected: a test composes the host with another one; the binary has no switch. */
+export function nodeSystem(clock: Clock): System {
+  return {
+    now: () => clock.now(),
+    elapsed: () => clock.elapsed(),
+    id: (prefix) => `${prefix}_${uuidv7obj().toHex()}`,
+    sha256: (text) => createHash("sha256").update(text).digest("hex"),
+  };
+}

@@ -1,0 +1,88 @@
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import { WebSocketServer, type WebSocket } from "ws";
+import type { Connectors } from "../../gateway/ports.ts";
+import type { GatewayEnd } from "../../tunnel/gateway-end.ts";
+import { CLOSE, HANDSHAKE_MS, MAX_FRAME_BYTES } from "../../tunnel/protocol.ts";
+import type { Clock, Socket } from "../../tunnel/socket.ts";
+
+const TUNNEL_PATH = /^\/([a-z][a-z0-9-]{0,31})\/tunnel$/;
+/** A peer that does not take part in closing has its socket destroyed. */
+const CLOSE_GRACE_MS = 1_000;
+
+export interface TunnelServer {
+  /** False: not a tunnel; the caller answers. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean;
+  close(): void;
+}
+
+/** WebSockets of an HTTP server, as sockets of the tunnel. */
+export function createTunnelServer(end: GatewayEnd): TunnelServer {
+  const server = new WebSocketServer({
+    noServer: true,
+    clientTracking: true,
+    maxPayload: MAX_FRAME_BYTES,
+    // A kilobyte that inflates to a gigabyte would pass every cap before it.
+    perMessageDeflate: false,
+  });
+  return {
+    upgrade(request, socket, head) {
+      const tenant = TUNNEL_PATH.exec(request.url ?? "")?.[1];
+      if (tenant === undefined) return false;
+      const timer = setTimeout(() => socket.destroy(), HANDSHAKE_MS);
+      socket.once("close", () => clearTimeout(timer));
+      server.handleUpgrade(request, socket, head, (ws) => {
+        clearTimeout(timer);
+        const peer = end.accept(tenant, socketOf(ws));
+        ws.on("message", (data, binary) => {
+          if (binary) ws.close(CLOSE.malformed);
+          else peer.message(textOf(data));
+        });
+        ws.on("close", () => peer.closed());
+        // The close event follows and says the same to the session.
+        ws.on("error", () => ws.terminate());
+      });
+      return true;
+    },
+    close() {
+      end.close();
+      for (const ws of server.clients) ws.terminate();
+      server.close();
+    },
+  };
+}
+
+/** The gateway's port, as the tunnel serves it: checked here, where both are in sight. */
+export function connectorsOf(end: GatewayEnd): Connectors {
+  return end;
+}
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  elapsed: () => performance.now(),
+  after(ms, run) {
+    const timer = setTimeout(run, ms);
+    return () => clearTimeout(timer);
+  },
+};
+
+function socketOf(ws: WebSocket): Socket {
+  return {
+    send(text) {
+      if (ws.readyState !== ws.OPEN) return false;
+      ws.send(text);
+      return true;
+    },
+    close(code) {
+      ws.close(code);
+      const timer = setTimeout(() => ws.terminate(), CLOSE_GRACE_MS);
+      ws.once("close", () => clearTimeout(timer));
+    },
+    buffered: () => ws.bufferedAmount,
+  };
+}
+
+function textOf(data: Buffer | ArrayBuffer | Buffer[]): string {
+  if (Buffer.isBuffer(data)) return data.toString("utf8");
+  return Array.isArray(data) ? Buffer.concat(data).toString("utf8") : Buffer.from(data).toString();
+}

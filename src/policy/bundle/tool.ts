@@ -1,0 +1,248 @@
+import { createHash } from "node:crypto";
+import type { Tool } from "../../core/model/bundle.ts";
+import { canonical } from "../../core/model/json.ts";
+import { ACTIONS, hasEffect, TIERS } from "../../core/model/policy.ts";
+import { argumentType, type CedarType } from "../cedar/schema.ts";
+import { readInput, type Arguments } from "./input.ts";
+import {
+  MAX_DESCRIPTION_CHARS,
+  MAX_RESULT_BYTES,
+  MAX_TIMEOUT_MS,
+  MAX_TITLE_CHARS,
+} from "./limits.ts";
+import { find, type Located } from "./located.ts";
+import type { Manifest } from "./manifest.ts";
+import type { DestinationDescription, HttpTemplate, SqlTemplate, ToolDescription } from "./model.ts";
+import { TOOL_ID } from "./names.ts";
+import { readOutput } from "./output.ts";
+import {
+  expectKnown,
+  fields,
+  id,
+  integer,
+  list,
+  oneOf,
+  optional,
+  raw,
+  required,
+  text,
+  type Place,
+  type Values,
+} from "./read.ts";
+import { readHttpTemplate, readSqlTemplate } from "./template.ts";
+
+const spec = {
+  id: required(id(TOOL_ID)),
+  title: required(text(MAX_TITLE_CHARS)),
+  description: required(text(MAX_DESCRIPTION_CHARS)),
+  destination: required(text(64)),
+  action: required(oneOf(ACTIONS)),
+  tier: required(oneOf(TIERS)),
+  writeDomain: optional(text(64)),
+  labels: optional(list(text(64))),
+  policyArguments: optional(list(text(64))),
+  cost: required(integer(0)),
+  timeoutMs: required(integer(1, MAX_TIMEOUT_MS)),
+  maxResultBytes: required(integer(1, MAX_RESULT_BYTES)),
+  http: optional(raw),
+  sql: optional(raw),
+  input: required(raw),
+  output: required(raw),
+};
+const read = fields(spec);
+type ToolValues = Values<typeof spec>;
+
+export interface ReadTool {
+  /** The file's name: what others refer to, whatever the file says. */
+  readonly id: string;
+  /** Undefined when the file has a mistake. */
+  readonly description: ToolDescription | undefined;
+  readonly arguments: readonly string[];
+  readonly policyArguments: readonly PolicyArgument[];
+}
+
+export interface PolicyArgument {
+  readonly name: string;
+  readonly type: CedarType;
+  readonly offset: number;
+}
+
+export function readTool(fileId: string, node: Located, manifest: Manifest, place: Place): ReadTool {
+  const before = place.report.count;
+  const values = read(node, place);
+  if (values === undefined) {
+    return { id: fileId, description: undefined, arguments: [], policyArguments: [] };
+  }
+  if (values.id !== undefined && values.id !== fileId) {
+    add(place, find(node, "id"), "tool_file_name",
+      `the tool "${values.id}" stands in ${place.file.path}`,
+      `name the file tools/${values.id}.jsonc, or the tool "${fileId}"`);
+  }
+  const destination = checkDestination(node, values, manifest, place);
+  checkNames(node, values, manifest, place);
+  const args = values.input && readInput(values.input, place);
+  const policyArguments = args === undefined ? [] : readPolicyArguments(node, args, place);
+  const template = readTemplate(node, values, destination, args, place);
+  const output = values.output && readOutput(values.output, manifest.dataClasses, place);
+  if (template?.kind === "sql" && values.output !== undefined) checkRows(values.output, place);
+
+  const whole =
+    place.report.count === before &&
+    values.input !== undefined &&
+    destination !== undefined &&
+    template !== undefined &&
+    output?.description !== undefined;
+  return {
+    id: fileId,
+    arguments: args?.names ?? [],
+    policyArguments,
+    description: whole
+      ? {
+          tool: coreTool(node, values as Required<ToolValues>, output.classes),
+          title: values.title ?? "",
+          description: values.description ?? "",
+          destination,
+          template,
+          input: values.input.value as ToolDescription["input"],
+          output: output.description,
+        }
+      : undefined,
+  };
+}
+
+function coreTool(node: Located, values: Values<typeof spec>, classes: readonly string[]): Tool {
+  const { writeDomain } = values;
+  return {
+    id: values.id ?? "",
+    definition: createHash("sha256").update(canonical(node.value)).digest("hex"),
+    destination: values.destination ?? "",
+    action: values.action ?? "execute",
+    tier: values.tier ?? "critical",
+    ...(writeDomain !== undefined && { writeDomain }),
+    dataClasses: classes,
+    labels: (values.labels ?? []).toSorted(),
+    policyArguments: values.policyArguments ?? [],
+    cost: values.cost ?? 0,
+    timeoutMs: values.timeoutMs ?? 1,
+    maxResultBytes: values.maxResultBytes ?? 1,
+  };
+}
+
+function checkDestination(
+  node: Located,
+  values: ToolValues,
+  manifest: Manifest,
+  place: Place,
+): DestinationDescription | undefined {
+  const name = values.destination;
+  if (name === undefined) return undefined;
+  const at = find(node, "destination");
+  if (
+    !expectKnown(name, manifest.destinationIds, at?.offset ?? 0, "unknown_destination",
+      "destination", "destinations of bundle.jsonc", place)
+  ) {
+    return undefined;
+  }
+  const destination = manifest.destinations.get(name);
+  if (destination === undefined || values.tier === undefined) return destination;
+  if (TIERS.indexOf(values.tier) > TIERS.indexOf(destination.tier)) {
+    add(place, find(node, "tier"), "tier_above_destination",
+      `the tier "${values.tier}" is above "${destination.tier}", the tier of "${name}"`,
+      `lower it to "${destination.tier}", or use a destination of the tier "${values.tier}"`);
+  }
+  return destination;
+}
+
+function checkNames(node: Located, values: ToolValues, manifest: Manifest, place: Place): void {
+  for (const label of find(node, "labels")?.items ?? []) {
+    if (label.type !== "string") continue;
+    expectKnown(label.value as string, manifest.labels, label.offset, "unknown_label",
+      "label", "labels of bundle.jsonc", place);
+  }
+  if (values.writeDomain === undefined) return;
+  const at = find(node, "writeDomain");
+  const known = manifest.writeDomains.map((domain) => domain.id);
+  expectKnown(values.writeDomain, known, at?.offset ?? 0, "unknown_write_domain",
+    "write domain", "writeDomains of bundle.jsonc", place);
+  if (values.action !== undefined && !hasEffect(values.action)) {
+    add(place, at, "write_domain_on_read",
+      `the action "${values.action}" changes nothing, so it claims no write domain`,
+      'remove "writeDomain", or make the action "mutate" or "execute"');
+  }
+}
+
+function readPolicyArguments(
+  node: Located,
+  args: Arguments,
+  place: Place,
+): readonly PolicyArgument[] {
+  return (find(node, "policyArguments")?.items ?? []).flatMap((item) => {
+    if (item.type !== "string") return [];
+    const name = item.value as string;
+    const known = expectKnown(name, args.names, item.offset, "argument_unknown",
+      "argument", "the input schema", place);
+    if (!known) return [];
+    const type = argumentType(args.schema(name)?.value);
+    if (type !== undefined) return [{ name, type, offset: item.offset }];
+    add(place, item, "policy_argument_type",
+      `policies cannot read "${name}": Cedar has no such type`,
+      "declare it as string, integer, boolean, or an array of one of these; without null");
+    return [];
+  });
+}
+
+function readTemplate(
+  node: Located,
+  values: ToolValues,
+  destination: DestinationDescription | undefined,
+  args: Arguments | undefined,
+  place: Place,
+): HttpTemplate | SqlTemplate | undefined {
+  const { http, sql } = values;
+  if (http === undefined && sql === undefined) {
+    add(place, node, "template_missing",
+      "the tool does not say what it does", 'add "http" or "sql"');
+    return undefined;
+  }
+  if (http !== undefined && sql !== undefined) {
+    const second = http.offset > sql.offset ? "http" : "sql";
+    place.report.add(place.file, node.members.get(second)?.keyOffset ?? node.offset,
+      "template_ambiguous", 'a tool has either "http" or "sql"', "remove one of the two");
+    return undefined;
+  }
+  const kind = http === undefined ? "postgres" : "http";
+  if (destination !== undefined && destination.kind !== kind) {
+    const key = http === undefined ? "sql" : "http";
+    place.report.add(place.file, node.members.get(key)?.keyOffset ?? node.offset, "kind_mismatch",
+      `"${key}" does not go with "${destination.id}", a destination of the kind "${destination.kind}"`,
+      `use "${key === "sql" ? "http" : "sql"}", or a destination of the kind "${kind}"`);
+  }
+  if (http !== undefined) return readHttpTemplate(http, values.action, args, place);
+  return sql && readSqlTemplate(sql, values.action, args, place);
+}
+
+/** A statement's result is `{ "rows": [ { column: value } ] }`, and the schema says which columns. */
+function checkRows(output: Located, place: Place): void {
+  if (find(output, "kind")?.type !== "string") return;
+  const schema = find(output, "schema");
+  const rows = find(schema, "properties", "rows");
+  const fits =
+    find(output, "kind")?.value === "json" &&
+    find(rows, "type")?.value === "array" &&
+    find(rows, "items", "type")?.value === "object" &&
+    find(schema, "properties")?.members.size === 1;
+  if (fits) return;
+  add(place, rows ?? schema ?? output, "sql_output",
+    "a statement answers an object whose only property is the array rows of objects",
+    'describe it as { "type": "object", "properties": { "rows": { "type": "array", "items": { "type": "object", … } } } }');
+}
+
+function add(
+  place: Place,
+  node: Located | undefined,
+  code: Parameters<Place["report"]["add"]>[2],
+  message: string,
+  fix: string,
+): void {
+  place.report.add(place.file, node?.offset ?? 0, code, message, fix);
+}

@@ -1,0 +1,254 @@
+import type { WorkflowEvent } from "../core/model/event.ts";
+import type { Json, JsonObject } from "../core/model/json.ts";
+import { isObject } from "../core/model/json.ts";
+import type { Outcome } from "../core/model/outcome.ts";
+import { AgentKey } from "./agent.ts";
+import { PosternError } from "./error.ts";
+import { exchangeForm, readGrant, type Granted, type WorkflowAsk } from "./oauth.ts";
+import { ProofKey } from "./proof.ts";
+import type { PrivateKeyJwk } from "./sign.ts";
+import { readAnswer, Transport } from "./transport.ts";
+
+/** Milliseconds before its end at which a credential is renewed. */
+const RENEW_BEFORE_MS = 60_000;
+
+export interface Connection {
+  /** URL of the gateway. */
+  readonly gateway: string;
+  readonly tenant: string;
+  /** The agent's id in the bundle, and the private half of one of its keys. */
+  readonly agent: string;
+  readonly assertionKey: PrivateKeyJwk;
+  readonly fetch?: typeof fetch;
+  /** Milliseconds; default: this machine's clock. */
+  readonly now?: () => number;
+}
+
+export interface OpenOptions extends Connection, WorkflowAsk {
+  /** The human's ID token for the gateway's audience; it opens one workflow, once. */
+  readonly subjectToken: string;
+}
+
+/** What an agent keeps to go on after a crash. It holds a private key: keep it like a password. */
+export interface SavedWorkflow extends Granted {
+  readonly proofKey: PrivateKeyJwk;
+  /** Milliseconds. */
+  readonly credentialEndsAt: number;
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+}
+
+export interface EventPage {
+  readonly events: readonly { readonly event: WorkflowEvent; readonly hash: string }[];
+  /** Pass as `after` for the next page; null at the end. */
+  readonly next: number | null;
+}
+
+export const PosternClient = {
+  /** A human starts this agent: the token exchange, with a fresh key that the workflow is bound to. */
+  async open(options: OpenOptions): Promise<Workflow> {
+    const { purpose, tools, limits, lifeMs, inputs } = options;
+    const ask: WorkflowAsk = {
+      purpose,
+      ...(tools && { tools }),
+      ...(limits && { limits }),
+      ...(lifeMs !== undefined && { lifeMs }),
+      ...(inputs && { inputs }),
+    };
+    const door = await createDoor(options, await ProofKey.generate());
+    const grant = await exchange(door, options.subjectToken, ask);
+    return new Workflow(door, grant, door.transport.now() + grant.expiresInS * 1_000);
+  },
+
+  /** Goes on with a workflow that `save()` wrote down, within the life of its credential. */
+  async resume(connection: Connection, saved: SavedWorkflow): Promise<Workflow> {
+    const { proofKey, credentialEndsAt, ...grant } = saved;
+    const door = await createDoor(connection, await ProofKey.import(proofKey));
+    return new Workflow(door, grant, credentialEndsAt);
+  },
+};
+
+/** One tenant of one gateway, as one agent sees it. */
+interface Door {
+  readonly base: string;
+  readonly agent: AgentKey;
+  readonly transport: Transport;
+}
+
+async function createDoor(connection: Connection, proofKey: ProofKey): Promise<Door> {
+  const { gateway, tenant, agent, assertionKey } = connection;
+  return {
+    base: `${gateway.replace(/\/+$/, "")}/${tenant}`,
+    agent: await AgentKey.import(agent, assertionKey),
+    transport: new Transport(proofKey, connection.fetch ?? fetch, connection.now ?? Date.now),
+  };
+}
+
+async function exchange(
+  { base, agent, transport }: Door,
+  subjectToken: string,
+  ask: WorkflowAsk | null,
+): Promise<Granted> {
+  const url = `${base}/oauth/token`;
+  const response = await transport.send(async () => ({
+    method: "POST",
+    url,
+    headers: {
+      "content-type": "application/x-www-form-urlencoded",
+      dpop: await transport.prove("POST", url),
+    },
+    body: exchangeForm({
+      subjectToken,
+      clientAssertion: await agent.assertion(url, transport.now()),
+      resource: `${base}/mcp`,
+      ask,
+    }),
+  }));
+  return readGrant(await readAnswer(response));
+}
+
+/** An open workflow: calls, the agent's own state, and headers for clients of other protocols. */
+export class Workflow {
+  readonly id: string;
+  readonly seat: string;
+  /** Tools this seat may call. */
+  readonly tools: readonly string[];
+  /** Milliseconds: when the workflow ends. */
+  readonly expiresAt: number;
+  /** Where MCP is spoken. */
+  readonly mcpUrl: string;
+  readonly #door: Door;
+  #grant: Granted;
+  #credentialEndsAt: number;
+  #renewing: Promise<void> | null = null;
+
+  constructor(door: Door, grant: Granted, credentialEndsAt: number) {
+    this.id = grant.workflow;
+    this.seat = grant.seat;
+    this.tools = grant.tools;
+    this.expiresAt = grant.expiresAt;
+    this.mcpUrl = `${door.base}/mcp`;
+    this.#door = door;
+    this.#grant = grant;
+    this.#credentialEndsAt = credentialEndsAt;
+  }
+
+  /** One governed call. Every outcome is a value, denials too; only a request without one throws. */
+  async call(tool: string, args: JsonObject = {}, options: CallOptions = {}): Promise<Outcome> {
+    const body = JSON.stringify({ tool, arguments: args });
+    const answer = await this.#request("POST", "/calls", body, options.signal);
+    if (!isObject(answer) || typeof answer["outcome"] !== "string") throw badAnswer();
+    return answer as unknown as Outcome;
+  }
+
+  /** A credential with at least a minute to live, while the workflow lasts. */
+  async credential(): Promise<string> {
+    const now = this.#door.transport.now();
+    const endsSoon = now >= this.#credentialEndsAt - RENEW_BEFORE_MS;
+    // The last credential lasts as long as the workflow: renewing it would bring nothing.
+    if (endsSoon && this.#credentialEndsAt + 1_000 < this.expiresAt) await this.renew();
+    return this.#grant.credential;
+  }
+
+  async renew(): Promise<void> {
+    this.#renewing ??= this.#renew().finally(() => {
+      this.#renewing = null;
+    });
+    await this.#renewing;
+  }
+
+  /** Headers for one request to the gateway, for example of an MCP client; never use them twice. */
+  async authorize(url: string, method: string): Promise<{ authorization: string; dpop: string }> {
+    const credential = await this.credential();
+    const dpop = await this.#door.transport.prove(method, url, credential);
+    return { authorization: `DPoP ${credential}`, dpop };
+  }
+
+  /** `fetch` with credential and proof, for clients that take one; the body must be text. */
+  readonly fetch = async (input: string | URL, init: RequestInit = {}): Promise<Response> => {
+    const url = input.toString();
+    if (new URL(url).origin !== new URL(this.mcpUrl).origin) {
+      throw new TypeError("a workflow's credential goes to its own gateway only");
+    }
+    const { method = "GET", body, signal } = init;
+    if (body !== undefined && body !== null && typeof body !== "string") {
+      throw new TypeError("only a text body can be sent again with a new proof");
+    }
+    return this.#door.transport.send(async () => ({
+      method,
+      url,
+      headers: {
+        ...Object.fromEntries(new Headers(init.headers)),
+        ...(await this.authorize(url, method)),
+      },
+      ...(typeof body === "string" && { body }),
+      ...(signal && { signal }),
+    }));
+  };
+
+  readonly checkpoint = {
+    /** Null: nothing was saved. */
+    get: async (): Promise<Json> => {
+      try {
+        const answer = await this.#request("GET", "/checkpoint");
+        return isObject(answer) ? (answer["value"] ?? null) : null;
+      } catch (error) {
+        if (error instanceof PosternError && error.status === 404) return null;
+        throw error;
+      }
+    },
+    put: async (value: Json): Promise<void> => {
+      await this.#request("PUT", "/checkpoint", JSON.stringify(value));
+    },
+  };
+
+  async events(after = -1): Promise<EventPage> {
+    const answer = await this.#request("GET", `/events?after=${after}`);
+    if (!isObject(answer) || !Array.isArray(answer["events"])) throw badAnswer();
+    return answer as unknown as EventPage;
+  }
+
+  /** State, limits and use, as the gateway tells them. */
+  async show(): Promise<JsonObject> {
+    const answer = await this.#request("GET", "");
+    if (!isObject(answer)) throw badAnswer();
+    return answer;
+  }
+
+  async close(): Promise<void> {
+    await this.#request("POST", "/close");
+  }
+
+  async save(): Promise<SavedWorkflow> {
+    const proofKey = await this.#door.transport.proofKey.export();
+    return { ...this.#grant, proofKey, credentialEndsAt: this.#credentialEndsAt };
+  }
+
+  async #renew(): Promise<void> {
+    const grant = await exchange(this.#door, this.#grant.credential, null);
+    if (grant.workflow !== this.id || grant.seat !== this.seat) throw badAnswer();
+    this.#grant = grant;
+    this.#credentialEndsAt = this.#door.transport.now() + grant.expiresInS * 1_000;
+  }
+
+  async #request(
+    method: string,
+    path: string,
+    body?: string,
+    signal?: AbortSignal,
+  ): Promise<unknown> {
+    const url = `${this.#door.base}/v1/workflows/${this.id}${path}`;
+    const response = await this.fetch(url, {
+      method,
+      ...(body !== undefined && { body, headers: { "content-type": "application/json" } }),
+      ...(signal && { signal }),
+    });
+    return readAnswer(response);
+  }
+}
+
+function badAnswer(): PosternError {
+  return new PosternError("bad_answer", 200, "The gateway's answer has another form.");
+}

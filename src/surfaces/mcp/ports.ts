@@ -1,0 +1,16 @@
+import type { JsonObject } from "../../core/model/json.ts";
+import type { Outcome } from "../../core/model/outcome.ts";
+import type { Caller } from "../../gateway/call.ts";
+import type { ToolListing } from "../../tools/list.ts";
+
+/** What this surface needs of the gateway. It translates, and decides nothing. */
+export interface McpPorts {
+  /** Resolves with an outcome in every case. `signal` aborts when the client has gone away. */
+  callTool(caller: Caller, tool: string, args: JsonObject, signal: AbortSignal): Promise<Outcome>;
+  /** The tools of this seat, in an order that only a change of the set changes. */
+  listTools(caller: Caller): Promise<readonly ToolListing[]>;
+  /** The schema a tool publishes for its results; null for an opaque or unknown one. */
+  outputSchema(caller: Caller, tool: string): JsonObject | null;
+  /** A defect of ours, for the log. The client learns only that there was one. */
+  fault(error: unknown): void;
+}

@@ -1,0 +1,98 @@
+import { createMcpHandler, isJsonContentType } from "@modelcontextprotocol/server";
+import { isObject, type Json, type JsonObject } from "../../core/model/json.ts";
+import type { Caller } from "../../gateway/call.ts";
+import { readMessage } from "./body.ts";
+import {
+  HEADER_MISMATCH,
+  INVALID_REQUEST,
+  METHOD_NOT_FOUND,
+  PROTOCOL_VERSION_META_KEY,
+} from "./names.ts";
+import type { McpPorts } from "./ports.ts";
+import { type Refusal, refusalResponse } from "./refusal.ts";
+import { serverFor } from "./server.ts";
+
+export interface McpSurfaceOptions {
+  readonly ports: McpPorts;
+  /** Origins of browsers that may speak to us. A request without `Origin` is no browser's. */
+  readonly allowedOrigins: readonly string[];
+  readonly version: string;
+}
+
+export type McpSurface = (request: Request, caller: Caller) => Promise<Response>;
+
+/**
+ * One endpoint for both protocol eras. The caller is authenticated already; what a request may do
+ * is decided on its body, never on a header. Handler, server and transport are made for each
+ * request and share nothing, so no answer can reach another client (CVE-2026-25536).
+ */
+export function mcpSurface(options: McpSurfaceOptions): McpSurface {
+  const origins = new Set(options.allowedOrigins);
+  return async (request, caller) => {
+    const early = refuseUnread(request, origins);
+    if (early !== null) return refusalResponse(early);
+    const message = await readMessage(request);
+    if (!message.ok) return refusalResponse(message.refusal);
+    const refusal = refuseMessage(request.headers, message.value);
+    if (refusal !== null) return refusalResponse(refusal, idOf(message.value));
+    const handler = createMcpHandler(
+      () => serverFor(caller, options.ports, options.version, request.signal),
+      { onerror: () => {} },
+    );
+    return handler.fetch(request, { parsedBody: message.value });
+  };
+}
+
+/** Neither era has a GET stream or a session to delete here: state lives in the workflow. */
+function refuseUnread(request: Request, origins: ReadonlySet<string>): Refusal | null {
+  if (request.method !== "POST") {
+    return { status: 405, code: INVALID_REQUEST, message: "Only POST is served." };
+  }
+  const origin = request.headers.get("origin");
+  if (origin !== null && !origins.has(origin)) {
+    return { status: 403, code: INVALID_REQUEST, message: "This origin is not allowed." };
+  }
+  if (!isJsonContentType(request.headers.get("content-type"))) {
+    return { status: 415, code: INVALID_REQUEST, message: "Content-Type is application/json." };
+  }
+  return null;
+}
+
+/** What the SDK lets through and we do not; the checks of the newer era are its own. */
+function refuseMessage(headers: Headers, message: Json): Refusal | null {
+  if (Array.isArray(message)) {
+    // One proof of possession pays for one message; 2025-11-25 has no batches either.
+    return { status: 400, code: INVALID_REQUEST, message: "Batches are not served." };
+  }
+  if (!isObject(message)) return null;
+  if (message["method"] === "subscriptions/listen") {
+    // A stream would outlive the credential it was opened with, and the locks set since.
+    return { status: 404, code: METHOD_NOT_FOUND, message: "Method not found" };
+  }
+  const params = isObject(message["params"]) ? message["params"] : {};
+  return claimsModern(params) || headersAgree(headers, message, params)
+    ? null
+    : { status: 400, code: HEADER_MISMATCH, message: "A header differs from the body." };
+}
+
+function claimsModern(params: JsonObject): boolean {
+  const meta = params["_meta"];
+  return isObject(meta) && PROTOCOL_VERSION_META_KEY in meta;
+}
+
+/**
+ * The older era knows no such headers. Where a client sends them all the same, a proxy in front
+ * may have routed on them: they must be true.
+ */
+function headersAgree(headers: Headers, message: JsonObject, params: JsonObject): boolean {
+  const method = headers.get("mcp-method");
+  const name = headers.get("mcp-name");
+  return (
+    (method === null || method === message["method"]) && (name === null || name === params["name"])
+  );
+}
+
+function idOf(message: Json): Json {
+  const id = isObject(message) ? message["id"] : null;
+  return typeof id === "string" || typeof id === "number" ? id : null;
+}

@@ -1,0 +1,101 @@
+import type { JsonObject } from "../core/model/json.ts";
+import type { LockTable } from "../core/model/lock.ts";
+import { hasEffect } from "../core/model/policy.ts";
+import { contextOf, verdict } from "../core/session/judge.ts";
+import { lockRules } from "../core/session/locks.ts";
+import type { Seat, Usage, WorkflowState } from "../core/session/state.ts";
+import type { Bundle, ToolRuntime } from "../gateway/ports.ts";
+
+/** A tool as an agent is told of it: the members MCP gives it, and no others. */
+export interface ToolListing {
+  readonly name: string;
+  readonly title: string;
+  readonly description: string;
+  readonly inputSchema: JsonObject;
+  readonly outputSchema?: JsonObject;
+  readonly annotations: { readonly readOnlyHint: boolean; readonly destructiveHint: boolean };
+}
+
+/** Listing charges nothing, and a list that changed with every call would not be cached. */
+const NOTHING_USED: Usage = { calls: 0, cost: 0, runtimeMs: 0 };
+
+/**
+ * The tools of a seat whose `connect` is permitted and which no lock holds, by id. A help to the
+ * agent, never a grant: each call is decided anew.
+ */
+export function listTools(
+  bundle: Bundle,
+  state: WorkflowState,
+  seat: Seat,
+  locks: LockTable | null,
+): readonly ToolListing[] {
+  // Where locks cannot be vouched for nothing is admitted, so nothing is offered either.
+  if (locks === null) return [];
+  return [...new Set(seat.tools)]
+    .sort()
+    .flatMap((id) => bundle.tool(id) ?? [])
+    .filter(
+      (runtime) =>
+        !isLocked(locks, bundle, state, seat, runtime) && mayConnect(bundle, state, seat, runtime),
+    )
+    .map(listing);
+}
+
+function isLocked(
+  locks: LockTable,
+  bundle: Bundle,
+  state: WorkflowState,
+  seat: Seat,
+  { tool }: ToolRuntime,
+): boolean {
+  const held = lockRules(locks, {
+    tenant: state.tenant,
+    human: state.human,
+    agent: seat.agent,
+    key: seat.jkt,
+    workflow: state.workflow,
+    tool: tool.id,
+    destination: tool.destination,
+    bundle: bundle.view.digest,
+  });
+  return held.length > 0;
+}
+
+function mayConnect(
+  bundle: Bundle,
+  state: WorkflowState,
+  seat: Seat,
+  { tool }: ToolRuntime,
+): boolean {
+  try {
+    const answer = bundle.evaluator.evaluate({
+      policyClass: "network",
+      action: "connect",
+      principal: seat.agent,
+      resource: { type: "Destination", id: tool.destination },
+      context: contextOf(state, seat, tool, NOTHING_USED, {}),
+    });
+    return verdict("network", answer).allow;
+  } catch {
+    return false;
+  }
+}
+
+/** The hints come from the bundle's action, which people reviewed, not from what a service claims. */
+function listing({
+  tool,
+  title,
+  description,
+  inputSchema,
+  outputSchema,
+}: ToolRuntime): ToolListing {
+  const effect = hasEffect(tool.action);
+  return {
+    name: tool.id,
+    title,
+    description,
+    inputSchema,
+    ...(outputSchema !== null && { outputSchema }),
+    annotations: { readOnlyHint: !effect, destructiveHint: effect },
+  };
+}

@@ -1,0 +1,162 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { Json, JsonObject } from "../core/model/json.ts";
+import { MAX_ARGUMENT_BYTES, MAX_FAULTS, MAX_PATTERN_CHARS } from "./limits.ts";
+import { compileShaper } from "./shape.ts";
+
+const SCHEMA: JsonObject = {
+  type: "object",
+  required: ["customerId"],
+  properties: {
+    customerId: { type: "string", maxLength: 64 },
+    limit: { type: "integer", minimum: 1, maximum: 100, default: 20 },
+    status: { type: "string", enum: ["open", "closed"] },
+    score: { type: "number" },
+    month: { type: "string", pattern: "^20\\d\\d-\\d\\d$" },
+    filter: {
+      type: "object",
+      properties: { from: { type: "string", default: "2026-01-01" }, to: { type: "string" } },
+      additionalProperties: false,
+    },
+    tags: { type: "array", items: { type: "string" } },
+    note: {},
+  },
+};
+
+const shape = compileShaper(SCHEMA, ["customerId", "limit"], () => []);
+
+function at(args: Json): readonly string[] {
+  const shaped = shape(args);
+  if (shaped.ok) throw new Error("accepted");
+  return shaped.at;
+}
+
+describe("shaping arguments", () => {
+  it("applies defaults, also inside objects that are given, and projects what policy sees", () => {
+    expect(shape({ customerId: "c-1", filter: {} })).toEqual({
+      ok: true,
+      args: { customerId: "c-1", limit: 20, filter: { from: "2026-01-01" } },
+      policyArguments: { customerId: "c-1", limit: 20 },
+    });
+  });
+
+  it("leaves the given arguments as they are", () => {
+    const args = { customerId: "c-1", filter: {} };
+    shape(args);
+    expect(args).toEqual({ customerId: "c-1", filter: {} });
+  });
+
+  it("coerces nothing and normalises nothing", () => {
+    expect(at({ customerId: 1 })).toEqual(["/customerId"]);
+    expect(at({ customerId: "c-1", limit: "20" })).toEqual(["/limit"]);
+    const decomposed = { customerId: "e\u0301", limit: 1 };
+    expect(shape(decomposed)).toMatchObject({ args: decomposed });
+  });
+
+  it("shows policy only arguments that are there", () => {
+    const optional = compileShaper(SCHEMA, ["status", "score"], () => []);
+    expect(optional({ customerId: "c-1", score: 0 })).toMatchObject({ policyArguments: { score: 0 } });
+    const inherited = compileShaper({ type: "object" }, ["constructor"], () => []);
+    expect(inherited({})).toEqual({ ok: true, args: {}, policyArguments: {} });
+  });
+
+  it("names every place that is wrong, at once, without the objects around it", () => {
+    expect(
+      at({ limit: 0, status: "lost", filter: { from: 1, extra: true }, tags: ["a", 2], other: 1 }),
+    ).toEqual(["/customerId", "/filter/extra", "/filter/from", "/limit", "/other", "/status", "/tags/1"]);
+  });
+
+  it("refuses undeclared arguments even where the schema forgot to", () => {
+    expect(at({ customerId: "c-1", admin: true })).toEqual(["/admin"]);
+    const open = compileShaper({ ...SCHEMA, additionalProperties: true }, [], () => []);
+    expect(open({ customerId: "c-1", admin: true })).toEqual({ ok: false, at: ["/admin"] });
+  });
+
+  it.each<[string, Json]>([
+    ["nothing", null],
+    ["a list", []],
+    ["text", "{}"],
+    ["a number", 1],
+  ])("refuses %s in place of an object", (_, args) => {
+    expect(at(args)).toEqual([""]);
+  });
+
+  it("escapes pointers", () => {
+    expect(at({ customerId: "c-1", "a/b~c": 1 })).toEqual(["/a~1b~0c"]);
+    expect(at({ customerId: "c-1", "100% #é": 1 })).toEqual(["/100% #é"]);
+  });
+
+  it("refuses what later readers would take for something else", () => {
+    expect(at(JSON.parse('{"customerId":"c-1","note":{"__proto__":{"a":1}}}') as Json)).toEqual(["/note"]);
+    expect(at(JSON.parse('{"__proto__":{"customerId":"c-1"}}') as Json)).toEqual([""]);
+    expect(at({ customerId: "\ud800" })).toEqual(["/customerId"]);
+    expect(at({ customerId: "c-1", note: { "\udc00": 1 } })).toEqual(["/note"]);
+    expect(at({ customerId: "c-1", note: [9_007_199_254_740_993] })).toEqual(["/note/0"]);
+    expect(at(JSON.parse('{"customerId":"c-1","score":1e999}') as Json)).toEqual(["/score"]);
+    expect(shape({ customerId: "c-1", note: Number.MAX_SAFE_INTEGER })).toMatchObject({ ok: true });
+  });
+
+  it("bounds depth", () => {
+    const nest = (depth: number): Json => (depth === 0 ? 1 : [nest(depth - 1)]);
+    expect(shape({ customerId: "c-1", note: nest(63) })).toMatchObject({ ok: true });
+    expect(at({ customerId: "c-1", note: nest(64) })).toHaveLength(1);
+    expect(at({ customerId: "c-1", note: nest(5_000) })).toHaveLength(1);
+  });
+
+  it("bounds bytes, not characters, at the limit and one past it", () => {
+    const frame = JSON.stringify({ customerId: "c-1", note: "" }).length;
+    const fits = "é".repeat((MAX_ARGUMENT_BYTES - frame) / 2);
+    expect(shape({ customerId: "c-1", note: fits })).toMatchObject({ ok: true });
+    expect(at({ customerId: "c-1", note: `${fits}x` })).toEqual([""]);
+  });
+
+  it("bounds the list of places and the length of each", () => {
+    const many = Object.fromEntries(Array.from({ length: 50 }, (_, index) => [`x${index}`, 1]));
+    expect(at({ customerId: "c-1", ...many })).toHaveLength(MAX_FAULTS);
+    expect(at({ customerId: "c-1", filter: { ["k".repeat(1_000)]: 1 } })).toEqual(["/filter"]);
+  });
+
+  it("answers for arguments with very many mistakes", () => {
+    expect(at({ customerId: "c-1", tags: Array.from({ length: 300_000 }, () => 1) })).not.toEqual([]);
+    const wide = Object.fromEntries(Array.from({ length: 80_000 }, (_, index) => [`x${index}`, 1]));
+    expect(at({ customerId: "c-1", filter: wide })).not.toEqual([]);
+  });
+
+  it("does not try a pattern on text that could hold it for long", () => {
+    const slow = compileShaper(
+      {
+        type: "object",
+        properties: { text: { type: "string", pattern: "\\s+$" }, list: { $ref: "#/$defs/list" } },
+        $defs: { list: { type: "array", items: { pattern: "\\s+$" } } },
+      },
+      [],
+      () => [],
+    );
+    const spaces = " ".repeat(MAX_PATTERN_CHARS);
+    expect(slow({ text: spaces })).toMatchObject({ ok: true });
+    expect(slow({ text: `${spaces}x` })).toEqual({ ok: false, at: ["/text"] });
+    expect(slow({ list: [`${spaces} `] })).toEqual({ ok: false, at: ["/list"] });
+  });
+
+  it("refuses when the schema itself cannot be applied", () => {
+    const broken = compileShaper({ properties: { a: { $ref: "#/$defs/none" } } }, [], () => []);
+    expect(broken({ a: 1 })).toEqual({ ok: false, at: [""] });
+  });
+
+  it("refuses what has no form in its place of the request", () => {
+    const placed = compileShaper(SCHEMA, [], () => ["/customerId"]);
+    expect(placed({ customerId: ".." })).toEqual({ ok: false, at: ["/customerId"] });
+  });
+
+  it("never throws, and never puts a value into a place", () => {
+    fc.assert(
+      fc.property(fc.jsonValue({ maxDepth: 4 }), (note) => {
+        const shaped = shape({ customerId: 7, note: note as Json });
+        expect(shaped.ok ? [] : shaped.at).toContain("/customerId");
+      }),
+    );
+    expect(JSON.stringify(at({ customerId: 7, status: "canary", tags: [{ a: "canary" }] }))).not.toContain(
+      "canary",
+    );
+  });
+});

@@ -1,0 +1,96 @@
+import { type Answer, send } from "./http.ts";
+import type { Agent } from "./keys.ts";
+import { Workflow } from "./workflow.ts";
+
+/** Where a human's ID token comes from. */
+export type SignIn = (login: string) => Promise<string>;
+
+/** What is asked for when a workflow opens. */
+export interface Wish {
+  readonly purpose: string;
+  readonly tools?: readonly string[];
+  readonly limits?: { readonly calls?: number; readonly cost?: number; readonly runtimeMs?: number };
+  readonly lifeMs?: number;
+  readonly inputs?: { readonly [name: string]: unknown };
+}
+
+/** The parts of an exchange that a test replaces to see it refused; null leaves a part out. */
+export interface Tampering {
+  readonly form?: { readonly [parameter: string]: string | null };
+  readonly proof?: string | null;
+  /** What the proof is made for, where it is not what is sent. */
+  readonly proofFor?: { readonly method?: string; readonly url?: string };
+}
+
+export interface OAuthRefusal {
+  readonly error: string;
+  readonly error_description?: string;
+  readonly outcome?: unknown;
+}
+
+/** One tenant, as an agent and a human from outside see it. */
+export class Tenant {
+  readonly name: string;
+  readonly url: string;
+  readonly signIn: SignIn;
+  /** Every token that was ever sent or received here: none may appear in any sink. */
+  readonly tokens: string[] = [];
+
+  constructor(gatewayUrl: string, name: string, signIn: SignIn) {
+    this.name = name;
+    this.url = `${gatewayUrl}/${name}`;
+    this.signIn = signIn;
+  }
+
+  get tokenEndpoint(): string {
+    return `${this.url}/oauth/token`;
+  }
+
+  get resource(): string {
+    return `${this.url}/mcp`;
+  }
+
+  /** RFC 8693, exactly as given: no retry, no repair. */
+  async exchange(
+    agent: Agent,
+    subjectToken: string,
+    wish: Wish | null,
+    tampering: Tampering = {},
+    nonce?: string,
+  ): Promise<Answer> {
+    const { method = "POST", url = this.tokenEndpoint } = tampering.proofFor ?? {};
+    const proof = tampering.proof === undefined ? await agent.proof(method, url, { nonce }) : tampering.proof;
+    const form: { [parameter: string]: string | null } = {
+      grant_type: "urn:ietf:params:oauth:grant-type:token-exchange",
+      subject_token: subjectToken,
+      subject_token_type: "urn:ietf:params:oauth:token-type:id_token",
+      client_assertion_type: "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+      client_assertion: await agent.assertion(this.tokenEndpoint),
+      resource: this.resource,
+      ...(wish !== null && {
+        authorization_details: JSON.stringify([{ type: "dev.postern/workflow", ...wish }]),
+      }),
+      ...tampering.form,
+    };
+    const present = Object.entries(form).filter((entry): entry is [string, string] => entry[1] !== null);
+    this.tokens.push(subjectToken, form["client_assertion"] ?? "", proof ?? "");
+    const answer = await send(this.tokenEndpoint, {
+      method: "POST",
+      headers: { ...(proof !== null && { dpop: proof }) },
+      body: new URLSearchParams(present),
+    });
+    const token = (answer.body as { access_token?: string } | undefined)?.access_token;
+    if (token !== undefined) this.tokens.push(token);
+    return answer;
+  }
+
+  /** A human signs in and starts the agent. Asks again with the nonce, as RFC 9449 §8 wants it. */
+  async open(agent: Agent, login: string, wish: Wish): Promise<Workflow> {
+    const idToken = await this.signIn(login);
+    let answer = await this.exchange(agent, idToken, wish);
+    const nonce = answer.headers.get("dpop-nonce");
+    if (answer.status === 400 && nonce !== null) answer = await this.exchange(agent, idToken, wish, {}, nonce);
+    if (answer.status !== 200) throw new Error(`no workflow: ${answer.status} ${answer.text}`);
+    return Workflow.from(this, agent, answer);
+  }
+}
