@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { closeSync, createWriteStream, openSync, readSync, statSync } from "node:fs";
 import { createInterface } from "node:readline";
+import { killGroup, startWarden } from "./warden.ts";
 
 /** A process of Acme that runs until it is stopped, with a log file of its own. */
 export interface ChildOptions {
@@ -28,6 +29,14 @@ export class ChildFailed extends Error {
   override readonly name = "ChildFailed";
 }
 
+let tellWarden: ((pid: number) => void) | null = null;
+const running = new Set<ChildProcess>();
+
+/** For an exit that cannot wait. Also reaches what is still coming up. */
+export function killAll(): void {
+  for (const { pid } of running) if (pid !== undefined) killGroup(pid, "SIGKILL");
+}
+
 export class Child {
   readonly name: string;
   /** What it announced. */
@@ -52,9 +61,13 @@ export class Child {
       stdio: ["pipe", "pipe", "pipe"],
       env: { ...process.env, ...options.env },
     });
+    running.add(process_);
+    tellWarden ??= startWarden();
+    if (process_.pid !== undefined) tellWarden(process_.pid);
     const ended = new Promise<void>((resolve) => {
       process_.once("error", () => resolve());
       process_.once("close", () => {
+        running.delete(process_);
         output.end();
         resolve();
       });
@@ -76,13 +89,9 @@ export class Child {
     });
     if (facts !== null) return new Child(name, facts, process_, ended);
     const why = process_.exitCode === null ? `was not up in ${readyWithinMs / 1_000} s` : "ended";
-    killGroup(process_, "SIGKILL");
+    if (process_.pid !== undefined) killGroup(process_.pid, "SIGKILL");
     await ended;
     throw new ChildFailed(`${name} ${why}; the end of ${log}:\n${tail(log)}`);
-  }
-
-  get running(): boolean {
-    return this.#process.exitCode === null && this.#process.signalCode === null;
   }
 
   /** One line to its standard input. */
@@ -92,7 +101,7 @@ export class Child {
 
   /** Asks, waits, then insists. */
   async stop(): Promise<void> {
-    killGroup(this.#process, "SIGTERM");
+    if (this.#process.pid !== undefined) killGroup(this.#process.pid, "SIGTERM");
     const timer = setTimeout(() => this.kill(), STOP_WITHIN_MS);
     await this.#ended;
     clearTimeout(timer);
@@ -102,7 +111,7 @@ export class Child {
 
   /** At once, without a chance to clean up. */
   kill(): void {
-    killGroup(this.#process, "SIGKILL");
+    if (this.#process.pid !== undefined) killGroup(this.#process.pid, "SIGKILL");
   }
 
   /** Resolves when the process is gone, for whatever reason. */
@@ -114,15 +123,6 @@ export class Child {
 /** Every process here says `{"event":"ready",…}` when it is up: Postern's and Acme's own. */
 function readyLine(line: string): Facts | null {
   return line.startsWith('{"event":"ready"') ? (JSON.parse(line) as Facts) : null;
-}
-
-function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {
-  if (child.pid === undefined) return;
-  try {
-    process.kill(-child.pid, signal);
-  } catch {
-    // The group is gone.
-  }
 }
 
 function tail(path: string): string {

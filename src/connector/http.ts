@@ -1,7 +1,7 @@
 import { Pool, type Dispatcher } from "undici";
 import { CALL_TOKEN_HEADER } from "../core/model/claims.ts";
 import type { HttpOperation } from "../core/model/operation.ts";
-import type { ConnectorAnswer } from "../tunnel/protocol.ts";
+import { MAX_FRAME_BYTES, type ConnectorAnswer } from "../tunnel/protocol.ts";
 import type { HttpDestination } from "./config.ts";
 import { failure, type Execution, type Executor, type HeldBytes } from "./executor.ts";
 import { networkFailure } from "./network-failure.ts";
@@ -175,7 +175,10 @@ const TEXTUAL = /^(?:text\/|application\/(?:[\w.+-]+\+)?(?:json|xml)\b)/i;
 const OTHER_CHARSET = /;\s*charset\s*=\s*"?(?!utf-?8\b|us-ascii\b)/i;
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Text as text where that is safe to decode and not larger than base64 would be. */
+/** Text of this size fits into a frame even if every character has to be escaped. */
+const ALWAYS_FITS_BYTES = Math.floor(MAX_FRAME_BYTES / 6) - 4_096;
+
+/** Text as text where it decodes and fits. */
 function textOrBase64(
   body: Buffer,
   contentType: string,
@@ -183,13 +186,14 @@ function textOrBase64(
   if (TEXTUAL.test(contentType) && !OTHER_CHARSET.test(contentType)) {
     try {
       const text = utf8.decode(body);
-      // Text that is mostly escapes would break the frame's limit.
-      if (Buffer.byteLength(JSON.stringify(text)) <= (body.length * 4) / 3 + 1_024) {
-        return { encoding: "utf8", body: text };
-      }
+      if (body.length <= ALWAYS_FITS_BYTES || fits(text)) return { encoding: "utf8", body: text };
     } catch {
       // Not UTF-8, whatever its header says.
     }
   }
   return { encoding: "base64", body: body.toString("base64") };
+}
+
+function fits(text: string): boolean {
+  return Buffer.byteLength(JSON.stringify(text)) <= MAX_FRAME_BYTES - 4_096;
 }

@@ -67,7 +67,7 @@ describe("reading a public key", () => {
       Array.from({ length: n - 2 }, (_, at) => at + 2).every((d) => n % d !== 0),
     );
     const product = primes.reduce((all, prime) => all * BigInt(prime), 1n);
-    const modulus = 65_537n ** 7n + product * (1n << 1_820n);
+    const modulus = 65_537n ** 7n + product * (1n << 1_832n);
     const hex = modulus.toString(16);
     const n = Buffer.from(hex.padStart(hex.length + (hex.length % 2), "0"), "hex");
     expect(n.length).toBeGreaterThanOrEqual(256);

@@ -15,9 +15,14 @@ export function testKey(alg: TestKey["alg"] = "EdDSA", kid = "key-1"): TestKey {
     alg,
     kid,
     privateKey,
-    jwk: { ...publicKey.export({ format: "jwk" }), kid, alg } as TestKey["jwk"],
-    privateJwk: { ...privateKey.export({ format: "jwk" }), kid } as TestKey["jwk"],
+    jwk: { ...texts(publicKey), kid, alg },
+    privateJwk: { ...texts(privateKey), kid },
   };
+}
+
+function texts(key: KeyObject): { readonly [member: string]: string } {
+  const members = Object.entries(key.export({ format: "jwk" }));
+  return Object.fromEntries(members.map(([name, value]) => [name, String(value)]));
 }
 
 function generate(alg: TestKey["alg"]): { privateKey: KeyObject; publicKey: KeyObject } {

@@ -65,16 +65,6 @@ export class Network {
     for (const child of this.#children.toReversed()) await child.stop();
   }
 
-  /** For an exit that cannot wait. */
-  kill(): void {
-    for (const child of this.#children) child.kill();
-  }
-
-  /** Started outside this class, stopped with the rest. */
-  adopt(child: Child): void {
-    this.#children.push(child);
-  }
-
   find(name: string): Child | undefined {
     return this.#children.find((child) => child.name === name);
   }

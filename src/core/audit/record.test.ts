@@ -9,7 +9,7 @@ import {
   openWorld,
   sha256,
   type World,
-} from "../scripted.fixture.ts";
+} from "../testing.ts";
 import { type ChainedEvent, genesis, link, verifyChain } from "./chain.ts";
 import { parseEvent } from "./parse-event.ts";
 import { restore } from "./restore.ts";

@@ -16,7 +16,7 @@ import {
   sha256,
   type World,
   writeTool,
-} from "../scripted.fixture.ts";
+} from "../testing.ts";
 import { genesis, link } from "./chain.ts";
 import { replay, type Replay, type ReplaySource } from "./replay.ts";
 

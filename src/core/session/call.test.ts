@@ -14,7 +14,7 @@ import {
   SILENT,
   World,
   writeTool,
-} from "../scripted.fixture.ts";
+} from "../testing.ts";
 import { MAX_IN_FLIGHT, MAX_REFUSALS, REFUSAL_WINDOW_MS } from "./limits.ts";
 
 function refused(world: World, command = callCommand("call_1")): unknown {

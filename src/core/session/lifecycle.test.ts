@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Command } from "../model/command.ts";
-import { mac, openWorld, World } from "../scripted.fixture.ts";
+import { mac, openWorld, World } from "../testing.ts";
 import { MAX_CHECKPOINT_BYTES } from "./limits.ts";
 
 const IGNORED = { events: [], result: { kind: "ignored" } };

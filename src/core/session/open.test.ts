@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { EDGE, bundleOf, openCommand, readTool, World } from "../scripted.fixture.ts";
+import { EDGE, bundleOf, openCommand, readTool, World } from "../testing.ts";
 import { MAX_LIFE_MS } from "./limits.ts";
 
 function world(edge: Partial<typeof EDGE> = {}): World {

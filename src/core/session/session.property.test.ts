@@ -22,7 +22,7 @@ import {
   SILENT,
   World,
   writeTool,
-} from "../scripted.fixture.ts";
+} from "../testing.ts";
 import { MAX_REFUSALS, REFUSAL_WINDOW_MS } from "./limits.ts";
 import { lockRules } from "./locks.ts";
 

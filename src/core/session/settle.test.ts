@@ -9,7 +9,7 @@ import {
   openWorld,
   SILENT,
   type World,
-} from "../scripted.fixture.ts";
+} from "../testing.ts";
 
 function read(): World {
   const world = openWorld();

@@ -35,7 +35,7 @@ const read = fields({
   labels: required(dictionary(PLAIN_ID, titled)),
 });
 
-export const EMPTY_MANIFEST: Manifest = {
+const EMPTY_MANIFEST: Manifest = {
   name: "",
   dataClasses: [],
   labels: [],

@@ -33,11 +33,17 @@ export class RuleIds {
   }
 }
 
-/** Parses and validates one file of policies. */
+/** What policies may speak of. */
+export interface PolicyWorld {
+  readonly vocabulary: Vocabulary;
+  /** Null: not all arguments are known, so nothing can be said about types. */
+  readonly types: ArgumentTypes | null;
+}
+
+/** Parses and validates one file of policies; without a world only what stands in the file. */
 export function checkPolicies(
   file: PolicyFile,
-  args: ArgumentTypes,
-  vocabulary: Vocabulary,
+  world: PolicyWorld | null,
   ids: RuleIds,
   place: Place,
 ): void {
@@ -69,8 +75,9 @@ export function checkPolicies(
     }
     checkActions(file, parsed, place);
     checkNumbers(parsed, place);
-    checkReferences(parsed, vocabulary, place);
-    checkAgainstSchema(file, parsed, args, before, place);
+    if (world === null) continue;
+    checkReferences(parsed, world.vocabulary, place);
+    if (world.types !== null) checkAgainstSchema(file, parsed, world.types, before, place);
   }
 }
 

@@ -101,11 +101,10 @@ function useAt(reads: Map<string, Use>, path: readonly string[]): Use {
   return use;
 }
 
-/** Operators hold their operands by name or in a list; sets and calls in a list; records by key. */
+/** Operators hold their operands by name, in a list, or both; all of them are looked at. */
 function childrenOf(body: unknown): readonly Expr[] {
-  if (Array.isArray(body)) return body as Expr[];
   if (typeof body !== "object" || body === null) return [];
-  return Object.values(body).filter(
-    (value): value is Expr => typeof value === "object" && value !== null && !Array.isArray(value),
-  );
+  return Object.values(body)
+    .flat()
+    .filter((value): value is Expr => typeof value === "object" && value !== null);
 }

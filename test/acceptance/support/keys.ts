@@ -23,10 +23,12 @@ export async function sign(
   claims: Claims,
   header: Partial<JWTHeaderParameters> = {},
 ): Promise<string> {
-  const present = Object.fromEntries(Object.entries(claims).filter(([, value]) => value !== undefined));
-  return new SignJWT(present)
-    .setProtectedHeader({ alg: key.alg, kid: key.kid, typ: "JWT", ...header })
-    .sign(key.privateKey);
+  return signWith(key, claims, { alg: key.alg, kid: key.kid, typ: "JWT", ...header });
+}
+
+function signWith(key: KeyPair, claims: Claims, header: JWTHeaderParameters): Promise<string> {
+  const present = Object.entries(claims).filter(([, value]) => value !== undefined);
+  return new SignJWT(Object.fromEntries(present)).setProtectedHeader(header).sign(key.privateKey);
 }
 
 export function seconds(): number {
@@ -81,7 +83,7 @@ export class Agent {
     const ath = token === undefined ? undefined : createHash("sha256").update(token).digest("base64url");
     const htu = url.split("?", 1)[0];
     const claims = { jti: randomUUID(), htm: method, htu, iat: seconds(), ath, nonce };
-    const { kid: _, ...jwk } = this.proofKey.publicJwk;
-    return sign(this.proofKey, { ...claims, ...change }, { typ: "dpop+jwt", jwk, kid: undefined as never });
+    const { alg, publicJwk: jwk } = this.proofKey;
+    return signWith(this.proofKey, { ...claims, ...change }, { typ: "dpop+jwt", alg, jwk });
   }
 }

@@ -1,0 +1,61 @@
+import { join } from "node:path";
+import type { Step } from "../agent/step.ts";
+import { AgentProcess } from "./agent-process.ts";
+import type { Network } from "./network.ts";
+import { runJson } from "./postern.ts";
+import { rowOf, theftRow, type Row, type Theft } from "./row.ts";
+import type { Workspace } from "./workspace.ts";
+
+/** Faults that can be injected into the case, each before the step that meets it. */
+export const FAULTS = ["kill-connector"] as const;
+export type Fault = (typeof FAULTS)[number];
+
+export interface CaseRun {
+  readonly tools: readonly string[];
+  readonly rows: readonly Row[];
+  /** Everything the agent was given, as text: what must not be in it can be searched for. */
+  readonly seen: string;
+}
+
+/** Runs the agent through its case, and the thief once there is something to steal. */
+export async function runCase(
+  workspace: Workspace,
+  network: Network,
+  fault: Fault | null,
+  show: (row: Row) => void,
+): Promise<CaseRun> {
+  const agent = await AgentProcess.start(workspace, "dana");
+  const rows: Row[] = [];
+  const results: unknown[] = [];
+  const record = (row: Row): void => {
+    rows.push(row);
+    show(row);
+  };
+  try {
+    for (let step = await agent.next(); step !== null; step = await agent.next()) {
+      results.push(step.result);
+      record(rowOf(step));
+      if (step.tool === "invoices_list" && fault === "kill-connector") await killConnector(network);
+      if (isUnknownTool(step)) record(theftRow(await steal(workspace)));
+    }
+  } finally {
+    await agent.stop();
+  }
+  return { tools: agent.tools, rows, seen: JSON.stringify(results) };
+}
+
+function isUnknownTool({ outcome }: Step): boolean {
+  return outcome.reason?.code === "unknown_tool";
+}
+
+async function steal(workspace: Workspace): Promise<Theft> {
+  const thief = join(import.meta.dirname, "..", "thief", "main.ts");
+  return (await runJson([thief, "--leak", workspace.leak])) as Theft;
+}
+
+/** Gone without a goodbye, as in a power cut. */
+async function killConnector(network: Network): Promise<void> {
+  const connector = network.find("connector tickets");
+  connector?.kill();
+  await connector?.ended();
+}

@@ -1,0 +1,55 @@
+import type { Step } from "../agent/step.ts";
+
+/** One line of the report: what was tried, and what came of it. */
+export interface Row {
+  readonly title: string;
+  readonly tool: string;
+  readonly outcome: string;
+  readonly code: string | null;
+  readonly ruleIds: readonly string[];
+  readonly redactions: readonly {
+    readonly path: string;
+    readonly dataClass: string;
+    readonly ruleIds: readonly string[];
+  }[];
+  readonly dropped: number;
+  readonly ms: number;
+  /** Null for what never reached the gateway. */
+  readonly call: string | null;
+}
+
+/** What the thief saw of the ticket service. */
+export interface Theft {
+  readonly status: number;
+  readonly code: string | null;
+  readonly ms: number;
+}
+
+export function rowOf({ title, tool, ms, outcome }: Step): Row {
+  const { reason, redactions = [], dropped = 0, call } = outcome;
+  return {
+    title,
+    tool,
+    outcome: outcome.outcome,
+    code: reason?.code ?? null,
+    ruleIds: reason?.ruleIds ?? [...new Set(redactions.flatMap((one) => one.ruleIds))].sort(),
+    redactions,
+    dropped,
+    ms,
+    call,
+  };
+}
+
+export function theftRow({ status, code, ms }: Theft): Row {
+  return {
+    title: "a thief replays the call token",
+    tool: "thief → tickets",
+    outcome: status < 400 ? "accepted" : "refused",
+    code,
+    ruleIds: [],
+    redactions: [],
+    dropped: 0,
+    ms,
+    call: null,
+  };
+}

@@ -1,0 +1,117 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Tool } from "../../core/model/bundle.ts";
+import type { CallCommand, OpenCommand } from "../../core/model/command.ts";
+import type { Evaluator } from "../../core/model/policy.ts";
+import { type DataFolder, openDataFolder } from "./database.ts";
+import { Directory } from "./directory.ts";
+import { Journal } from "./journal.ts";
+import { sha256 } from "./keys.ts";
+import { NodeSessions } from "./sessions.ts";
+import { TenantStreams } from "./tenant-stream.ts";
+import { loadWrapping } from "./wrapping.ts";
+
+/** A temporary folder that goes away with its scope. */
+export function temporaryFolder(): Disposable & { readonly path: string } {
+  const path = mkdtempSync(join(tmpdir(), "postern-test-"));
+  return {
+    path,
+    [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }),
+  };
+}
+
+export const READ: Tool = {
+  id: "notes_read",
+  definition: sha256("notes_read"),
+  destination: "notes",
+  action: "read",
+  tier: "internal",
+  dataClasses: ["note.text"],
+  labels: [],
+  policyArguments: [],
+  cost: 10,
+  timeoutMs: 1_000,
+  maxResultBytes: 1_024,
+};
+export const WRITE: Tool = { ...READ, id: "notes_write", definition: sha256("w"), action: "mutate" };
+
+const allowAll: Evaluator = {
+  evaluate: () => ({ decision: "allow", ruleIds: ["all"], errors: [] }),
+};
+
+/** The parts of a Node host around one data folder, with a bundle that allows everything. */
+export function hostOn(path: string): Disposable & {
+  readonly folder: DataFolder;
+  readonly journal: Journal;
+  readonly directory: Directory;
+  readonly streams: TenantStreams;
+  readonly sessions: NodeSessions;
+} {
+  const folder = openDataFolder(path);
+  const now = (): number => Date.UTC(2026, 10, 22);
+  const journal = new Journal(folder.db);
+  const streams = new TenantStreams(folder.db, journal, sha256, now);
+  const directory = new Directory(folder.db, journal, streams, now);
+  const tools = new Map([READ, WRITE].map((tool) => [tool.id, tool]));
+  const view = {
+    digest: sha256("bundle"),
+    tool: (id: string) => tools.get(id),
+    toolIds: [...tools.keys()],
+    trust: [
+      {
+        id: "everyone",
+        claims: { groups: ["staff"] },
+        agents: ["agent"],
+        purposes: ["test"],
+        tools: ["*"],
+        limits: { calls: 100, cost: 10_000, runtimeMs: 1_000_000 },
+        maxLifeMs: 3_600_000,
+      },
+    ],
+  };
+  const sessions = new NodeSessions({
+    db: folder.db,
+    journal,
+    wrapping: loadWrapping(path, undefined, {}),
+    hash: sha256,
+    facts: () => ({ now: now(), bundle: view, locks: { epoch: 0, locks: [] }, evaluator: allowAll }),
+  });
+  return {
+    folder,
+    journal,
+    directory,
+    streams,
+    sessions,
+    [Symbol.dispose]: () => folder[Symbol.dispose](),
+  };
+}
+
+export function openCommand(workflow: string, keyDigest: string): OpenCommand {
+  return {
+    type: "open",
+    tenant: "acme",
+    workflow,
+    seat: "seat_1",
+    human: "h",
+    claims: { groups: ["staff"] },
+    agent: "agent",
+    jkt: "jkt",
+    purpose: "test",
+    inputs: {},
+    keyDigest,
+  };
+}
+
+export function callCommand(call: string, tool: Tool = READ): CallCommand {
+  return {
+    type: "call",
+    call,
+    txn: `txn_${call}`,
+    seat: "seat_1",
+    tool: tool.id,
+    arguments: { secret: "canary-in-arguments" },
+    shaped: { ok: true, policyArguments: {} },
+    presenter: { connector: "con_1", session: "nonce" },
+  };
+}

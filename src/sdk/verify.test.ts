@@ -1,0 +1,432 @@
+import { createHash, createHmac } from "node:crypto";
+import { createServer, request as httpRequest } from "node:http";
+import type { AddressInfo } from "node:net";
+import { beforeEach, describe, expect, it } from "vitest";
+import { canonical } from "../core/model/json.ts";
+import { forge, mutations, testKey, type TestKey } from "./testing.ts";
+import {
+  fixedKeys,
+  MemorySpentStore,
+  remoteKeys,
+  VERIFY_CODES,
+  verifyCall,
+  verifyCallToken,
+  type ExpectedCall,
+  type VerifyOptions,
+  type VerifyResult,
+} from "./verify.ts";
+
+const NOW_S = 1_800_000_000;
+const key = testKey("EdDSA", "gateway-1");
+const HEADER = { typ: "txntoken+jwt", alg: "EdDSA", kid: "gateway-1" };
+const ISSUER = "https://postern.example/acme";
+const BODY = '{"text":"hello"}';
+const hex = (text: string): string => createHash("sha256").update(text).digest("hex");
+
+function operation(body: string | null = BODY, query = "urgent=yes"): string {
+  return hex(
+    canonical({
+      http: {
+        method: "POST",
+        destination: "tickets",
+        path: "/tickets/7",
+        query,
+        contentDigest: body === null ? null : hex(body),
+      },
+    }),
+  );
+}
+
+type Members = { readonly [name: string]: unknown };
+
+function claims(over: Members = {}, context: Members = {}): object {
+  return {
+    iss: ISSUER,
+    aud: ISSUER,
+    iat: NOW_S,
+    exp: NOW_S + 15,
+    txn: "txn_1",
+    sub: "human-1",
+    act: { sub: "worker", sub_profile: "ai_agent", act: { sub: "planner", sub_profile: "ai_agent" } },
+    scope: "tool:tickets_reply",
+    req_wl: "con_1/session-1",
+    tctx: {
+      tenant: "acme",
+      workflow: "wf_1",
+      call: "call_1",
+      policy_version: hex("bundle"),
+      mode: "execute",
+      operation: operation(),
+      preview: null,
+      record: hex("event"),
+      lock_epoch: 3,
+      ...context,
+    },
+    ...over,
+  };
+}
+
+let options: VerifyOptions;
+beforeEach(() => {
+  options = {
+    keys: fixedKeys({ keys: [key.jwk] }),
+    issuer: ISSUER,
+    audience: ISSUER,
+    tenant: "acme",
+    tool: "tickets_reply",
+    destination: "tickets",
+    spent: new MemorySpentStore(),
+    now: () => NOW_S * 1_000,
+  };
+});
+
+const URL = "http://tickets.internal/tickets/7?urgent=yes";
+
+function post(token: string | null, body = BODY, url = URL, method = "POST"): Request {
+  const headers = new Headers(token === null ? {} : { "Txn-Token": token });
+  return new Request(url, { method, headers, body });
+}
+
+function token(over: Members = {}, context: Members = {}, by: TestKey = key): string {
+  return forge(HEADER, claims(over, context), by);
+}
+
+function codeOf(result: VerifyResult): string {
+  return result.ok ? "ok" : result.code;
+}
+
+describe("verifyCall", () => {
+  it("gives the three principals, the chain and the body", async () => {
+    const result = await verifyCall(post(token()), options);
+    expect(result).toMatchObject({
+      ok: true,
+      human: "human-1",
+      agent: "worker",
+      chain: ["worker", "planner"],
+      workflow: "wf_1",
+      tool: "tickets_reply",
+      call: "call_1",
+      txn: "txn_1",
+      policyVersion: hex("bundle"),
+      mode: "execute",
+    });
+    expect(result.ok && new TextDecoder().decode(result.body)).toBe(BODY);
+  });
+
+  it("accepts a token once", async () => {
+    expect(codeOf(await verifyCall(post(token()), options))).toBe("ok");
+    expect(codeOf(await verifyCall(post(token()), options))).toBe("token_replayed");
+  });
+
+  it("lets exactly one of many parallel copies through", async () => {
+    const results = await Promise.all(
+      Array.from({ length: 32 }, () => verifyCall(post(token()), options)),
+    );
+    expect(results.filter(({ ok }) => ok)).toHaveLength(1);
+  });
+
+  it("does not spend a token whose request is another operation", async () => {
+    expect(codeOf(await verifyCall(post(token(), `${BODY} `), options))).toBe("operation_mismatch");
+    expect(codeOf(await verifyCall(post(token()), options))).toBe("ok");
+  });
+
+  it.each([
+    ["method", post(token(), BODY, URL, "PUT")],
+    ["path", post(token(), BODY, URL.replace("/7", "/8"))],
+    ["query", post(token(), BODY, URL.replace("yes", "no"))],
+    ["order in the query", post(token(), BODY, `${URL}&a=1`)],
+    ["body", post(token(), '{"text":"hellp"}')],
+  ])("refuses another %s", async (_name, request) => {
+    expect(codeOf(await verifyCall(request, options))).toBe("operation_mismatch");
+  });
+
+  it("refuses another destination", async () => {
+    const result = await verifyCall(post(token()), { ...options, destination: "billing" });
+    expect(codeOf(result)).toBe("operation_mismatch");
+  });
+
+  it("takes a request without a body for what it is", async () => {
+    const get = new Request("http://t/tickets/7?urgent=yes", {
+      headers: {
+        "Txn-Token": token({}, { operation: hex(canonical({
+          http: { method: "GET", destination: "tickets", path: "/tickets/7", query: "urgent=yes", contentDigest: null },
+        })) }),
+      },
+    });
+    expect(codeOf(await verifyCall(get, options))).toBe("ok");
+  });
+
+  it.each([
+    ["issuer", { iss: "https://postern.example/umbrella" }, {}, "issuer_mismatch"],
+    ["audience", { aud: "https://elsewhere.example" }, {}, "audience_mismatch"],
+    ["list of audiences", { aud: [ISSUER] }, {}, "token_claims_invalid"],
+    ["tenant", {}, { tenant: "umbrella" }, "tenant_mismatch"],
+    ["tool", { scope: "tool:tickets_delete" }, {}, "tool_mismatch"],
+    ["second scope", { scope: "tool:tickets_reply tool:x" }, {}, "token_claims_invalid"],
+    ["mode", {}, { mode: "preview" }, "mode_mismatch"],
+    ["unknown mode", {}, { mode: "both" }, "token_claims_invalid"],
+    ["time", { iat: NOW_S + 3, exp: NOW_S + 18 }, {}, "token_not_yet_valid"],
+    ["end", { iat: NOW_S - 17, exp: NOW_S - 2 }, {}, "token_expired"],
+    ["life", { exp: NOW_S + 61 }, {}, "token_life_too_long"],
+    ["life below zero", { exp: NOW_S }, {}, "token_life_too_long"],
+    ["text for a time", { exp: `${NOW_S + 15}` }, {}, "token_claims_invalid"],
+    ["fraction for a time", { exp: NOW_S + 15.5 }, {}, "token_claims_invalid"],
+    ["missing txn", { txn: undefined }, {}, "token_claims_invalid"],
+    ["empty human", { sub: "" }, {}, "token_claims_invalid"],
+    ["actor without profile", { act: { sub: "worker" } }, {}, "token_claims_invalid"],
+    ["missing record", {}, { record: undefined }, "token_claims_invalid"],
+    ["digest in capitals", {}, { operation: operation().toUpperCase() }, "token_claims_invalid"],
+    ["negative epoch", {}, { lock_epoch: -1 }, "token_claims_invalid"],
+  ])("refuses a wrong %s", async (_name, over, context, code) => {
+    expect(codeOf(await verifyCall(post(token(over, context)), options))).toBe(code);
+  });
+
+  it("accepts two seconds of skew on both sides and not a third", async () => {
+    const edges = [
+      [{ iat: NOW_S + 2, exp: NOW_S + 17, txn: "a" }, "ok"],
+      [{ iat: NOW_S - 16, exp: NOW_S - 1, txn: "b" }, "ok"],
+      [{ iat: NOW_S, exp: NOW_S + 60, txn: "c" }, "ok"],
+      [{ iat: NOW_S - 17, exp: NOW_S - 2, txn: "d" }, "token_expired"],
+    ] as const;
+    for (const [over, code] of edges) {
+      expect(codeOf(await verifyCall(post(token(over)), options))).toBe(code);
+    }
+  });
+
+  it("remembers a token for as long as it could still be accepted", async () => {
+    let now = NOW_S * 1_000;
+    const aged = { ...options, now: () => now };
+    expect(codeOf(await verifyCall(post(token()), aged))).toBe("ok");
+    for (now = NOW_S * 1_000; now < (NOW_S + 30) * 1_000; now += 500) {
+      expect(codeOf(await verifyCall(post(token()), aged))).not.toBe("ok");
+    }
+  });
+
+  it("refuses a chain of seventeen agents", async () => {
+    let act: object = { sub: "a", sub_profile: "ai_agent" };
+    for (let hop = 0; hop < 15; hop++) act = { sub: "a", sub_profile: "ai_agent", act };
+    expect(codeOf(await verifyCall(post(token({ act })), options))).toBe("ok");
+    act = { sub: "a", sub_profile: "ai_agent", act };
+    expect(codeOf(await verifyCall(post(token({ act, txn: "b" })), options))).toBe("token_claims_invalid");
+  });
+
+  it("checks the presenter and a shorter life where it is told to", async () => {
+    const presented = await verifyCall(post(token()), { ...options, presenter: "con_2/session-1" });
+    expect(codeOf(presented)).toBe("presenter_mismatch");
+    const short = await verifyCall(post(token({ exp: NOW_S + 16 })), { ...options, maxLifeSeconds: 15 });
+    expect(codeOf(short)).toBe("token_life_too_long");
+  });
+
+  it("says unavailable, not fresh, when single use cannot be remembered", async () => {
+    const full = { ...options, spent: new MemorySpentStore(0) };
+    expect(await verifyCall(post(token()), full)).toMatchObject({ code: "spent_unavailable", status: 503 });
+  });
+
+  it("refuses a body past the cap, and one that somebody read before", async () => {
+    const capped = await verifyCall(post(token()), { ...options, maxBodyBytes: BODY.length - 1 });
+    expect(capped).toMatchObject({ code: "body_too_large", status: 413 });
+    const exact = await verifyCall(post(token()), { ...options, maxBodyBytes: BODY.length });
+    expect(codeOf(exact)).toBe("ok");
+    const read = post(token({ txn: "txn_2" }));
+    await read.text();
+    expect(codeOf(await verifyCall(read, options))).toBe("body_unreadable");
+  });
+
+  it("reads no body for a token that is not good", async () => {
+    const request = post(token({ iss: "x" }));
+    await verifyCall(request, options);
+    expect(request.bodyUsed).toBe(false);
+  });
+
+  it("wants exactly one token", async () => {
+    expect(codeOf(await verifyCall(post(null), options))).toBe("token_missing");
+    const twice = post(token());
+    twice.headers.append("Txn-Token", token());
+    expect(codeOf(await verifyCall(twice, options))).toBe("token_repeated");
+  });
+
+  it("says keys_unavailable when there is no usable key set", async () => {
+    for (const jwks of [null, { keys: [] }, { keys: [{ ...key.privateJwk, alg: "EdDSA" }] }]) {
+      const result = await verifyCall(post(token()), { ...options, keys: fixedKeys(jwks) });
+      expect(codeOf(result)).toBe("keys_unavailable");
+    }
+  });
+
+  it("accepts ES256 from a key of that kind", async () => {
+    const ec = testKey("ES256", "ec");
+    const good = forge({ ...HEADER, alg: "ES256", kid: "ec" }, claims(), ec);
+    const result = await verifyCall(post(good), { ...options, keys: fixedKeys({ keys: [ec.jwk] }) });
+    expect(codeOf(result)).toBe("ok");
+  });
+});
+
+describe("forged call tokens", () => {
+  const ec = testKey("ES256", "gateway-2");
+  const other = testKey("EdDSA", "gateway-1");
+  const parts = (good: string): string[] => good.split(".");
+
+  it.each([
+    ["alg none", () => `${parts(forge({ ...HEADER, alg: "none" }, claims(), key)).slice(0, 2).join(".")}.`, "token_malformed"],
+    ["alg none with a signature", () => forge({ ...HEADER, alg: "none" }, claims(), key), "token_algorithm_refused"],
+    ["alg NONE", () => forge({ ...HEADER, alg: "NONE" }, claims(), key), "token_algorithm_refused"],
+    ["HS256 with the public key as secret", () => hmac(claims(), "HS256"), "token_algorithm_refused"],
+    ["EdDSA claimed as ES256", () => forge({ ...HEADER, alg: "ES256" }, claims(), key), "token_algorithm_refused"],
+    ["another key under our kid", () => forge(HEADER, claims(), other), "token_signature_invalid"],
+    ["an ES256 key under our kid", () => forge({ ...HEADER, alg: "ES256" }, claims(), ec), "token_algorithm_refused"],
+    ["its own key in the header", () => forge({ ...HEADER, jwk: other.jwk }, claims(), other), "token_header_refused"],
+    ["a key URL in the header", () => forge({ ...HEADER, jku: "https://x" }, claims(), other), "token_header_refused"],
+    ["no kid", () => forge({ typ: "txntoken+jwt", alg: "EdDSA" }, claims(), key), "token_key_unknown"],
+    ["a kid that is a path", () => forge({ ...HEADER, kid: "../gateway-1" }, claims(), key), "token_key_unknown"],
+    ["a kid with a quote", () => forge({ ...HEADER, kid: "x' OR '1'='1" }, claims(), key), "token_key_unknown"],
+    ["a kid named like a method", () => forge({ ...HEADER, kid: "constructor" }, claims(), key), "token_key_unknown"],
+    ["the type of a credential", () => forge({ ...HEADER, typ: "at+jwt" }, claims(), key), "token_type_refused"],
+    ["a claim twice", () => forge(HEADER, `{"iss":"x",${JSON.stringify(claims()).slice(1)}`, key), "token_claims_invalid"],
+    ["a payload that is no JSON", () => forge(HEADER, "hello", key), "token_claims_invalid"],
+    ["swapped parts", () => { const [h, p, s] = parts(token()); return `${p}.${h}.${s}`; }, "token_algorithm_refused"],
+  ])("with %s are refused", async (_name, make, code) => {
+    expect(codeOf(await verifyCall(post(make()), options))).toBe(code);
+  });
+
+  function hmac(payload: object, alg: string): string {
+    const good = forge({ ...HEADER, alg }, payload, key);
+    const input = parts(good).slice(0, 2).join(".");
+    const secret = Buffer.from(key.jwk["x"] ?? "", "base64url");
+    const mac = createHmac("sha256", secret).update(input).digest("base64url");
+    return `${input}.${mac}`;
+  }
+
+  it("do not get through with any single character changed", async () => {
+    const good = token();
+    const keys = options.keys;
+    const expected = (): ExpectedCall => ({
+      ...options,
+      keys,
+      now: NOW_S * 1_000,
+      operation: operation(),
+      spent: new MemorySpentStore(),
+    });
+    expect((await verifyCallToken(good, expected())).ok).toBe(true);
+    for (let at = 0; at < good.length; at++) {
+      for (const bad of mutations(good, at)) {
+        const result = await verifyCallToken(bad, expected());
+        if (result.ok) expect.fail(`changed at ${at}`);
+      }
+    }
+  }, 60_000);
+});
+
+describe("verifyCall behind node:http", () => {
+  async function send(
+    headers: readonly string[],
+    target = "/tickets/7?urgent=yes",
+    over: Partial<VerifyOptions> = {},
+  ): Promise<string> {
+    const server = createServer((request, response) => {
+      void verifyCall(request, { ...options, ...over }).then((result) => {
+        response.writeHead(result.ok ? 200 : result.status).end(codeOf(result));
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    try {
+      const { port } = server.address() as AddressInfo;
+      return await new Promise((resolve, reject) => {
+        const all = ["host", "t", ...headers];
+        const outgoing = httpRequest(
+          { port, host: "127.0.0.1", method: "POST", path: target, headers: all, agent: false },
+          (response) => {
+            let text = "";
+            response.on("data", (chunk: Buffer) => (text += chunk.toString()));
+            response.on("end", () => resolve(text));
+          },
+        );
+        outgoing.on("error", reject);
+        outgoing.end(BODY);
+      });
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+  }
+
+  it("reads the target exactly as it was sent", async () => {
+    const length = ["content-length", `${BODY.length}`];
+    expect(await send(["Txn-Token", token(), ...length])).toBe("ok");
+    expect(await send(["Txn-Token", token({ txn: "b" }), ...length], "/tickets/./7?urgent=yes")).toBe(
+      "operation_mismatch",
+    );
+    expect(
+      await send(["Txn-Token", token({ txn: "b" }), ...length], "http://evil/tickets/7?urgent=yes"),
+    ).toBe("target_invalid");
+  });
+
+  it("sees a second token that node's own header object would hide or join", async () => {
+    const length = ["content-length", `${BODY.length}`];
+    expect(await send(["Txn-Token", token(), "txn-token", token(), ...length])).toBe("token_repeated");
+    expect(await send(length)).toBe("token_missing");
+  });
+
+  it("can still answer when the body is past the cap", async () => {
+    const length = ["content-length", `${BODY.length}`];
+    expect(await send(["Txn-Token", token(), ...length], undefined, { maxBodyBytes: 3 })).toBe(
+      "body_too_large",
+    );
+  });
+});
+
+describe("remote keys", () => {
+  it("come from the published set, and an unknown kid asks again at most every 30 s", async () => {
+    let asked = 0;
+    const fetcher = async (): Promise<Response> => {
+      asked++;
+      return Response.json({ keys: [key.jwk] });
+    };
+    const keys = remoteKeys("https://postern.example/acme/jwks", fetcher);
+    expect(codeOf(await verifyCall(post(token()), { ...options, keys }))).toBe("ok");
+    for (let time = 0; time < 10; time++) {
+      const unknown = forge({ ...HEADER, kid: `k${time}` }, claims(), key);
+      expect(codeOf(await verifyCall(post(unknown), { ...options, keys }))).toBe("token_key_unknown");
+    }
+    expect(asked).toBe(1);
+  });
+
+  it("fail closed", async () => {
+    const keys = remoteKeys("https://postern.example/acme/jwks", () => Promise.reject(new Error("down")));
+    expect(codeOf(await verifyCall(post(token()), { ...options, keys }))).toBe("keys_unavailable");
+    expect(codeOf(await verifyCall(post(token()), { ...options, keys: remoteKeys("http://x/jwks") }))).toBe(
+      "keys_unavailable",
+    );
+  });
+});
+
+describe("codes of verifyCall", () => {
+  it("are these, with these statuses", () => {
+    expect(Object.fromEntries(Object.entries(VERIFY_CODES).map(([code, { status }]) => [code, status]))).toEqual({
+      token_missing: 401,
+      token_repeated: 401,
+      token_too_large: 401,
+      token_malformed: 401,
+      token_header_refused: 401,
+      token_type_refused: 401,
+      token_algorithm_refused: 401,
+      token_key_unknown: 401,
+      token_signature_invalid: 401,
+      token_claims_invalid: 401,
+      issuer_mismatch: 401,
+      audience_mismatch: 401,
+      tenant_mismatch: 401,
+      tool_mismatch: 403,
+      mode_mismatch: 403,
+      presenter_mismatch: 403,
+      operation_mismatch: 403,
+      token_not_yet_valid: 401,
+      token_expired: 401,
+      token_life_too_long: 401,
+      token_replayed: 401,
+      spent_unavailable: 503,
+      keys_unavailable: 503,
+      body_too_large: 413,
+      body_unreadable: 400,
+      target_invalid: 400,
+    });
+  });
+});

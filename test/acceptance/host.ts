@@ -1,0 +1,64 @@
+import { nodeHost } from "./support/node-host.ts";
+import type { Ended, Running } from "./support/process.ts";
+
+/** Everything a host has to bring up. Nothing here says how. */
+export interface Network {
+  /** Working folder of this run; the host may keep what it likes in it. */
+  readonly folder: string;
+  readonly tenants: {
+    readonly [name: string]: {
+      readonly idp: { readonly issuer: string; readonly audience: string; readonly algorithms: readonly string[] };
+      /** Bundle folder to activate. */
+      readonly bundle: string;
+    };
+  };
+  readonly connectors: readonly ConnectorPlan[];
+}
+
+export interface ConnectorPlan {
+  readonly name: string;
+  readonly tenant: string;
+  readonly network: string;
+  readonly tier: string;
+  /** `destinations` of the connector's own file. */
+  readonly destinations: { readonly [id: string]: object };
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+/**
+ * One way to run Postern. The suite sees nothing else of it, so a second host needs only this; choose
+ * it with POSTERN_ACCEPTANCE_HOST.
+ */
+export interface Host {
+  /** The gateway first, then the connectors, dialling out or listening. */
+  start(network: Network): Promise<void>;
+  /** Services that need the gateway's address start in between. */
+  readonly urls: { readonly gateway: string };
+  /** A clean stop of everything. */
+  stop(): Promise<void>;
+  /** Ends the gateway or one connector at once: no goodbye, no flush. */
+  kill(part: string): Promise<void>;
+  /** Brings a killed part back on the data it had. */
+  restart(part: string): Promise<void>;
+  activate(tenant: string, bundle: string): Promise<Ended>;
+  connectorState(name: string): Promise<"connected" | "away">;
+  /** A one-time code for one more connector. */
+  joinCode(scope: { tenant: string; network: string; tier: string }): Promise<string>;
+  /** Tries to run a connector that nobody planned; the caller ends it. */
+  dial(plan: ConnectorPlan, join: string): Running;
+  /** Gateway and connectors, by name. */
+  readonly processes: ReadonlyMap<string, Running>;
+  /** Folders in which the host and its connectors keep what they store. */
+  readonly folders: readonly string[];
+}
+
+export function hostOfThisRun(): Host {
+  const wanted = process.env["POSTERN_ACCEPTANCE_HOST"] ?? "node";
+  const make = HOSTS[wanted];
+  if (make === undefined) {
+    throw new Error(`POSTERN_ACCEPTANCE_HOST=${wanted}: choose one of ${Object.keys(HOSTS).join(", ")}`);
+  }
+  return make();
+}
+
+const HOSTS: { readonly [name: string]: (() => Host) | undefined } = { node: nodeHost };

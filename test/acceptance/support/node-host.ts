@@ -1,0 +1,173 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { ConnectorPlan, Host, Network } from "../host.ts";
+import { type Ended, postern, run, Running } from "./process.ts";
+
+export interface NodeHost extends Host {
+  readonly kind: "node";
+  readonly dataDir: string;
+  readonly gateway: Running;
+  /** `postern …` with this host's data folder. */
+  command(...args: readonly string[]): Promise<Ended>;
+  /** A second gateway on the same data folder: must not start. */
+  intruder(): Running;
+}
+
+export function isNodeHost(host: Host): host is NodeHost {
+  return "kind" in host && host.kind === "node";
+}
+
+/** The Node host as real processes: one gateway, one process for each connector. */
+export function nodeHost(options: { readonly wrap?: readonly string[]; readonly dataDir?: string } = {}): NodeHost {
+  return new Processes(options.wrap ?? [], options.dataDir);
+}
+
+class Processes implements NodeHost {
+  readonly kind = "node";
+  readonly processes = new Map<string, Running>();
+  readonly #wrap: readonly string[];
+  readonly #plans = new Map<string, ConnectorPlan>();
+  readonly #givenDataDir: string | undefined;
+  #network: Network | null = null;
+  #url = "";
+
+  /** `wrap` goes before the gateway's own command: strace, a shell with a limit. */
+  constructor(wrap: readonly string[], dataDir: string | undefined) {
+    this.#wrap = wrap;
+    this.#givenDataDir = dataDir;
+  }
+
+  get urls(): { readonly gateway: string } {
+    return { gateway: this.#url };
+  }
+
+  get gateway(): Running {
+    const gateway = this.processes.get("gateway");
+    if (gateway === undefined) throw new Error("the gateway was not started");
+    return gateway;
+  }
+
+  get dataDir(): string {
+    return this.#givenDataDir ?? join(this.#folder, "data");
+  }
+
+  get folders(): readonly string[] {
+    return [this.dataDir, ...[...this.#plans.keys()].map((name) => this.#connectorFolder(name))];
+  }
+
+  async start(network: Network): Promise<void> {
+    this.#network = network;
+    await this.#startGateway(0);
+    for (const [tenant, { bundle }] of Object.entries(network.tenants)) {
+      const { code, stdout, stderr } = await this.activate(tenant, bundle);
+      if (code !== 0) throw new Error(`the bundle of ${tenant} was refused:\n${stdout}${stderr}`);
+    }
+    await Promise.all(network.connectors.map((plan) => this.#enrol(plan)));
+  }
+
+  async stop(): Promise<void> {
+    const order = [...this.processes.values()].reverse();
+    for (const process of order) await process.stop();
+  }
+
+  async kill(part: string): Promise<void> {
+    await this.processes.get(part)?.kill();
+  }
+
+  async restart(part: string): Promise<void> {
+    const plan = this.#plans.get(part);
+    if (plan === undefined) await this.#startGateway(Number(new URL(this.#url).port));
+    else await this.#startConnector(plan);
+  }
+
+  activate(tenant: string, bundle: string): Promise<Ended> {
+    return this.command("bundle", "activate", bundle, "--tenant", tenant);
+  }
+
+  async connectorState(name: string): Promise<"connected" | "away"> {
+    const { network, tier, tenant } = this.#plan(name);
+    const { stdout } = await this.command("connector", "list", "--json", "--tenant", tenant);
+    const { connectors } = JSON.parse(stdout) as { connectors: { network: string; tier: string; connected: boolean }[] };
+    const own = connectors.find((one) => one.network === network && one.tier === tier);
+    return own?.connected === true ? "connected" : "away";
+  }
+
+  async joinCode({ tenant, network, tier }: { tenant: string; network: string; tier: string }): Promise<string> {
+    const scope = ["--tenant", tenant, "--network", network, "--tier", tier];
+    const { code, stdout, stderr } = await this.command("connector", "enroll", ...scope);
+    if (code !== 0) throw new Error(`no join code: ${stderr}`);
+    return stdout.trim();
+  }
+
+  dial(plan: ConnectorPlan, join: string): Running {
+    const running = new Running(plan.name, this.#connectorCommand(plan, join), plan.env);
+    this.#plans.set(plan.name, plan);
+    this.processes.set(plan.name, running);
+    return running;
+  }
+
+  command(...args: readonly string[]): Promise<Ended> {
+    return run(postern(...args), { POSTERN_DATA_DIR: this.dataDir });
+  }
+
+  intruder(): Running {
+    return new Running("intruder", postern("gateway", "run", "--config", this.#configFile(0)));
+  }
+
+  async #startGateway(port: number): Promise<void> {
+    const command = [...this.#wrap, ...postern("gateway", "run", "--config", this.#configFile(port))];
+    const gateway = new Running("gateway", command);
+    this.processes.set("gateway", gateway);
+    const { url } = await gateway.ready();
+    this.#url = String(url);
+  }
+
+  /** A restarted gateway must be found where it was: its address is its name in every token. */
+  #configFile(port: number): string {
+    const file = join(this.#folder, `postern-${port}.jsonc`);
+    const tenants = Object.entries(this.#network?.tenants ?? {}).map(([name, { idp }]) => [name, { idp }]);
+    const config = {
+      listen: { host: "127.0.0.1", port },
+      dataDir: this.dataDir,
+      tenants: Object.fromEntries(tenants) as object,
+    };
+    writeFileSync(file, JSON.stringify(config));
+    return file;
+  }
+
+  async #enrol(plan: ConnectorPlan): Promise<void> {
+    this.#plans.set(plan.name, plan);
+    await this.#startConnector(plan, await this.joinCode(plan));
+  }
+
+  async #startConnector(plan: ConnectorPlan, join?: string): Promise<void> {
+    const connector = new Running(plan.name, this.#connectorCommand(plan, join), plan.env);
+    this.processes.set(plan.name, connector);
+    await connector.ready();
+  }
+
+  #connectorCommand(plan: ConnectorPlan, code?: string): string[] {
+    const folder = this.#connectorFolder(plan.name);
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const file = join(folder, "connector.jsonc");
+    const { network, tier, destinations } = plan;
+    writeFileSync(file, JSON.stringify({ network, tier, stateDir: join(folder, "state"), destinations }));
+    const where = ["--config", file, "--gateway", this.#url];
+    return postern("connector", "run", ...where, ...(code === undefined ? [] : ["--join", code]));
+  }
+
+  #connectorFolder(name: string): string {
+    return join(this.#folder, `connector-${name}`);
+  }
+
+  #plan(name: string): ConnectorPlan {
+    const plan = this.#plans.get(name);
+    if (plan === undefined) throw new Error(`no connector ${name}`);
+    return plan;
+  }
+
+  get #folder(): string {
+    if (this.#network === null) throw new Error("the host was not started");
+    return this.#network.folder;
+  }
+}

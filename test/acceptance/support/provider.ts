@@ -1,0 +1,57 @@
+import { randomUUID } from "node:crypto";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { type KeyPair, keyPair, seconds, sign } from "./keys.ts";
+
+/**
+ * An identity provider whose signing key is in our hands. The real one (oidc-provider) cannot be
+ * made to sign an expired token or one for somebody else; this one signs anything.
+ */
+export class Provider {
+  readonly key: KeyPair;
+  readonly issuer: string;
+  readonly #server: Server;
+
+  private constructor(key: KeyPair, server: Server) {
+    this.key = key;
+    this.#server = server;
+    this.issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  }
+
+  static async start(): Promise<Provider> {
+    const key = await keyPair("ES256", "by-hand");
+    const server = createServer((request, response) => {
+      const { issuer } = provider;
+      const documents: { readonly [path: string]: unknown } = {
+        "/.well-known/openid-configuration": { issuer, jwks_uri: `${issuer}/keys` },
+        "/keys": { keys: [{ ...key.publicJwk, kid: key.kid, alg: key.alg, use: "sig" }] },
+      };
+      const document = documents[request.url ?? ""];
+      response.writeHead(document === undefined ? 404 : 200, { "content-type": "application/json" });
+      response.end(JSON.stringify(document ?? {}));
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const provider = new Provider(key, server);
+    return provider;
+  }
+
+  /** An ID token; `change` makes it a wrong one. */
+  idToken(login: string, change: { readonly [claim: string]: unknown } = {}): Promise<string> {
+    const now = seconds();
+    const claims = {
+      iss: this.issuer,
+      aud: "postern",
+      sub: login,
+      groups: ["support"],
+      nonce: randomUUID(),
+      iat: now,
+      exp: now + 600,
+    };
+    return sign(this.key, { ...claims, ...change });
+  }
+
+  async stop(): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+}
