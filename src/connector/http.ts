@@ -1,7 +1,8 @@
 import { Pool, type Dispatcher } from "undici";
 import { CALL_TOKEN_HEADER } from "../core/model/claims.ts";
 import type { HttpOperation } from "../core/model/operation.ts";
-import { MAX_FRAME_BYTES, type ConnectorAnswer } from "../tunnel/protocol.ts";
+import type { ConnectorAnswer } from "../tunnel/protocol.ts";
+import { framedBytes } from "./body-text.ts";
 import type { HttpDestination } from "./config.ts";
 import { failure, type Execution, type Executor, type HeldBytes } from "./executor.ts";
 import { networkFailure } from "./network-failure.ts";
@@ -142,7 +143,7 @@ class Exchange implements Dispatcher.DispatchHandler {
       ok: true,
       status: this.#status,
       contentType: this.#contentType,
-      ...textOrBase64(body, this.#contentType),
+      ...framedBytes(body, this.#contentType),
       truncated: false,
     });
   }
@@ -169,31 +170,4 @@ class Exchange implements Dispatcher.DispatchHandler {
   #effect(): "none" | "possible" {
     return this.#safe || this.#controller === null ? "none" : "possible";
   }
-}
-
-const TEXTUAL = /^(?:text\/|application\/(?:[\w.+-]+\+)?(?:json|xml)\b)/i;
-const OTHER_CHARSET = /;\s*charset\s*=\s*"?(?!utf-?8\b|us-ascii\b)/i;
-const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
-/** Text of this size fits into a frame even if every character has to be escaped. */
-const ALWAYS_FITS_BYTES = Math.floor(MAX_FRAME_BYTES / 6) - 4_096;
-
-/** Text as text where it decodes and fits. */
-function textOrBase64(
-  body: Buffer,
-  contentType: string,
-): { readonly encoding: "utf8" | "base64"; readonly body: string } {
-  if (TEXTUAL.test(contentType) && !OTHER_CHARSET.test(contentType)) {
-    try {
-      const text = utf8.decode(body);
-      if (body.length <= ALWAYS_FITS_BYTES || fits(text)) return { encoding: "utf8", body: text };
-    } catch {
-      // Not UTF-8, whatever its header says.
-    }
-  }
-  return { encoding: "base64", body: body.toString("base64") };
-}
-
-function fits(text: string): boolean {
-  return Buffer.byteLength(JSON.stringify(text)) <= MAX_FRAME_BYTES - 4_096;
 }

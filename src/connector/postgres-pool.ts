@@ -1,108 +1,96 @@
 import type { PostgresDestination } from "./config.ts";
 import { PostgresClient } from "./postgres-client.ts";
 
-/** An idle connection is closed after this long, an old one is not used again. */
+/** A connection is not used again after so long unused, or after so long at all. */
 const MAX_IDLE_MS = 60_000;
 const MAX_AGE_MS = 30 * 60_000;
 
-interface Idle {
+interface Kept {
   readonly client: PostgresClient;
   readonly openedAt: number;
   readonly idleSince: number;
 }
 
-interface Waiter {
-  resolve(client: PostgresClient | null): void;
+export interface Lent {
+  readonly client: PostgresClient;
+  readonly openedAt: number;
+  /** It was used before, so the server may have closed it meanwhile. */
+  readonly reused: boolean;
 }
 
 /** Few connections, each lent to one request at a time, thrown away after any doubt. */
 export class PostgresPool {
   readonly #destination: PostgresDestination;
   readonly #elapsed: () => number;
-  readonly #idle: Idle[] = [];
-  readonly #openedAt = new Map<PostgresClient, number>();
-  readonly #waiting: Waiter[] = [];
+  readonly #kept: Kept[] = [];
+  readonly #waiting: ((granted: boolean) => void)[] = [];
   #lent = 0;
   #closed = false;
 
-  constructor(destination: PostgresDestination, elapsed: () => number = () => performance.now()) {
+  constructor(destination: PostgresDestination, elapsed: () => number) {
     this.#destination = destination;
     this.#elapsed = elapsed;
   }
 
   /** Null: given up before one was free. Rejects where no connection can be made. */
-  async take(signal: AbortSignal): Promise<{ client: PostgresClient; reused: boolean } | null> {
-    if (this.#lent >= this.#destination.connections && !(await this.#turn(signal))) return null;
-    if (this.#closed || signal.aborted) {
-      this.#next();
-      return null;
-    }
-    this.#lent++;
-    const reused = this.#reuse();
-    if (reused !== null) return { client: reused, reused: true };
+  async take(signal: AbortSignal): Promise<Lent | null> {
+    if (this.#closed || signal.aborted) return null;
+    if (this.#lent < this.#destination.connections) this.#lent++;
+    else if (!(await this.#turn(signal))) return null;
     try {
+      const kept = this.#reuse();
+      if (kept !== null) return { ...kept, reused: true };
       const client = await PostgresClient.open(this.#destination);
-      this.#openedAt.set(client, this.#elapsed());
-      return { client, reused: false };
+      return { client, openedAt: this.#elapsed(), reused: false };
     } catch (error) {
-      this.#return();
+      this.#pass();
       throw error;
     }
   }
 
   /** `clean`: outside of a transaction, with nothing left behind. */
-  give(client: PostgresClient, clean: boolean): void {
-    const openedAt = this.#openedAt.get(client) ?? 0;
-    if (!clean || client.closed || this.#closed) {
-      this.#openedAt.delete(client);
-      client.destroy();
-    } else this.#idle.push({ client, openedAt, idleSince: this.#elapsed() });
-    this.#return();
+  give({ client, openedAt }: Lent, clean: boolean): void {
+    if (!clean || client.closed || this.#closed) client.destroy();
+    else this.#kept.push({ client, openedAt, idleSince: this.#elapsed() });
+    this.#pass();
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    for (const waiter of this.#waiting.splice(0)) waiter.resolve(null);
-    await Promise.all(this.#idle.splice(0).map(({ client }) => client.end()));
+    for (const grant of this.#waiting.splice(0)) grant(false);
+    await Promise.all(this.#kept.splice(0).map(({ client }) => client.end()));
   }
 
-  /** The youngest first, so that the others grow idle and go. */
-  #reuse(): PostgresClient | null {
+  /** The last one used first, so that the others grow idle and go. */
+  #reuse(): Kept | null {
     const now = this.#elapsed();
-    for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
-      const { client, openedAt, idleSince } = idle;
-      if (!client.closed && now - openedAt < MAX_AGE_MS && now - idleSince < MAX_IDLE_MS) {
-        return client;
-      }
-      this.#openedAt.delete(client);
-      void client.end();
+    for (let kept = this.#kept.pop(); kept !== undefined; kept = this.#kept.pop()) {
+      const young = now - kept.openedAt < MAX_AGE_MS && now - kept.idleSince < MAX_IDLE_MS;
+      if (!kept.client.closed && young) return kept;
+      void kept.client.end();
     }
     return null;
   }
 
-  #return(): void {
-    this.#lent--;
-    this.#next();
+  /** The place goes to whoever waits longest; nobody can slip in between. */
+  #pass(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#lent--;
+    else next(true);
   }
 
-  #next(): void {
-    if (this.#lent < this.#destination.connections) this.#waiting.shift()?.resolve(null);
-  }
-
-  async #turn(signal: AbortSignal): Promise<boolean> {
+  #turn(signal: AbortSignal): Promise<boolean> {
     return new Promise((resolve) => {
-      const waiter: Waiter = {
-        resolve: () => {
-          signal.removeEventListener("abort", onAbort);
-          resolve(!signal.aborted);
-        },
+      const grant = (granted: boolean): void => {
+        signal.removeEventListener("abort", giveUp);
+        resolve(granted);
       };
-      const onAbort = (): void => {
-        this.#waiting.splice(this.#waiting.indexOf(waiter), 1);
+      const giveUp = (): void => {
+        this.#waiting.splice(this.#waiting.indexOf(grant), 1);
         resolve(false);
       };
-      signal.addEventListener("abort", onAbort, { once: true });
-      this.#waiting.push(waiter);
+      signal.addEventListener("abort", giveUp, { once: true });
+      this.#waiting.push(grant);
     });
   }
 }

@@ -2,7 +2,7 @@ import { parseClaims, parseJws } from "../sdk/jws.ts";
 import type { KeyRing } from "../sdk/key-cache.ts";
 import { digestOf } from "./digest.ts";
 import { verifyJwt, type JwsFault } from "./jws.ts";
-import { importKeys, type VerifyKey } from "./keys.ts";
+import type { VerifyKey } from "./keys.ts";
 import { ASSERTION_SKEW_S, readSeconds } from "./times.ts";
 
 /** Seconds. An assertion is made for one request; a long-lived one is a password. */
@@ -32,15 +32,6 @@ export type AgentResult =
 
 /** Assertion keys of the active bundle: agents → key ring, algorithm pinned per key. */
 export type AgentRings = (agent: string) => KeyRing<VerifyKey> | undefined;
-
-/** What an agent may sign assertions with; nothing of RSA. */
-const ASSERTION_ALGORITHMS = ["EdDSA", "ES256"] as const;
-
-/** The keys of one agent as they stand in the bundle. Undefined: not one usable set. */
-export function agentRing(keys: readonly unknown[]): KeyRing<VerifyKey> | undefined {
-  const imported = importKeys({ keys }, ASSERTION_ALGORITHMS);
-  return imported.ok ? imported.ring : undefined;
-}
 
 const ASSERTION_TYPES = ["JWT", "client-authentication+jwt", null] as const;
 const MAX_JTI_CHARS = 256;

@@ -79,7 +79,11 @@ describe("the check of one value", () => {
     ["an integer the parser may have rounded", { type: "integer" }, 2 ** 53],
     ["a number beyond what a double holds", { type: "number" }, Number.POSITIVE_INFINITY],
     ["half a surrogate pair", { type: "string" }, "\ud800"],
-    ["text too long to try a pattern on", { type: "string", pattern: "\\s+$" }, " ".repeat(MAX_PATTERN_CHARS + 1)],
+    [
+      "text too long to try a pattern on",
+      { type: "string", pattern: "\\s+$" },
+      " ".repeat(MAX_PATTERN_CHARS + 1),
+    ],
   ])("refuses %s", (_, schema, value) => {
     expect(compileCheck(schema)(value)).toBe(false);
   });
@@ -87,7 +91,11 @@ describe("the check of one value", () => {
   it.each<[string, AnnotatedSchema, Json]>([
     ["the largest exact integer", { type: "integer" }, Number.MAX_SAFE_INTEGER],
     ["a large number that is no id", { type: "number" }, 2 ** 53],
-    ["text of the length patterns are tried on", { type: "string", pattern: "^a+$" }, "a".repeat(MAX_PATTERN_CHARS)],
+    [
+      "text of the length patterns are tried on",
+      { type: "string", pattern: "^a+$" },
+      "a".repeat(MAX_PATTERN_CHARS),
+    ],
   ])("accepts %s", (_, schema, value) => {
     expect(compileCheck(schema)(value)).toBe(true);
   });

@@ -58,7 +58,10 @@ describe("classifying an output schema", () => {
   it.each<[string, AnnotatedSchema]>([
     ["a root that is no object", { type: "array", items: { type: "string" } }],
     ["a root that may be null", { type: ["object", "null"] }],
-    ["a value that is data or holds data", { type: "object", properties: { a: { type: ["object", "string"] } } }],
+    [
+      "a value that is data or holds data",
+      { type: "object", properties: { a: { type: ["object", "string"] } } },
+    ],
   ])("refuses %s", (_, schema) => {
     expect(() => classify(schema)).toThrow(TypeError);
   });
@@ -76,7 +79,9 @@ describe("classifying an output schema", () => {
   });
 
   it("does not change the bundle it reads", () => {
-    const frozen = deepFreeze(structuredClone({ ...SCHEMA, records: [{ dataClass: "vip", when: { required: ["id"] } }] }));
+    const frozen = deepFreeze(
+      structuredClone({ ...SCHEMA, records: [{ dataClass: "vip", when: { required: ["id"] } }] }),
+    );
     expect(classify(frozen as AnnotatedSchema).root.records[0]?.matches({ id: 1 })).toBe(true);
   });
 });

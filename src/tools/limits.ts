@@ -21,7 +21,7 @@ export const MAX_REDACTIONS = 1_000;
  * Places looked at in one result. `[{},{},…]` in 8 MiB against a schema of a hundred fields would
  * otherwise be a cheap way to make the gateway write gigabytes of nulls.
  */
-export const MAX_PLACES = 5_000_000;
+export const MAX_PLACES = 2_000_000;
 
 /** Compiled plans kept per tool: one for each set of denied classes seen, and few are. */
 export const MAX_STANDINGS = 256;

@@ -8,7 +8,7 @@ import { classify } from "./classify.ts";
 import { publish } from "./published.ts";
 import { compileRedactor, type Redacted } from "./redact.ts";
 import { compileStandings, disclosed } from "./standing.ts";
-import { CLASSES, plan, rootSchema, sample } from "./testing/outputs.ts";
+import { CLASSES, plan, rootSchema, sample } from "./outputs.test-support.ts";
 
 const RUNS = { numRuns: 1_500 };
 const ALL: RedactionPlan = Object.fromEntries(
@@ -130,7 +130,10 @@ function relaxed(schema: AnnotatedSchema): AnnotatedSchema {
   const { minItems: _, ...rest } = schema;
   return {
     ...rest,
-    type: types.length === 1 && types[0] === "object" ? schema.type : [...new Set([...types, "null" as const])],
+    type:
+      types.length === 1 && types[0] === "object"
+        ? schema.type
+        : [...new Set([...types, "null" as const])],
     ...(schema.properties && {
       properties: Object.fromEntries(
         Object.entries(schema.properties).map(([key, member]) => [key, nullable(member)]),

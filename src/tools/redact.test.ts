@@ -93,9 +93,11 @@ describe("redacting a result", () => {
         { path: "/card", dataClass: "payment" },
       ],
     });
-    expect(redact(schema, value, { customer: ALLOW, contact: ALLOW, payment: DENY })).toMatchObject({
-      value: { id: 1, card: { number: null, holder: "Dana" } },
-    });
+    expect(redact(schema, value, { customer: ALLOW, contact: ALLOW, payment: DENY })).toMatchObject(
+      {
+        value: { id: 1, card: { number: null, holder: "Dana" } },
+      },
+    );
   });
 
   it("keeps the root an object: its members go", () => {
@@ -194,11 +196,20 @@ describe("withholding records", () => {
     records: [{ dataClass: "vip", when }],
     properties: { id: { type: "integer" }, email: { type: "string", dataClass: "contact" } },
   });
-  const rows = [{ id: 1, tier: "vip", email: "a" }, { id: 2, tier: "basic", email: "b" }, { id: 3, email: "c" }];
+  const rows = [
+    { id: 1, tier: "vip", email: "a" },
+    { id: 2, tier: "basic", email: "b" },
+    { id: 3, email: "c" },
+  ];
 
   it("drops and counts what matches, judged before anything was removed, and points past it", () => {
     expect(redact(schema, { rows }, { customer: ALLOW, contact: DENY, vip: DENY })).toMatchObject({
-      value: { rows: [{ id: 2, email: null }, { id: 3, email: null }] },
+      value: {
+        rows: [
+          { id: 2, email: null },
+          { id: 3, email: null },
+        ],
+      },
       redactions: [{ path: "/rows/0/email" }, { path: "/rows/1/email" }],
       dropped: 1,
     });
@@ -214,9 +225,18 @@ describe("withholding records", () => {
   });
 
   it("drops every record where there is no condition, or one that cannot be evaluated", () => {
-    for (const records of [[{ dataClass: "vip" }], [{ dataClass: "vip", when: { $ref: "#/none" } }]]) {
-      const all = rowsOf({ records, properties: { id: { type: "integer", dataClass: "customer" } } });
-      expect(redact(all, { rows }, { customer: ALLOW })).toMatchObject({ value: { rows: [] }, dropped: 3 });
+    for (const records of [
+      [{ dataClass: "vip" }],
+      [{ dataClass: "vip", when: { $ref: "#/none" } }],
+    ]) {
+      const all = rowsOf({
+        records,
+        properties: { id: { type: "integer", dataClass: "customer" } },
+      });
+      expect(redact(all, { rows }, { customer: ALLOW })).toMatchObject({
+        value: { rows: [] },
+        dropped: 3,
+      });
     }
   });
 
@@ -235,7 +255,9 @@ describe("withholding records", () => {
     expect(redact(single, value, { customer: ALLOW, vip: DENY })).toEqual({
       ok: true,
       value: { customer: null },
-      redactions: [{ path: "/customer", dataClass: "vip", ruleIds: DENY.ruleIds, transform: "null" }],
+      redactions: [
+        { path: "/customer", dataClass: "vip", ruleIds: DENY.ruleIds, transform: "null" },
+      ],
       counts: [{ path: "/customer", dataClass: "vip", count: 1 }],
       dropped: 0,
       undeclared: 0,
@@ -270,7 +292,10 @@ describe("a result that does not conform", () => {
     ["null where nobody allowed it", { rows: [{ id: null, email: "a" }] }],
     ["a number the parser may have rounded", { rows: [{ id: 2 ** 53, email: "a" }] }],
     ["a withheld field of another type", { rows: [{ id: 1, email: { a: 1 } }] }],
-    ["a wrong item inside a withheld list", { rows: [{ id: 1, email: "a", address: { city: "x", lines: [1] } }] }],
+    [
+      "a wrong item inside a withheld list",
+      { rows: [{ id: 1, email: "a", address: { city: "x", lines: [1] } }] },
+    ],
   ])("is refused: %s", (_, value) => {
     expect(redact(CUSTOMERS, value, plan)).toEqual({ ok: false, fault: "not_conforming" });
   });
@@ -290,8 +315,12 @@ describe("a result that does not conform", () => {
       },
     };
     expect(redact(schema, { id: 1, card: {} }, plan)).toMatchObject({ ok: false });
-    expect(redact(schema, { id: 1, card: { number: "1", x: "y" } }, plan)).toMatchObject({ ok: false });
-    expect(redact(schema, { id: 1, card: { number: "1", x: 1 } }, plan)).toMatchObject({ ok: true });
+    expect(redact(schema, { id: 1, card: { number: "1", x: "y" } }, plan)).toMatchObject({
+      ok: false,
+    });
+    expect(redact(schema, { id: 1, card: { number: "1", x: 1 } }, plan)).toMatchObject({
+      ok: true,
+    });
   });
 
   it("is refused for a map key that has no canonical form", () => {
@@ -311,19 +340,24 @@ describe("hostile results", () => {
       properties: JSON.parse('{"__proto__":{"type":"string","dataClass":"customer"}}') as {
         [name: string]: AnnotatedSchema;
       },
-      additionalProperties: { type: "object", additionalProperties: { type: "string", dataClass: "customer" } },
+      additionalProperties: {
+        type: "object",
+        additionalProperties: { type: "string", dataClass: "customer" },
+      },
     };
     const value = JSON.parse('{"__proto__":"own","constructor":{"__proto__":"own"}}') as Json;
     const redacted = redact(schema, value, plan);
     expect(JSON.stringify(redacted.ok && redacted.value)).toBe(JSON.stringify(value));
     expect(Object.getPrototypeOf(redacted.ok && redacted.value)).toBe(Object.prototype);
-    expect(redact(CUSTOMERS, JSON.parse('{"__proto__":{"rows":[]}}') as Json, plan)).toMatchObject({ ok: false });
+    expect(redact(CUSTOMERS, JSON.parse('{"__proto__":{"rows":[]}}') as Json, plan)).toMatchObject({
+      ok: false,
+    });
   });
 
   it("do not pass inherited names off as fields", () => {
     const schema: AnnotatedSchema = {
       type: "object",
-      properties: { toString: { type: "string", dataClass: "customer" } },
+      properties: { ["toString" as string]: { type: "string", dataClass: "customer" } },
     };
     expect(redact(schema, {}, plan)).toMatchObject({ ok: true, value: {}, undeclared: 0 });
   });
@@ -340,11 +374,14 @@ describe("hostile results", () => {
       properties: {
         id: { type: "integer", dataClass: "customer" },
         ...Object.fromEntries(
-          Array.from({ length: 500 }, (_, index) => [`f${index}`, { type: "string", dataClass: "contact" } as const]),
+          Array.from({ length: 500 }, (_, index) => [
+            `f${index}`,
+            { type: "string", dataClass: "contact" } as const,
+          ]),
         ),
       },
     });
-    const rows = Array.from({ length: 20_000 }, () => ({}));
+    const rows = Array.from({ length: 10_000 }, () => ({}));
     expect(redact(wide, { rows }, plan)).toEqual({ ok: false, fault: "too_many_places" });
   });
 

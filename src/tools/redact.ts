@@ -39,7 +39,7 @@ class Walk {
   readonly #standing: Standing;
   readonly #at: (string | number)[] = [];
   readonly #redactions: Redaction[] = [];
-  readonly #counts = new Map<string, { path: string; dataClass: string; count: number }>();
+  readonly #counts = new Map<OutputNode, Map<string, number>>();
   #dropped = 0;
   #undeclared = 0;
   #places = 0;
@@ -60,7 +60,7 @@ class Walk {
       ok: true,
       value,
       redactions: this.#redactions,
-      counts: [...this.#counts.values()].sort(byPathAndClass),
+      counts: [...this.#counts].flatMap(countsOf).sort(byPathAndClass),
       dropped: this.#dropped,
       undeclared: this.#undeclared,
     };
@@ -196,11 +196,10 @@ class Walk {
   }
 
   #withhold(node: OutputNode, classes: readonly string[]): null {
+    let counted = this.#counts.get(node);
+    if (counted === undefined) this.#counts.set(node, (counted = new Map()));
     for (const dataClass of classes) {
-      const key = `${node.index}:${dataClass}`;
-      const counted = this.#counts.get(key);
-      if (counted === undefined) this.#counts.set(key, { path: node.path, dataClass, count: 1 });
-      else counted.count++;
+      counted.set(dataClass, (counted.get(dataClass) ?? 0) + 1);
       if (this.#redactions.length < MAX_REDACTIONS) {
         const path = pointer(this.#at);
         const ruleIds = ruleIdsOf(this.#plan, dataClass);
@@ -224,6 +223,10 @@ class Walk {
 
 function ruleIdsOf(plan: RedactionPlan, dataClass: string): readonly string[] {
   return (Object.hasOwn(plan, dataClass) ? plan[dataClass]?.ruleIds : null) ?? ["default:data"];
+}
+
+function countsOf([{ path }, counted]: [OutputNode, Map<string, number>]): RedactionCount[] {
+  return [...counted].map(([dataClass, count]) => ({ path, dataClass, count }));
 }
 
 function byPathAndClass(a: RedactionCount, b: RedactionCount): number {

@@ -103,7 +103,10 @@ describe("rendering an HTTP request", () => {
   });
 
   it("refuses what has no form in a query", () => {
-    expect(http.misplaced({ ticketId: "t", status: {}, tag: [["a"]] })).toEqual(["/status", "/tag"]);
+    expect(http.misplaced({ ticketId: "t", status: {}, tag: [["a"]] })).toEqual([
+      "/status",
+      "/tag",
+    ]);
     expect(http.misplaced({ ticketId: "t", status: null })).toEqual(["/status"]);
   });
 
@@ -117,7 +120,11 @@ describe("rendering an HTTP request", () => {
         expect(path).toMatch(/^\/tickets\/[A-Za-z0-9._~%-]+\/notes$/);
         expect(query).toMatch(/^status=[A-Za-z0-9._~%-]*$/);
         const url = new URL(`http://service${path}?${query}`);
-        expect([url.pathname, url.search, url.hash]).toEqual([path, query === "" ? "" : `?${query}`, ""]);
+        expect([url.pathname, url.search, url.hash]).toEqual([
+          path,
+          query === "" ? "" : `?${query}`,
+          "",
+        ]);
         expect(decodeURIComponent(path.split("/")[2] ?? "")).toBe(ticketId);
         expect([...url.searchParams]).toEqual([["status", status]]);
         expect(JSON.parse(http.render(args, {}).body ?? "")).toEqual({ text: note });

@@ -89,7 +89,10 @@ describe("rendering a SQL request", () => {
   });
 
   it("treats a class that the plan does not know as denied", () => {
-    expect(columns(rows(), { customer: { allow: true, ruleIds: ["a"] } })).toEqual(["id", "address"]);
+    expect(columns(rows(), { customer: { allow: true, ruleIds: ["a"] } })).toEqual([
+      "id",
+      "address",
+    ]);
   });
 
   it("leaves the result of a write as the statement has it", () => {
@@ -103,7 +106,11 @@ describe("rendering a SQL request", () => {
 
   it("fetches a denied column that a condition on denied records looks at", () => {
     const when = { required: ["vip"], properties: { vip: { const: true } } };
-    expect(columns(withRecords({ dataClass: "vip", when }), NO_CONTACT)).toEqual(["id", "address", "vip"]);
+    expect(columns(withRecords({ dataClass: "vip", when }), NO_CONTACT)).toEqual([
+      "id",
+      "address",
+      "vip",
+    ]);
     const nested = { not: { anyOf: [{ if: when, then: { required: ["email"] } }, true] } };
     expect(columns(withRecords({ dataClass: "vip", when: nested }), NO_CONTACT)).toEqual([
       "id",

@@ -55,7 +55,9 @@ describe("shaping arguments", () => {
 
   it("shows policy only arguments that are there", () => {
     const optional = compileShaper(SCHEMA, ["status", "score"], () => []);
-    expect(optional({ customerId: "c-1", score: 0 })).toMatchObject({ policyArguments: { score: 0 } });
+    expect(optional({ customerId: "c-1", score: 0 })).toMatchObject({
+      policyArguments: { score: 0 },
+    });
     const inherited = compileShaper({ type: "object" }, ["constructor"], () => []);
     expect(inherited({})).toEqual({ ok: true, args: {}, policyArguments: {} });
   });
@@ -63,7 +65,15 @@ describe("shaping arguments", () => {
   it("names every place that is wrong, at once, without the objects around it", () => {
     expect(
       at({ limit: 0, status: "lost", filter: { from: 1, extra: true }, tags: ["a", 2], other: 1 }),
-    ).toEqual(["/customerId", "/filter/extra", "/filter/from", "/limit", "/other", "/status", "/tags/1"]);
+    ).toEqual([
+      "/customerId",
+      "/filter/extra",
+      "/filter/from",
+      "/limit",
+      "/other",
+      "/status",
+      "/tags/1",
+    ]);
   });
 
   it("refuses undeclared arguments even where the schema forgot to", () => {
@@ -87,7 +97,9 @@ describe("shaping arguments", () => {
   });
 
   it("refuses what later readers would take for something else", () => {
-    expect(at(JSON.parse('{"customerId":"c-1","note":{"__proto__":{"a":1}}}') as Json)).toEqual(["/note"]);
+    expect(at(JSON.parse('{"customerId":"c-1","note":{"__proto__":{"a":1}}}') as Json)).toEqual([
+      "/note",
+    ]);
     expect(at(JSON.parse('{"__proto__":{"customerId":"c-1"}}') as Json)).toEqual([""]);
     expect(at({ customerId: "\ud800" })).toEqual(["/customerId"]);
     expect(at({ customerId: "c-1", note: { "\udc00": 1 } })).toEqual(["/note"]);
@@ -117,7 +129,9 @@ describe("shaping arguments", () => {
   });
 
   it("answers for arguments with very many mistakes", () => {
-    expect(at({ customerId: "c-1", tags: Array.from({ length: 300_000 }, () => 1) })).not.toEqual([]);
+    expect(at({ customerId: "c-1", tags: Array.from({ length: 300_000 }, () => 1) })).not.toEqual(
+      [],
+    );
     const wide = Object.fromEntries(Array.from({ length: 80_000 }, (_, index) => [`x${index}`, 1]));
     expect(at({ customerId: "c-1", filter: wide })).not.toEqual([]);
   });
@@ -155,8 +169,8 @@ describe("shaping arguments", () => {
         expect(shaped.ok ? [] : shaped.at).not.toEqual([]);
       }),
     );
-    expect(JSON.stringify(at({ customerId: 7, status: "canary", tags: [{ a: "canary" }] }))).not.toContain(
-      "canary",
-    );
+    expect(
+      JSON.stringify(at({ customerId: 7, status: "canary", tags: [{ a: "canary" }] })),
+    ).not.toContain("canary");
   });
 });

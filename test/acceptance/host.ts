@@ -12,7 +12,8 @@ export interface Network {
       readonly bundle: string;
     };
   };
-  readonly connectors: readonly ConnectorPlan[];
+  /** Asked once the gateway has an address: services that verify call tokens need it, too. */
+  connectors(gatewayUrl: string): Promise<readonly ConnectorPlan[]>;
 }
 
 export interface ConnectorPlan {
@@ -32,7 +33,6 @@ export interface ConnectorPlan {
 export interface Host {
   /** The gateway first, then the connectors, dialling out or listening. */
   start(network: Network): Promise<void>;
-  /** Services that need the gateway's address start in between. */
   readonly urls: { readonly gateway: string };
   /** A clean stop of everything. */
   stop(): Promise<void>;

@@ -1,10 +1,10 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Child, type ChildOptions } from "../child.ts";
-import { PEOPLE } from "../idp/people.ts";
 import { billingAddress, billingPassword } from "./billing-address.ts";
 import { freePort } from "./ports.ts";
 import { POSTERN, postern } from "./postern.ts";
+import { writeGatewayConfig, writeProfiles } from "./settings.ts";
 import { fill, type Workspace } from "./workspace.ts";
 
 /** Where people look first; another port where something else is there already. */
@@ -45,8 +45,9 @@ export class Network {
     ]);
     this.issuer = String(idp?.facts["issuer"]);
     this.ticketsOrigin = String(tickets?.facts["origin"]);
-    this.#writeConfig(port);
-    for (const person of Object.keys(PEOPLE)) this.#writeProfile(person);
+    const addresses = { tenant: TENANT, gateway: this.url, issuer: this.issuer };
+    if (!writeGatewayConfig(workspace, addresses)) workspace.forgetConnectors();
+    writeProfiles(workspace, addresses);
     await this.#start({
       name: "gateway",
       args: [POSTERN, "gateway", "run", "--config", workspace.config, "--bundle", workspace.bundle],

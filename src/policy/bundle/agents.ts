@@ -98,7 +98,7 @@ function agentKey(node: Located, place: Place): AgentKey | undefined {
       find(node, "alg")?.offset ?? node.offset,
       "jwk_algorithm",
       `alg "${alg}" does not fit kty "${kty}" with crv "${crv}"`,
-      'use EdDSA with OKP and Ed25519, or ES256 with EC and P-256',
+      "use EdDSA with OKP and Ed25519, or ES256 with EC and P-256",
     );
     return undefined;
   }

@@ -99,7 +99,9 @@ class Check {
     if (!isBundleFile(file.path)) {
       const meant = likely(file.path, FIXED_FILES);
       const fix =
-        meant === undefined ? "remove it; tools stand in tools/<id>.jsonc" : `did you mean "${meant}"?`;
+        meant === undefined
+          ? "remove it; tools stand in tools/<id>.jsonc"
+          : `did you mean "${meant}"?`;
       this.report.add(file, 0, "file_unknown", "no file of a bundle has this name", fix, meant);
       return false;
     }
@@ -113,7 +115,13 @@ class Check {
     if (hidden >= 0) {
       const code = (file.text.codePointAt(hidden) ?? 0).toString(16).toUpperCase().padStart(4, "0");
       const message = `the invisible character U+${code}`;
-      this.report.add(file, hidden, "hidden_character", message, "remove it, or write it as an escape");
+      this.report.add(
+        file,
+        hidden,
+        "hidden_character",
+        message,
+        "remove it, or write it as an escape",
+      );
     }
     return true;
   }

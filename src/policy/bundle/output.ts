@@ -222,7 +222,12 @@ class OutputWalk {
     const records = find(node, "records");
     if (records === undefined) return;
     if (!kinds.includes("object")) {
-      misplaced("records", node, 'put "records" on the schema of the record, an object', this.#place);
+      misplaced(
+        "records",
+        node,
+        'put "records" on the schema of the record, an object',
+        this.#place,
+      );
     }
     if (!expectType(records, "array", this.#place)) return;
     for (const item of records.items) {

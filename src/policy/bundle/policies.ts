@@ -61,7 +61,6 @@ export function checkPolicies(
   for (const piece of pieces) {
     const parsed = parse(piece, place);
     if (parsed === null) continue;
-    const before = place.report.count;
     checkId(parsed, ids, place);
     if (file === "authority") {
       place.report.add(
@@ -73,6 +72,7 @@ export function checkPolicies(
       );
       continue;
     }
+    const before = place.report.count;
     checkActions(file, parsed, place);
     checkNumbers(parsed, place);
     if (world === null) continue;
@@ -204,11 +204,23 @@ function checkAgainstSchema(
     for (const error of answer.errors) addCedar("cedar_invalid", error, piece, place);
     return;
   }
-  for (const { error } of answer.validationErrors) addCedar("cedar_invalid", error, piece, place);
+  for (const error of oncePerPlace(answer.validationErrors.map((one) => one.error))) {
+    addCedar("cedar_invalid", error, piece, place);
+  }
   if (answer.validationErrors.length > 0) return;
   // Several warnings about one policy have one cause; the first is the nearest to it.
   const [warning] = answer.validationWarnings;
   if (warning !== undefined) addCedar("cedar_warning", warning.error, piece, place);
+}
+
+/** Cedar repeats an error for each action a policy may apply to, in no fixed order. */
+function oncePerPlace(errors: readonly DetailedError[]): readonly DetailedError[] {
+  const kept = new Map<string, DetailedError>();
+  for (const error of errors.toSorted((a, b) => (a.message < b.message ? -1 : 1))) {
+    const key = `${error.sourceLocations?.[0]?.start ?? 0} ${error.help ?? error.message}`;
+    if (!kept.has(key)) kept.set(key, error);
+  }
+  return [...kept.values()];
 }
 
 function addCedar(
@@ -219,15 +231,18 @@ function addCedar(
 ): void {
   const [location] = error.sourceLocations ?? [];
   const label = location?.label == null ? "" : ` (${location.label})`;
-  const message = error.message.replace(/^for policy `policy`, /, "");
+  const message = error.message.replace(PREAMBLE, "");
   place.report.add(
     place.file,
     piece.offset + fromByteOffset(piece.text, location?.start ?? 0),
     code,
     message + label,
-    error.help?.replace(/^for policy `policy`, /, "") ?? DEFAULT_FIX[code],
+    error.help?.replace(PREAMBLE, "") ?? DEFAULT_FIX[code],
   );
 }
+
+/** What Cedar puts before every message of ours, since each policy is parsed alone. */
+const PREAMBLE = /^(?:for policy `policy`, |failed to parse policy from string: )/;
 
 const DEFAULT_FIX = {
   cedar_syntax: "correct the syntax here or just before",

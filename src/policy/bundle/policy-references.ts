@@ -85,11 +85,7 @@ const ATTRIBUTES = new Map<string, Kind>([
  * Cedar's schema knows types, not names: a rule about `Agent::"suport-agent"` validates and never
  * applies. So every name a policy writes down is looked up.
  */
-export function checkReferences(
-  policy: ParsedPolicy,
-  vocabulary: Vocabulary,
-  place: Place,
-): void {
+export function checkReferences(policy: ParsedPolicy, vocabulary: Vocabulary, place: Place): void {
   const { json, piece } = policy;
   const seen = new Set<string>();
   const check = (kind: Kind | undefined, name: string, pattern: RegExp): void => {

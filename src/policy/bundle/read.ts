@@ -183,6 +183,14 @@ export function integer(least: number, most: number = MAX_INTEGER): Read<number>
   };
 }
 
+/** Unreadable items are left out. */
+export function items<T>(item: Read<T>): Read<readonly T[]> {
+  return (node, place) => {
+    if (!expectType(node, "array", place)) return undefined;
+    return node.items.flatMap((child) => item(child, place) ?? []);
+  };
+}
+
 /** Each value once. Unreadable items are left out. */
 export function list<T>(item: Read<T>, least: number = 0): Read<readonly T[]> {
   return (node, place) => {

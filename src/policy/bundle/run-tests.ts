@@ -9,7 +9,11 @@ import type { PolicyTest } from "./tests.ts";
 
 /** What production would answer. */
 type Verdict =
-  | { readonly decision: "allow"; readonly rules: readonly string[]; readonly redacts: readonly string[] }
+  | {
+      readonly decision: "allow";
+      readonly rules: readonly string[];
+      readonly redacts: readonly string[];
+    }
   | {
       readonly decision: "deny";
       readonly policyClass: PolicyClass | null;
@@ -104,9 +108,7 @@ function edgeOf(
       edge.agents.includes(test.agent) &&
       (test.purpose === undefined || edge.purposes.includes(test.purpose)),
   );
-  const granting = starts.find(
-    ({ tools }) => tools.includes("*") || tools.includes(test.tool),
-  );
+  const granting = starts.find(({ tools }) => tools.includes("*") || tools.includes(test.tool));
   return { edge: granting ?? starts[0], grants: granting !== undefined };
 }
 

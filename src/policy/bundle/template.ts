@@ -4,16 +4,7 @@ import { typesOf } from "./keywords.ts";
 import { MAX_ROWS } from "./limits.ts";
 import { find, type Located } from "./located.ts";
 import { HTTP_METHODS, type HttpTemplate, type SqlTemplate } from "./model.ts";
-import {
-  fields,
-  integer,
-  list,
-  oneOf,
-  optional,
-  required,
-  text,
-  type Place,
-} from "./read.ts";
+import { fields, integer, items, oneOf, optional, required, text, type Place } from "./read.ts";
 import { readSql } from "./sql-text.ts";
 import { likely } from "./typo.ts";
 
@@ -22,13 +13,13 @@ const MAX_STATEMENT_CHARS = 20_000;
 const readHttp = fields({
   method: required(oneOf(HTTP_METHODS)),
   path: required(text(1_000)),
-  query: optional(list(text(64))),
-  body: optional(list(text(64))),
+  query: optional(items(text(64))),
+  body: optional(items(text(64))),
 });
 
 const readSqlFields = fields({
   statement: required(text(MAX_STATEMENT_CHARS)),
-  params: required(list(text(64))),
+  params: required(items(text(64))),
   maxRows: required(integer(1, MAX_ROWS)),
 });
 
@@ -55,14 +46,23 @@ export function readHttpTemplate(
   const { method, path, query, body } = values;
   if (method !== undefined && action !== undefined) {
     if (!hasEffect(action) && !READ_METHODS.includes(method)) {
-      add(place, find(node, "method"), "read_with_effect",
+      add(
+        place,
+        find(node, "method"),
+        "read_with_effect",
         `${method} changes something, but the action is "${action}"`,
-        'use "mutate" or "execute", or another method');
+        'use "mutate" or "execute", or another method',
+      );
     }
   }
   if (method === "GET" && node.members.has("body")) {
-    add(place, find(node, "body"), "body_not_allowed",
-      "a GET has no body", 'use "query", or another method');
+    add(
+      place,
+      find(node, "body"),
+      "body_not_allowed",
+      "a GET has no body",
+      'use "query", or another method',
+    );
   }
   const uses = [
     ...pathUses(find(node, "path"), args, place),
@@ -107,10 +107,15 @@ function checkStatement(statement: string, node: Located, place: Place): void {
   const used = sql.parameters.length;
   const highest = sql.parameters.at(-1) ?? 0;
   if (given === used && highest === used && !sql.parameters.includes(0)) return;
-  const wanted = sql.parameters.length === 0 ? "none" : sql.parameters.map((n) => `$${n}`).join(", ");
-  add(place, find(node, "params") ?? at, "sql_params_count",
+  const wanted =
+    sql.parameters.length === 0 ? "none" : sql.parameters.map((n) => `$${n}`).join(", ");
+  add(
+    place,
+    find(node, "params") ?? at,
+    "sql_params_count",
     `the statement uses ${wanted}, but "params" names ${given}`,
-    "name one argument for each of $1, $2, … in this order, and use each of them");
+    "name one argument for each of $1, $2, … in this order, and use each of them",
+  );
 }
 
 function usesOf(node: Located | undefined): readonly Use[] {
@@ -138,15 +143,23 @@ function pathUses(
       const use = { name, node };
       uses.push(use);
       if (args?.names.includes(name) === true && !args.required.includes(name)) {
-        add(place, node, "argument_optional",
+        add(
+          place,
+          node,
+          "argument_optional",
           `the path needs "${name}", but the argument is optional`,
-          `add "${name}" to "required" of the input schema`);
+          `add "${name}" to "required" of the input schema`,
+        );
       }
       expectScalar(use, args, place);
     } else if (!SEGMENT.test(segment) || segment === "." || segment === "..") {
-      add(place, node, "path_syntax",
+      add(
+        place,
+        node,
+        "path_syntax",
         `"${segment}" is not a valid path segment`,
-        "a segment is plain text without % ? #, or exactly one {argument}; no empty, . or .. segments");
+        "a segment is plain text without % ? #, or exactly one {argument}; no empty, . or .. segments",
+      );
     }
   }
   return uses;
@@ -164,22 +177,35 @@ function checkUses(
   for (const { name, node } of uses) {
     if (!args.names.includes(name)) {
       const meant = likely(name, args.names);
-      place.report.add(place.file, node.offset, "argument_unknown",
+      place.report.add(
+        place.file,
+        node.offset,
+        "argument_unknown",
         `"${name}" is no argument of this tool`,
         meant === undefined ? `declare "${name}" in the input schema` : `did you mean "${meant}"?`,
-        meant);
+        meant,
+      );
     } else if (seen.has(name)) {
-      add(place, node, "argument_twice",
-        `the argument "${name}" is used twice`, "send each argument in one place only");
+      add(
+        place,
+        node,
+        "argument_twice",
+        `the argument "${name}" is used twice`,
+        "send each argument in one place only",
+      );
     }
     seen.add(name);
   }
   for (const name of args.names) {
     if (seen.has(name)) continue;
     const at = find(args.node, "properties")?.members.get(name);
-    place.report.add(place.file, at?.keyOffset ?? template.offset, "argument_unused",
+    place.report.add(
+      place.file,
+      at?.keyOffset ?? template.offset,
+      "argument_unused",
       `the argument "${name}" is sent nowhere`,
-      "use it in the path, query, body or params, or remove it");
+      "use it in the path, query, body or params, or remove it",
+    );
   }
 }
 
@@ -189,9 +215,13 @@ function expectScalar(use: Use, args: Arguments | undefined, place: Place): void
   if (args?.names.includes(use.name) !== true) return;
   const types = typesOf(args.schema(use.name));
   if (types.length > 0 && types.every((type) => SCALARS.includes(type))) return;
-  add(place, use.node, "argument_type",
+  add(
+    place,
+    use.node,
+    "argument_type",
     `"${use.name}" stands in a URL, but is not declared as string, number, integer or boolean`,
-    `give "${use.name}" one of these types, or send it in the body`);
+    `give "${use.name}" one of these types, or send it in the body`,
+  );
 }
 
 function add(

@@ -147,7 +147,13 @@ function checkNames(node: Located, names: TestNames, place: Place): void {
   one("trust", vocabulary.trust, "unknown_trust", "trust edge", "trust.jsonc");
   one("purpose", vocabulary.purposes, "unknown_purpose", "purpose", "an edge of trust.jsonc");
   each("labels", vocabulary.labels, LABEL.code, LABEL.what, LABEL.where);
-  each("writeDomains", vocabulary.writeDomains, WRITE_DOMAIN.code, WRITE_DOMAIN.what, WRITE_DOMAIN.where);
+  each(
+    "writeDomains",
+    vocabulary.writeDomains,
+    WRITE_DOMAIN.code,
+    WRITE_DOMAIN.what,
+    WRITE_DOMAIN.where,
+  );
   each("rules", names.rules, "unknown_rule", "rule", "policies/");
   const tool = names.tools.find((candidate) => candidate.id === find(node, "tool")?.value);
   const classes = tool?.description?.tool.dataClasses;
@@ -175,7 +181,8 @@ type Naming = readonly [Parameters<typeof expectKnown>[3], string, string];
 /** An ill-typed argument would never reach a policy: the schema check comes first. */
 function checkArgument(name: string, node: Located, tool: ReadTool, place: Place): void {
   const type = tool.policyArguments.find((argument) => argument.name === name)?.type.type;
-  const expected = type && ({ String: "string", Long: "number", Boolean: "boolean", Set: "array" } as const)[type];
+  const expected =
+    type && ({ String: "string", Long: "number", Boolean: "boolean", Set: "array" } as const)[type];
   if (expected !== undefined && !expectType(node, expected, place)) return;
   const schema = tool.description?.input["properties"];
   const property = isObject(schema) ? schema[name] : undefined;

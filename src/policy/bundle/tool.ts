@@ -12,7 +12,12 @@ import {
 } from "./limits.ts";
 import { find, type Located } from "./located.ts";
 import type { Manifest } from "./manifest.ts";
-import type { DestinationDescription, HttpTemplate, SqlTemplate, ToolDescription } from "./model.ts";
+import type {
+  DestinationDescription,
+  HttpTemplate,
+  SqlTemplate,
+  ToolDescription,
+} from "./model.ts";
 import { TOOL_ID } from "./names.ts";
 import { readOutput } from "./output.ts";
 import {
@@ -67,16 +72,25 @@ export interface PolicyArgument {
   readonly offset: number;
 }
 
-export function readTool(fileId: string, node: Located, manifest: Manifest, place: Place): ReadTool {
+export function readTool(
+  fileId: string,
+  node: Located,
+  manifest: Manifest,
+  place: Place,
+): ReadTool {
   const before = place.report.count;
   const values = read(node, place);
   if (values === undefined) {
     return { id: fileId, description: undefined, arguments: [], policyArguments: [] };
   }
   if (values.id !== undefined && values.id !== fileId) {
-    add(place, find(node, "id"), "tool_file_name",
+    add(
+      place,
+      find(node, "id"),
+      "tool_file_name",
       `the tool "${values.id}" stands in ${place.file.path}`,
-      `name the file tools/${values.id}.jsonc, or the tool "${fileId}"`);
+      `name the file tools/${values.id}.jsonc, or the tool "${fileId}"`,
+    );
   }
   const destination = checkDestination(node, values, manifest, place);
   checkNames(node, values, manifest, place);
@@ -84,7 +98,8 @@ export function readTool(fileId: string, node: Located, manifest: Manifest, plac
   const policyArguments = args === undefined ? [] : readPolicyArguments(node, args, place);
   const template = readTemplate(node, values, destination, args, place);
   const output = values.output && readOutput(values.output, manifest.dataClasses, place);
-  if (template?.kind === "sql" && values.output !== undefined) checkRows(values.output, place);
+  const isSql = values.sql !== undefined && values.http === undefined;
+  if (isSql && values.output !== undefined) checkRows(values.output, place);
 
   const whole =
     place.report.count === before &&
@@ -138,17 +153,28 @@ function checkDestination(
   if (name === undefined) return undefined;
   const at = find(node, "destination");
   if (
-    !expectKnown(name, manifest.destinationIds, at?.offset ?? 0, "unknown_destination",
-      "destination", "destinations of bundle.jsonc", place)
+    !expectKnown(
+      name,
+      manifest.destinationIds,
+      at?.offset ?? 0,
+      "unknown_destination",
+      "destination",
+      "destinations of bundle.jsonc",
+      place,
+    )
   ) {
     return undefined;
   }
   const destination = manifest.destinations.get(name);
   if (destination === undefined || values.tier === undefined) return destination;
   if (TIERS.indexOf(values.tier) > TIERS.indexOf(destination.tier)) {
-    add(place, find(node, "tier"), "tier_above_destination",
+    add(
+      place,
+      find(node, "tier"),
+      "tier_above_destination",
       `the tier "${values.tier}" is above "${destination.tier}", the tier of "${name}"`,
-      `lower it to "${destination.tier}", or use a destination of the tier "${values.tier}"`);
+      `lower it to "${destination.tier}", or use a destination of the tier "${values.tier}"`,
+    );
   }
   return destination;
 }
@@ -156,18 +182,36 @@ function checkDestination(
 function checkNames(node: Located, values: ToolValues, manifest: Manifest, place: Place): void {
   for (const label of find(node, "labels")?.items ?? []) {
     if (label.type !== "string") continue;
-    expectKnown(label.value as string, manifest.labels, label.offset, "unknown_label",
-      "label", "labels of bundle.jsonc", place);
+    expectKnown(
+      label.value as string,
+      manifest.labels,
+      label.offset,
+      "unknown_label",
+      "label",
+      "labels of bundle.jsonc",
+      place,
+    );
   }
   if (values.writeDomain === undefined) return;
   const at = find(node, "writeDomain");
   const known = manifest.writeDomains.map((domain) => domain.id);
-  expectKnown(values.writeDomain, known, at?.offset ?? 0, "unknown_write_domain",
-    "write domain", "writeDomains of bundle.jsonc", place);
+  expectKnown(
+    values.writeDomain,
+    known,
+    at?.offset ?? 0,
+    "unknown_write_domain",
+    "write domain",
+    "writeDomains of bundle.jsonc",
+    place,
+  );
   if (values.action !== undefined && !hasEffect(values.action)) {
-    add(place, at, "write_domain_on_read",
+    add(
+      place,
+      at,
+      "write_domain_on_read",
       `the action "${values.action}" changes nothing, so it claims no write domain`,
-      'remove "writeDomain", or make the action "mutate" or "execute"');
+      'remove "writeDomain", or make the action "mutate" or "execute"',
+    );
   }
 }
 
@@ -179,14 +223,25 @@ function readPolicyArguments(
   return (find(node, "policyArguments")?.items ?? []).flatMap((item) => {
     if (item.type !== "string") return [];
     const name = item.value as string;
-    const known = expectKnown(name, args.names, item.offset, "argument_unknown",
-      "argument", "the input schema", place);
+    const known = expectKnown(
+      name,
+      args.names,
+      item.offset,
+      "argument_unknown",
+      "argument",
+      "the input schema",
+      place,
+    );
     if (!known) return [];
     const type = argumentType(args.schema(name)?.value);
     if (type !== undefined) return [{ name, type, offset: item.offset }];
-    add(place, item, "policy_argument_type",
+    add(
+      place,
+      item,
+      "policy_argument_type",
       `policies cannot read "${name}": Cedar has no such type`,
-      "declare it as string, integer, boolean, or an array of one of these; without null");
+      "declare it as string, integer, boolean, or an array of one of these; without null",
+    );
     return [];
   });
 }
@@ -200,22 +255,36 @@ function readTemplate(
 ): HttpTemplate | SqlTemplate | undefined {
   const { http, sql } = values;
   if (http === undefined && sql === undefined) {
-    add(place, node, "template_missing",
-      "the tool does not say what it does", 'add "http" or "sql"');
+    add(
+      place,
+      node,
+      "template_missing",
+      "the tool does not say what it does",
+      'add "http" or "sql"',
+    );
     return undefined;
   }
   if (http !== undefined && sql !== undefined) {
     const second = http.offset > sql.offset ? "http" : "sql";
-    place.report.add(place.file, node.members.get(second)?.keyOffset ?? node.offset,
-      "template_ambiguous", 'a tool has either "http" or "sql"', "remove one of the two");
+    place.report.add(
+      place.file,
+      node.members.get(second)?.keyOffset ?? node.offset,
+      "template_ambiguous",
+      'a tool has either "http" or "sql"',
+      "remove one of the two",
+    );
     return undefined;
   }
   const kind = http === undefined ? "postgres" : "http";
   if (destination !== undefined && destination.kind !== kind) {
     const key = http === undefined ? "sql" : "http";
-    place.report.add(place.file, node.members.get(key)?.keyOffset ?? node.offset, "kind_mismatch",
+    place.report.add(
+      place.file,
+      node.members.get(key)?.keyOffset ?? node.offset,
+      "kind_mismatch",
       `"${key}" does not go with "${destination.id}", a destination of the kind "${destination.kind}"`,
-      `use "${key === "sql" ? "http" : "sql"}", or a destination of the kind "${kind}"`);
+      `use "${key === "sql" ? "http" : "sql"}", or a destination of the kind "${kind}"`,
+    );
   }
   if (http !== undefined) return readHttpTemplate(http, values.action, args, place);
   return sql && readSqlTemplate(sql, values.action, args, place);
@@ -232,9 +301,13 @@ function checkRows(output: Located, place: Place): void {
     find(rows, "items", "type")?.value === "object" &&
     find(schema, "properties")?.members.size === 1;
   if (fits) return;
-  add(place, rows ?? schema ?? output, "sql_output",
+  add(
+    place,
+    rows ?? schema ?? output,
+    "sql_output",
     "a statement answers an object whose only property is the array rows of objects",
-    'describe it as { "type": "object", "properties": { "rows": { "type": "array", "items": { "type": "object", … } } } }');
+    'describe it as { "type": "object", "properties": { "rows": { "type": "array", "items": { "type": "object", … } } } }',
+  );
 }
 
 function add(

@@ -101,12 +101,7 @@ export function readTrust(
   return { ids: [...ids], purposes: [...new Set(edges.flatMap((edge) => edge.purposes))], edges };
 }
 
-function checkNames(
-  edge: Located,
-  agents: Agents,
-  tools: readonly string[],
-  place: Place,
-): void {
+function checkNames(edge: Located, agents: Agents, tools: readonly string[], place: Place): void {
   for (const agent of find(edge, "agents")?.items ?? []) {
     if (agent.type !== "string") continue;
     const name = agent.value as string;

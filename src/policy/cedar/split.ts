@@ -14,7 +14,7 @@ export interface PolicyPiece {
 export function splitPolicies(source: string): readonly PolicyPiece[] {
   const pieces: PolicyPiece[] = [];
   let start: number | null = null;
-  for (let at = 0; at < source.length; ) {
+  for (let at = 0; at < source.length;) {
     const char = source[at] ?? "";
     if (source.startsWith("//", at)) {
       const end = source.indexOf("\n", at);

@@ -1,6 +1,6 @@
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { describe, expect, it } from "vitest";
-import { DANA, Fixture } from "./fixture.test-support.ts";
+import { DANA, Fixture } from "./testing.ts";
 
 const ERAS = [
   ["2026-07-28", { pin: "2026-07-28" }],

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { DANA, Fixture } from "./fixture.test-support.ts";
+import { DANA, Fixture } from "./testing.ts";
 
 const URL_ = "https://gateway.example/acme/mcp";
 const META = {

@@ -58,11 +58,12 @@ class Processes implements NodeHost {
   async start(network: Network): Promise<void> {
     this.#network = network;
     await this.#startGateway(0);
-    for (const [tenant, { bundle }] of Object.entries(network.tenants)) {
-      const { code, stdout, stderr } = await this.activate(tenant, bundle);
-      if (code !== 0) throw new Error(`the bundle of ${tenant} was refused:\n${stdout}${stderr}`);
-    }
-    await Promise.all(network.connectors.map((plan) => this.#enrol(plan)));
+    const tenants = Object.entries(network.tenants);
+    const [plans] = await Promise.all([
+      network.connectors(this.#url),
+      ...tenants.map(([tenant, { bundle }]) => this.#activateFirst(tenant, bundle)),
+    ]);
+    await Promise.all(plans.map((plan) => this.#enrol(plan)));
   }
 
   async stop(): Promise<void> {
@@ -120,6 +121,11 @@ class Processes implements NodeHost {
     this.processes.set("gateway", gateway);
     const { url } = await gateway.ready();
     this.#url = String(url);
+  }
+
+  async #activateFirst(tenant: string, bundle: string): Promise<void> {
+    const { code, stdout, stderr } = await this.activate(tenant, bundle);
+    if (code !== 0) throw new Error(`the bundle of ${tenant} was refused:\n${stdout}${stderr}`);
   }
 
   /** A restarted gateway must be found where it was: its address is its name in every token. */

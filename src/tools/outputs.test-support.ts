@@ -1,7 +1,7 @@
 import fc from "fast-check";
-import type { Json } from "../../core/model/json.ts";
-import type { RedactionPlan } from "../../core/model/policy.ts";
-import type { AnnotatedSchema, RecordClass, SchemaType } from "../../policy/bundle/model.ts";
+import type { Json } from "../core/model/json.ts";
+import type { RedactionPlan } from "../core/model/policy.ts";
+import type { AnnotatedSchema, RecordClass, SchemaType } from "../policy/bundle/model.ts";
 
 /** Random annotated schemas, values that conform to them, and plans: what redaction must hold for. */
 export const CLASSES = ["amber", "blue", "coral", "dune"] as const;
@@ -101,7 +101,9 @@ export const rootSchema: fc.Arbitrary<AnnotatedSchema> = objectSchema(node).map(
 export const plan: fc.Arbitrary<RedactionPlan> = fc
   .uniqueArray(fc.tuple(fc.constantFrom(...CLASSES), fc.boolean()), { selector: ([name]) => name })
   .map((entries) =>
-    Object.fromEntries(entries.map(([name, allow]) => [name, { allow, ruleIds: [`rule-${name}`] }])),
+    Object.fromEntries(
+      entries.map(([name, allow]) => [name, { allow, ruleIds: [`rule-${name}`] }]),
+    ),
   );
 
 /** A schema with a value that conforms; every leaf of it is different from every other. */
@@ -120,7 +122,12 @@ class Maker {
     this.#choose = choose;
   }
 
-  make(schema: AnnotatedSchema, inherited: string | null, records: readonly string[], nullable = true): Json {
+  make(
+    schema: AnnotatedSchema,
+    inherited: string | null,
+    records: readonly string[],
+    nullable = true,
+  ): Json {
     const types = typeof schema.type === "string" ? [schema.type] : schema.type;
     const own = schema.dataClass ?? inherited;
     const type = types[this.#below(types.length)] as SchemaType;

@@ -1,0 +1,142 @@
+import { execFileSync } from "node:child_process";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { type Governed, startGoverned } from "./governed.ts";
+import { load, type LoadPlan, type LoadResult, signProofs } from "./load.ts";
+import { cpuSeconds, residentMb, start } from "./process.ts";
+import { report, type Row } from "./report.ts";
+
+/**
+ * What a governed call costs against a direct one and a plain reverse proxy, in one run on one
+ * machine: ratios travel, absolute figures do not. `--json` for machines, `--calls N` for longer.
+ */
+const { values } = parseArgs({
+  options: { json: { type: "boolean" }, calls: { type: "string" }, connections: { type: "string" } },
+});
+const CALLS = Number(values.calls ?? 6_000);
+const CONNECTIONS = (values.connections ?? "1,32,256").split(",").map(Number);
+/** Runs before the measured one: the first calls pay for compilation. */
+const WARM_UP = 1_000;
+
+const pinned = availableParallelism() > 1 && canPin();
+const [gatewayCore, otherCore] = pinned ? [0, 1] : [null, null];
+if (pinned) execFileSync("taskset", ["-cp", "1", String(process.pid)], { stdio: "ignore" });
+
+const say = (line: string): void => void process.stderr.write(`${line}\n`);
+say(pinned ? "gateway and proxy on core 0, everything else on core 1" : "taskset is missing: nothing is pinned");
+
+const upstream = await start([join(import.meta.dirname, "upstream.ts")], otherCore);
+const upstreamUrl = String(upstream.facts["url"]);
+const proxy = await start([join(import.meta.dirname, "proxy.ts"), upstreamUrl], gatewayCore);
+const rows: Row[] = [];
+let made = 0;
+try {
+  await using governed = await startGoverned(upstreamUrl, gatewayCore, otherCore);
+  const path = "/notes/note-1";
+  const plain = { method: "GET", headers: {}, body: null, proofs: null, expect: "Quarterly" } as const;
+  for (const connections of CONNECTIONS) {
+    say(`${connections} connections`);
+    rows.push(await measured("direct", null, { ...plain, url: upstreamUrl + path, connections }));
+    const proxied = { ...plain, url: String(proxy.facts["url"]) + path, connections };
+    rows.push(await measured("proxy", proxy.pid, proxied));
+    rows.push(await governedRow("postern rest", governed, restPlan(governed, connections)));
+    rows.push(await governedRow("postern mcp", governed, mcpPlan(governed, connections)));
+  }
+  const record = await governed.record();
+  const faults = [
+    record.verified ? "" : "the chain does not verify",
+    record.admitted === made ? "" : `${record.admitted} admissions for ${made} calls`,
+    record.spent === made ? "" : `${record.spent} spent tokens for ${made} calls`,
+    record.events >= 2 * made && record.events <= 3 * made ? "" : `${record.events} events for ${made} calls`,
+  ].filter((fault) => fault !== "");
+  if (faults.length > 0) throw new Error(`void: ${faults.join("; ")}`);
+  process.stdout.write(report(rows, { calls: made, events: record.events }, values.json === true));
+} finally {
+  await proxy.stop();
+  await upstream.stop();
+}
+
+type Unproven = Omit<LoadPlan, "calls" | "proofs">;
+
+function restPlan(governed: Governed, connections: number): Unproven {
+  return {
+    url: `${governed.url}/v1/workflows/${governed.workflow}/calls`,
+    method: "POST",
+    headers: { authorization: `DPoP ${governed.credential}`, "content-type": "application/json" },
+    body: JSON.stringify({ tool: "note_read", arguments: { noteId: "note-1" } }),
+    connections,
+    expect: '"outcome":"partial_result"',
+  };
+}
+
+function mcpPlan(governed: Governed, connections: number): Unproven {
+  const params = {
+    name: "note_read",
+    arguments: { noteId: "note-1" },
+    _meta: {
+      "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+      "io.modelcontextprotocol/clientCapabilities": {},
+      "io.modelcontextprotocol/clientInfo": { name: "bench", version: "1" },
+    },
+  };
+  return {
+    url: `${governed.url}/mcp`,
+    method: "POST",
+    headers: {
+      authorization: `DPoP ${governed.credential}`,
+      "content-type": "application/json",
+      accept: "application/json, text/event-stream",
+      "mcp-protocol-version": "2026-07-28",
+      "mcp-method": "tools/call",
+      "mcp-name": "note_read",
+    },
+    body: JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params }),
+    connections,
+    expect: "partial_result",
+  };
+}
+
+async function governedRow(name: string, governed: Governed, plan: Unproven): Promise<Row> {
+  const { credential, proofKey, gateway } = governed;
+  const proofs = async (count: number): Promise<string[]> =>
+    signProofs(proofKey, count, { method: plan.method, url: plan.url, credential });
+  made += WARM_UP;
+  await load({ ...plan, calls: WARM_UP, proofs: await proofs(WARM_UP) });
+  const calls = callsAt(plan.connections);
+  made += calls;
+  const ready = await proofs(calls);
+  return row(name, plan.connections, gateway.pid, () => load({ ...plan, calls, proofs: ready }));
+}
+
+async function measured(name: string, pid: number | null, plan: Omit<LoadPlan, "calls">): Promise<Row> {
+  await load({ ...plan, calls: WARM_UP });
+  const calls = callsAt(plan.connections) * 2;
+  return row(name, plan.connections, pid, () => load({ ...plan, calls }));
+}
+
+async function row(
+  name: string,
+  connections: number,
+  pid: number | null,
+  run: () => Promise<LoadResult>,
+): Promise<Row> {
+  const before = pid === null ? 0 : cpuSeconds(pid);
+  const result = await run();
+  const cpuUs = pid === null ? null : ((cpuSeconds(pid) - before) / result.calls) * 1e6;
+  return { name, connections, ...result, cpuUs, residentMb: pid === null ? null : residentMb(pid) };
+}
+
+/** One connection is bound by latency: fewer calls say the same. */
+function callsAt(connections: number): number {
+  return connections === 1 ? Math.ceil(CALLS / 3) : CALLS;
+}
+
+function canPin(): boolean {
+  try {
+    execFileSync("taskset", ["-V"], { stdio: "ignore" });
+    return true;
+  } catch {
+    return false;
+  }
+}

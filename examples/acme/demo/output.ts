@@ -1,0 +1,47 @@
+import pc from "picocolors";
+import { headline, line } from "./report.ts";
+import type { Row } from "./row.ts";
+
+/** For people a table and sentences, for machines one JSON value a line. */
+export class Output {
+  readonly #json: boolean;
+
+  constructor(json: boolean) {
+    this.#json = json;
+  }
+
+  progress(text: string): void {
+    this.#say({ event: "progress", text }, pc.dim(text));
+  }
+
+  caseBegins(): void {
+    if (!this.#json) this.#write(`\n${headline()}`);
+  }
+
+  row(row: Row): void {
+    this.#say({ event: "step", ...row }, line(row));
+  }
+
+  verdict(good: boolean, text: string): void {
+    this.#say({ event: "verdict", good, text }, `${good ? pc.green("✓") : pc.red("✗")} ${text}`);
+  }
+
+  invitation(facts: object, text: string): void {
+    this.#say({ event: "up", ...facts }, text);
+  }
+
+  /** The last word of a run that asserts. */
+  result(ok: boolean, differences: readonly string[]): void {
+    const verdict = ok ? pc.green("everything as expected") : pc.red("not as expected:");
+    const lines = differences.map((one) => `  - ${one}`);
+    this.#say({ event: "result", ok, differences }, `\n${[verdict, ...lines].join("\n")}`);
+  }
+
+  #say(facts: object, text: string): void {
+    this.#write(this.#json ? JSON.stringify(facts) : text);
+  }
+
+  #write(text: string): void {
+    process.stdout.write(`${text}\n`);
+  }
+}

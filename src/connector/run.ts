@@ -1,0 +1,234 @@
+import { randomBytes } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fixedKeys } from "../sdk/verify.ts";
+import { privateKey, signText } from "../tunnel/keys.ts";
+import { HANDSHAKE_MS, LEASE_MS } from "../tunnel/protocol.ts";
+import type { Clock } from "../tunnel/socket.ts";
+import { backoffMs } from "./backoff.ts";
+import { readConfig, type ConnectorConfig, type Environment } from "./config.ts";
+import { dial, gatewayUrl, tunnelUrl } from "./dial.ts";
+import { ConnectorEnd, type EndReason, type Identity } from "./end.ts";
+import { HeldBytes, type Executor } from "./executor.ts";
+import { HttpExecutor } from "./http.ts";
+import { horizonAt, Journal, JournalCorrupt } from "./journal.ts";
+import type { Log } from "./log.ts";
+import { PostgresExecutor } from "./postgres.ts";
+import type { Mistake } from "./reader.ts";
+import { serve, type Service } from "./serve.ts";
+import { lockStateDir, makeStateDir, readState, type ConnectorState } from "./state.ts";
+
+export interface RunOptions {
+  readonly configPath: string;
+  /** `https://gateway.example`; plain http only on this machine. */
+  readonly gateway: string;
+  readonly env: Environment;
+  readonly log: Log;
+  /** Called once, when the first session has begun. */
+  ready(connector: string, config: ConnectorConfig): void;
+}
+
+export const RUN_FAULTS = [
+  "config_unreadable",
+  "config_invalid",
+  "gateway_url_refused",
+  "not_enrolled",
+  "enrolled_elsewhere",
+  "state_in_use",
+  "journal_corrupt",
+] as const;
+export type RunFault = (typeof RUN_FAULTS)[number];
+
+export type RunResult =
+  | { readonly ok: true; readonly connector: RunningConnector }
+  | { readonly ok: false; readonly fault: RunFault; readonly mistakes: readonly Mistake[] };
+
+export interface RunningConnector {
+  /** Finishes what is under way, at most ten seconds, and lets go of everything. */
+  stop(): Promise<void>;
+}
+
+const DRAIN_MS = 10_000;
+
+const clock: Clock = {
+  now: () => Date.now(),
+  elapsed: () => performance.now(),
+  after(ms, run) {
+    const timer = setTimeout(run, ms);
+    return () => clearTimeout(timer);
+  },
+};
+
+/** Checks everything that can be wrong here, then dials until it is stopped. */
+export async function startConnector(options: RunOptions): Promise<RunResult> {
+  const gateway = gatewayUrl(options.gateway);
+  if (gateway === null) return fault("gateway_url_refused");
+  const text = await readFile(options.configPath, "utf8").catch(() => null);
+  if (text === null) return fault("config_unreadable");
+  const read = readConfig(text, options.configPath, options.env);
+  if (!read.ok) return fault("config_invalid", read.mistakes);
+  const { config } = read;
+  await makeStateDir(config.stateDir);
+  const lock = lockStateDir(config.stateDir);
+  if (lock === null) return fault("state_in_use");
+  const refuse = (name: RunFault): RunResult => {
+    lock.release();
+    return fault(name);
+  };
+  const enrolled = await readState(config.stateDir);
+  if (enrolled === null) return refuse("not_enrolled");
+  const { state, key } = enrolled;
+  // The key was given for one network and one tier: another configuration needs another key.
+  if (state.network !== config.network || state.tier !== config.tier) {
+    return refuse("enrolled_elsewhere");
+  }
+  let journal: Journal;
+  try {
+    // Without its journal, whatever came before this moment cannot be denied.
+    journal = await Journal.open(config.stateDir, horizonAt(clock.now()));
+  } catch (error) {
+    if (error instanceof JournalCorrupt) return refuse("journal_corrupt");
+    lock.release();
+    throw error;
+  }
+  const signing = privateKey(key);
+  const identity: Identity = {
+    tenant: state.tenant,
+    connector: state.connector,
+    gatewayKeys: new Map(state.keys.map((one) => [one.kid, one])),
+    sign: (message) => signText(signing, message),
+  };
+  const executors = makeExecutors(config);
+  const service = await makeService(config, state, executors, journal, options.log);
+  const stop = new AbortController();
+  const dialler = new Dialler(identity, service, journal, tunnelUrl(gateway, state.tenant), stop.signal, () =>
+    options.ready(state.connector, config),
+  );
+  const dialling = dialler.run();
+  return {
+    ok: true,
+    connector: {
+      async stop() {
+        stop.abort();
+        await dialler.drain();
+        await dialling;
+        await Promise.all([...executors.values()].map((one) => one.close()));
+        await journal.close();
+        lock.release();
+      },
+    },
+  };
+}
+
+function fault(name: RunFault, mistakes: readonly Mistake[] = []): RunResult {
+  return { ok: false, fault: name, mistakes };
+}
+
+function makeExecutors(config: ConnectorConfig): ReadonlyMap<string, Executor> {
+  const held = new HeldBytes();
+  return new Map(
+    [...config.destinations].map(([name, destination]) => [
+      name,
+      destination.kind === "http"
+        ? new HttpExecutor(destination, held)
+        : new PostgresExecutor(destination, clock.elapsed),
+    ]),
+  );
+}
+
+async function makeService(
+  config: ConnectorConfig,
+  state: ConnectorState,
+  executors: ReadonlyMap<string, Executor>,
+  journal: Journal,
+  log: Log,
+): Promise<Service> {
+  const { issuer, audience, tenant } = state;
+  const keys = await fixedKeys({ keys: state.keys.map((one) => ({ ...one, alg: "EdDSA" })) });
+  return { keys, issuer, audience, tenant, destinations: config.destinations, executors, journal, log };
+}
+
+/** One session after the other, with growing pauses while the gateway does not answer. */
+class Dialler {
+  readonly #identity: Identity;
+  readonly #service: Service;
+  readonly #journal: Journal;
+  readonly #url: URL;
+  readonly #stop: AbortSignal;
+  readonly #ready: () => void;
+  #end: ConnectorEnd | null = null;
+  #wasReady = false;
+
+  constructor(
+    identity: Identity,
+    service: Service,
+    journal: Journal,
+    url: URL,
+    stop: AbortSignal,
+    ready: () => void,
+  ) {
+    this.#identity = identity;
+    this.#service = service;
+    this.#journal = journal;
+    this.#url = url;
+    this.#stop = stop;
+    this.#ready = ready;
+  }
+
+  async run(): Promise<void> {
+    let failures = 0;
+    while (!this.#stop.aborted) {
+      const lived = await this.#session();
+      // A session that ends at once is a failure too: no tight loop against a gateway that refuses.
+      failures = lived >= LEASE_MS ? 0 : failures + 1;
+      const pause = backoffMs(failures, Math.random());
+      await sleep(pause, undefined, { signal: this.#stop }).catch(() => undefined);
+    }
+  }
+
+  async drain(): Promise<void> {
+    const end = this.#end;
+    if (end === null) return;
+    const late = new AbortController();
+    await Promise.race([
+      end.drain(),
+      sleep(DRAIN_MS, undefined, { signal: late.signal }).catch(() => undefined),
+    ]);
+    late.abort();
+    end.stop();
+  }
+
+  /** Resolves with the milliseconds it was live, when it is over. */
+  async #session(): Promise<number> {
+    const { log } = this.#service;
+    // Dialling stops at once; a session that runs is drained first.
+    const dialled = await dial(this.#url, HANDSHAKE_MS, this.#stop);
+    if (dialled === null || this.#stop.aborted) {
+      dialled?.socket.close(1000);
+      log("info", "gateway_unreachable", {});
+      return 0;
+    }
+    return new Promise((resolve) => {
+      let began: number | null = null;
+      const end = new ConnectorEnd(this.#identity, dialled.socket, clock, {
+        serve: (job) => serve(this.#service, job),
+        seen: (call) => this.#journal.seen(call),
+        nonce: () => randomBytes(32).toString("hex"),
+        began: (session) => {
+          began = clock.elapsed();
+          log("info", "session_begun", { connector: this.#identity.connector, session });
+          if (!this.#wasReady) this.#ready();
+          this.#wasReady = true;
+        },
+        ended: (reason: EndReason) => {
+          log(reason === "stopped" ? "info" : "warn", "session_ended", { reason });
+          this.#end = null;
+          resolve(began === null ? 0 : clock.elapsed() - began);
+        },
+      });
+      this.#end = end;
+      dialled.onmessage = (text) => end.message(text);
+      dialled.onclose = () => end.closed();
+    });
+  }
+}
