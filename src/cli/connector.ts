@@ -1,7 +1,7 @@
 import { Command, Option } from "commander";
 import { TIERS } from "../core/model/policy.ts";
-import { enrollConnector, runConnector } from "../connector/main.ts";
 import type { ConnectorStatus, JoinCode } from "../surfaces/admin/ports.ts";
+import { runConnector } from "./connector-run.ts";
 import { CliError, EXIT } from "./exit.ts";
 import type { Finish } from "./main.ts";
 import { adminOf, dataOption, type GatewayOptions, jsonOption, tenantOption } from "./options.ts";
@@ -30,24 +30,7 @@ export function connectorCommand(finish: Finish): Command {
     .requiredOption("--gateway <url>", "the gateway to dial")
     .option("--join <code>", "enrol first with this one-time code, where that was not done yet")
     .action(async (options: { config: string; gateway: string; join?: string }) => {
-      const log = (line: object): void => void process.stderr.write(`${JSON.stringify(line)}\n`);
-      const { config: configPath, gateway } = options;
-      if (options.join !== undefined) {
-        const enrolled = await enrollConnector({ configPath, gateway, code: options.join, log });
-        if (!enrolled.ok) throw new CliError(enrolled.message, EXIT.no);
-      }
-      const stop = new AbortController();
-      for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort());
-      const ended = await runConnector({
-        configPath,
-        gateway,
-        env: process.env,
-        log,
-        ready: (line) => printJson({ event: "ready", ...line, pid: process.pid }),
-        signal: stop.signal,
-      });
-      if (!ended.ok) throw new CliError(ended.message, EXIT.no);
-      finish(EXIT.ok);
+      finish(await runConnector(options));
     });
 
   const list = new Command("list")

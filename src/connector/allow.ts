@@ -63,7 +63,8 @@ function refuseSql(sql: Sql, destination: PostgresDestination): Refusal | null {
   if (sql.columns?.some((name) => name === "" || name.includes("\0"))) return "statement_malformed";
   if (sql.columns?.length === 0) return "statement_malformed";
   const { statements } = destination;
-  if (statements !== "any" && !statements.has(sha256(sql.statement))) return "statement_not_allowed";
+  if (statements !== "any" && !statements.has(sha256(sql.statement)))
+    return "statement_not_allowed";
   return null;
 }
 

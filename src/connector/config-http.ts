@@ -74,7 +74,8 @@ function readOrigin(reader: Reader | null): string | null {
   if (!URL.canParse(text)) return reader.wrong("invalid_value", fix);
   const url = new URL(text);
   const plain = url.protocol === "http:" || url.protocol === "https:";
-  if (!plain || url.username !== "" || url.password !== "") return reader.wrong("invalid_value", fix);
+  if (!plain || url.username !== "" || url.password !== "")
+    return reader.wrong("invalid_value", fix);
   if (url.pathname !== "/" || url.search !== "" || url.hash !== "") {
     return reader.wrong("invalid_value", fix);
   }

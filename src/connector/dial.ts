@@ -15,7 +15,8 @@ const LOOPBACK: ReadonlySet<string> = new Set(["127.0.0.1", "[::1]", "localhost"
 export function gatewayUrl(text: string): URL | null {
   if (!URL.canParse(text)) return null;
   const url = new URL(text);
-  if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "") return null;
+  if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "")
+    return null;
   const secure = url.protocol === "https:";
   const local = url.protocol === "http:" && LOOPBACK.has(url.hostname);
   return secure || local ? url : null;
@@ -46,6 +47,8 @@ export function dial(url: URL, timeoutMs: number, stop: AbortSignal): Promise<Di
     };
     ws.addEventListener("open", () => {
       clearTimeout(timer);
+      // From here on stopping means draining first.
+      stop.removeEventListener("abort", giveUp);
       resolve(dialled);
     });
     ws.addEventListener("message", ({ data }: { readonly data: unknown }) => {

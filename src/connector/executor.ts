@@ -35,9 +35,7 @@ export interface Executor {
 export type Failure = Extract<ConnectorAnswer, { readonly ok: false }>;
 
 export function failure(code: FailureCode, effect: "none" | "possible", status?: number): Failure {
-  return status === undefined
-    ? { ok: false, code, effect }
-    : { ok: false, code, effect, status };
+  return status === undefined ? { ok: false, code, effect } : { ok: false, code, effect, status };
 }
 
 /** Answer bodies under construction, over all requests: many large answers at once share this. */

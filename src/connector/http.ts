@@ -5,6 +5,7 @@ import type { ConnectorAnswer } from "../tunnel/protocol.ts";
 import { framedBytes } from "./body-text.ts";
 import type { HttpDestination } from "./config.ts";
 import { failure, type Execution, type Executor, type HeldBytes } from "./executor.ts";
+import { guardedLookup } from "./lookup.ts";
 import { networkFailure } from "./network-failure.ts";
 
 /** Sockets to one service: more would be our load test of it. */
@@ -27,7 +28,7 @@ export class HttpExecutor implements Executor {
       connections: CONNECTIONS,
       pipelining: 1,
       maxHeaderSize: MAX_HEADER_BYTES,
-      connect: { timeout: CONNECT_TIMEOUT_MS },
+      connect: { timeout: CONNECT_TIMEOUT_MS, lookup: guardedLookup },
       // One deadline for the whole request, ours; the parser's timers are coarse.
       headersTimeout: 0,
       bodyTimeout: 0,
@@ -115,7 +116,8 @@ class Exchange implements Dispatcher.DispatchHandler {
     if (status >= 400) return this.#stop("upstream_rejected", status, "none");
     if (status >= 300) return this.#stop("upstream_rejected", status);
     const encoding = headers["content-encoding"];
-    if (encoding !== undefined && encoding !== "identity") return this.#stop("output_invalid", status);
+    if (encoding !== undefined && encoding !== "identity")
+      return this.#stop("output_invalid", status);
     const length = Number(headers["content-length"]);
     if (length > this.#execution.cap) return this.#stop("response_too_large", status);
     const type = headers["content-type"];

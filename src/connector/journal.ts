@@ -20,6 +20,8 @@ export interface JournalEntry {
 
 interface Waiting {
   readonly line: string;
+  /** The call this line starts; null for its end. */
+  readonly call: string | null;
   resolve(durable: boolean): void;
 }
 
@@ -96,15 +98,17 @@ export class Journal {
     this.#current.set(call, "started");
     const line = JSON.stringify({ call, txn, record });
     return new Promise((resolve) => {
-      this.#waiting.push({ line, resolve });
+      this.#waiting.push({ line, call, resolve });
       this.#flushing ??= this.#flush();
     });
   }
 
   /** Rides along with the next call. Lost in a crash, this one counts as started: that claims less. */
   done(call: string): void {
+    // A start that never became durable was never acted upon.
+    if (!this.#current.has(call) && !this.#previous.has(call)) return;
     this.#current.set(call, "done");
-    this.#waiting.push({ line: JSON.stringify({ done: call }), resolve: () => undefined });
+    this.#waiting.push({ line: JSON.stringify({ done: call }), call: null, resolve: () => undefined });
   }
 
   seen(call: string): SeenState {
@@ -124,7 +128,10 @@ export class Journal {
       const batch = this.#waiting;
       this.#waiting = [];
       const durable = await this.#write(batch);
-      for (const one of batch) one.resolve(durable);
+      for (const one of batch) {
+        if (!durable && one.call !== null) this.#current.delete(one.call);
+        one.resolve(durable);
+      }
     }
     // In the same turn as the look above: whoever comes next starts a new flush.
     this.#flushing = null;
@@ -136,7 +143,7 @@ export class Journal {
       // Half a line in the middle would be corruption at the next start.
       if (this.#torn) await this.#file.truncate(this.#durable);
       this.#torn = true;
-      for (let at = 0; at < bytes.length; ) {
+      for (let at = 0; at < bytes.length;) {
         const { bytesWritten } = await this.#file.write(
           bytes,
           at,

@@ -1,4 +1,5 @@
 import type { FailureCode } from "../core/model/outcome.ts";
+import { PROHIBITED_CODE } from "./lookup.ts";
 
 /** Codes of Node, OpenSSL and undici → the names of RFC 9209. Never by message text. */
 const CODES: { readonly [code: string]: FailureCode } = {
@@ -10,6 +11,7 @@ const CODES: { readonly [code: string]: FailureCode } = {
   ETIMEDOUT: "connection_timeout",
   UND_ERR_CONNECT_TIMEOUT: "connection_timeout",
   CONNECT_TIMEOUT: "connection_timeout",
+  [PROHIBITED_CODE]: "destination_ip_prohibited",
   ENOTFOUND: "dns_error",
   EAI_AGAIN: "dns_error",
   EAI_FAIL: "dns_error",

@@ -81,10 +81,16 @@ export class PostgresClient {
   }
 
   /** Begins a transaction and puts `settings` into it, for its length only. */
-  async begin(mode: "read" | "write", settings: readonly (readonly [string, string])[], cap: number): Promise<void> {
+  async begin(
+    mode: "read" | "write",
+    settings: readonly (readonly [string, string])[],
+    cap: number,
+  ): Promise<void> {
     this.#wireBytes = 0;
     this.#wireLimit = 2 * cap + WIRE_SLACK_BYTES;
-    const calls = settings.map((_, at) => `pg_catalog.set_config($${2 * at + 1}, $${2 * at + 2}, true)`);
+    const calls = settings.map(
+      (_, at) => `pg_catalog.set_config($${2 * at + 1}, $${2 * at + 2}, true)`,
+    );
     const [begun] = await Promise.all([
       this.#run(`begin ${mode === "read" ? "read only" : "read write"}`, [], true),
       this.#run(`select ${calls.join(", ")}`, settings.flat(), false),
@@ -214,9 +220,9 @@ const PLAIN_OPTIONS = {
         to: oid,
         from: [oid],
         parse: parserOf(oid),
-        serialize: (param: unknown) => serialize(oid, param instanceof Param ? param.value : String(param)),
+        serialize: (param: unknown) =>
+          serialize(oid, param instanceof Param ? param.value : String(param)),
       },
     ]),
   ),
 };
-

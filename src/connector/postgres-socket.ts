@@ -1,6 +1,7 @@
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import type { PostgresDestination } from "./config.ts";
+import { guardedLookup } from "./lookup.ts";
 
 const CONNECT_TIMEOUT_MS = 5_000;
 /** Protocol numbers of the PostgreSQL manual, "Message Formats". */
@@ -12,7 +13,7 @@ export async function openSocket(destination: PostgresDestination): Promise<Sock
   const { host, port } = destination;
   const plain = host.startsWith("/")
     ? connectTcp({ path: `${host}/.s.PGSQL.${port}` })
-    : connectTcp({ host, port });
+    : connectTcp({ host, port, lookup: guardedLookup });
   plain.setNoDelay(true);
   await settled(plain, "connect");
   return destination.tls ? encrypted(plain, host) : plain;

@@ -229,7 +229,9 @@ class ResultText {
     if (new Set(names).size !== names.length || names.includes("__proto__")) this.ambiguous = true;
     if (this.ambiguous) return "enough";
     for (const row of rows) {
-      const text = JSON.stringify(Object.fromEntries(row.map((value: Json, at) => [names[at] ?? "", value])));
+      const text = JSON.stringify(
+        Object.fromEntries(row.map((value: Json, at) => [names[at] ?? "", value])),
+      );
       const bytes = Buffer.byteLength(text) + 1;
       if (this.#rows.length >= this.#maxRows || this.#bytes + bytes > this.#maxBytes) {
         this.#truncated = true;

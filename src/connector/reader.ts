@@ -70,7 +70,8 @@ export class Reader {
       if (members.has(name)) member.wrong("duplicate_key", "keep one of the two");
       else if (known !== undefined && !known.includes(name)) {
         const typo = nearest(name, known);
-        const fix = typo === null ? `remove it; known: ${known.join(", ")}` : `did you mean "${typo}"?`;
+        const fix =
+          typo === null ? `remove it; known: ${known.join(", ")}` : `did you mean "${typo}"?`;
         member.wrong("unknown_key", fix);
       } else members.set(name, member);
     }

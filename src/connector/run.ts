@@ -101,8 +101,13 @@ export async function startConnector(options: RunOptions): Promise<RunResult> {
   const executors = makeExecutors(config);
   const service = await makeService(config, state, executors, journal, options.log);
   const stop = new AbortController();
-  const dialler = new Dialler(identity, service, journal, tunnelUrl(gateway, state.tenant), stop.signal, () =>
-    options.ready(state.connector, config),
+  const dialler = new Dialler(
+    identity,
+    service,
+    journal,
+    tunnelUrl(gateway, state.tenant),
+    stop.signal,
+    () => options.ready(state.connector, config),
   );
   const dialling = dialler.run();
   return {
@@ -145,7 +150,16 @@ async function makeService(
 ): Promise<Service> {
   const { issuer, audience, tenant } = state;
   const keys = await fixedKeys({ keys: state.keys.map((one) => ({ ...one, alg: "EdDSA" })) });
-  return { keys, issuer, audience, tenant, destinations: config.destinations, executors, journal, log };
+  return {
+    keys,
+    issuer,
+    audience,
+    tenant,
+    destinations: config.destinations,
+    executors,
+    journal,
+    log,
+  };
 }
 
 /** One session after the other, with growing pauses while the gateway does not answer. */

@@ -1,6 +1,6 @@
 import type { JsonObject } from "../core/model/json.ts";
 import { verifyAgentAssertion, type AgentRings } from "./client-assertion.ts";
-import { verifyCredential, type Caller, type CredentialContext } from "./credential.ts";
+import { verifyForRenewal, type Caller, type CredentialContext } from "./credential.ts";
 import { verifyProof, type ProofMemory } from "./dpop.ts";
 import type { OpenExchange, RenewExchange } from "./exchange.ts";
 import type { IdpKeys } from "./idp-keys.ts";
@@ -87,7 +87,7 @@ export async function admitRenew(
 ): Promise<Admitted<{ readonly caller: Caller }>> {
   const presenter = provePresenter(exchange.clientAssertion, http, context, now);
   if (!presenter.ok) return presenter;
-  const credential = verifyCredential(exchange.subjectToken, context.credentials, now);
+  const credential = verifyForRenewal(exchange.subjectToken, context.credentials, now);
   if (!credential.ok) return no({ of: "seat", fault: credential.fault });
   if (credential.caller.agent !== presenter.agent)
     return no({ of: "seat", fault: "agent_mismatch" });

@@ -97,7 +97,9 @@ describe("an agent assertion", () => {
       ok: false,
       fault: "algorithm_refused",
     });
-    expect(check(forge({ alg: "ES256", kid: "o-1" }, stolen, { ...support, alg: "EdDSA" }))).toEqual({
+    expect(
+      check(forge({ alg: "ES256", kid: "o-1" }, stolen, { ...support, alg: "EdDSA" })),
+    ).toEqual({
       ok: false,
       fault: "signature_invalid",
     });

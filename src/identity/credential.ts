@@ -1,5 +1,6 @@
 import type { KeyRing } from "../sdk/key-cache.ts";
 import type { JsonObject } from "../core/model/json.ts";
+import { MAX_LIFE_MS } from "../core/session/limits.ts";
 import { sha256Hex } from "./digest.ts";
 import { signJwt, verifyJwt, type JwsFault } from "./jws.ts";
 import type { SigningKey, VerifyKey } from "./keys.ts";
@@ -117,6 +118,27 @@ export function verifyCredential(
   context: CredentialContext,
   now: number,
 ): CredentialResult {
+  return verifyWithin(token, context, now, 0);
+}
+
+/**
+ * As the subject of a renewal a credential only says which seat: assertion and proof say who asks,
+ * and the session whether the seat still lives. So an agent that slept, or crashed, can come back.
+ */
+export function verifyForRenewal(
+  token: string,
+  context: CredentialContext,
+  now: number,
+): CredentialResult {
+  return verifyWithin(token, context, now, MAX_LIFE_MS / 1_000);
+}
+
+function verifyWithin(
+  token: string,
+  context: CredentialContext,
+  now: number,
+  graceSeconds: number,
+): CredentialResult {
   const id = sha256Hex(token);
   let claims = context.cache.get(id);
   if (claims === undefined) {
@@ -126,7 +148,7 @@ export function verifyCredential(
     if (read === null) return no("claims_invalid");
     claims = read;
   }
-  const fault = judge(claims, context, now / 1_000);
+  const fault = judge(claims, context, now / 1_000, graceSeconds);
   if (fault !== null) return no(fault);
   context.cache.set(id, claims);
   return {
@@ -147,13 +169,14 @@ function judge(
   claims: CredentialClaims,
   context: CredentialContext,
   seconds: number,
+  graceSeconds: number,
 ): CredentialFault | null {
   if (claims.iss !== context.issuer) return "issuer_mismatch";
   if (claims.aud !== context.resource) return "audience_mismatch";
   if (claims.tenant !== context.tenant) return "tenant_mismatch";
   if (claims.exp - claims.iat > MAX_CREDENTIAL_LIFE_S) return "life_too_long";
   if (claims.iat > seconds) return "not_yet_valid";
-  if (claims.exp <= seconds) return "expired";
+  if (claims.exp + graceSeconds <= seconds) return "expired";
   return null;
 }
 

@@ -9,7 +9,12 @@ const URL = "https://postern.example/acme/v1/workflows/wf_1/calls";
 const key = testKey("EdDSA");
 const { kid: _kid, alg: _alg, ...bare } = key.jwk;
 const HEADER = { typ: "dpop+jwt", alg: "EdDSA", jwk: bare };
-const EXPECTED: ExpectedProof = { method: "POST", url: URL, accessToken: "cred", now: NOW_S * 1_000 };
+const EXPECTED: ExpectedProof = {
+  method: "POST",
+  url: URL,
+  accessToken: "cred",
+  now: NOW_S * 1_000,
+};
 
 function memory(startedAt = NOW_S * 1_000 - 3_600_000, capacity = 1_000) {
   return createProofMemory(startedAt, "nonce-of-this-process", new SpentProofs(capacity));
@@ -137,7 +142,9 @@ describe("a proof after a restart", () => {
     expect(verdict(proof({ iat: NOW_S - 1 }), { now }, of)).toBe("nonce_required");
     expect(verdict(proof({ iat: NOW_S }), { now }, of)).toBe("nonce_required");
     expect(verdict(proof({ iat: NOW_S + 1 }), { now }, of)).toBe("ok");
-    expect(verdict(proof({ iat: NOW_S, nonce: "nonce-of-this-process" }), { now }, of)).toBe("replayed");
+    expect(verdict(proof({ iat: NOW_S, nonce: "nonce-of-this-process" }), { now }, of)).toBe(
+      "replayed",
+    );
     expect(
       verdict(proof({ iat: NOW_S, jti: "j-2", nonce: "nonce-of-this-process" }), { now }, of),
     ).toBe("ok");

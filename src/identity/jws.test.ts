@@ -18,7 +18,9 @@ describe("a signed JWT", () => {
   });
 
   it("has typ, alg and kid in its header and nothing else", () => {
-    const header: unknown = JSON.parse(Buffer.from(good.split(".")[0] ?? "", "base64url").toString());
+    const header: unknown = JSON.parse(
+      Buffer.from(good.split(".")[0] ?? "", "base64url").toString(),
+    );
     expect(header).toEqual({ typ: "at+jwt", alg: "EdDSA", kid: signing.kid });
   });
 
@@ -57,7 +59,9 @@ describe("a JWS is refused", () => {
     for (const alg of ["none", "None", "HS256", "PS256", "RS384", "RS512", "ES256", "EdDSA"]) {
       expect(verdict(forge({ alg, typ: "JWT", kid: "rsa" }, {}, rsa))).toBe("algorithm_refused");
     }
-    expect(verdict(forge({ alg: "RS256", typ: "JWT", kid: "ec" }, {}, rsa))).toBe("algorithm_refused");
+    expect(verdict(forge({ alg: "RS256", typ: "JWT", kid: "ec" }, {}, rsa))).toBe(
+      "algorithm_refused",
+    );
   });
 
   it("when a DER signature stands where r ‖ s belongs", () => {
@@ -88,6 +92,8 @@ describe("a JWS is refused", () => {
   it("when a foreign signature is pasted onto it", () => {
     const other = signJwt("at+jwt", { sub: "eve" }, signing);
     const [head] = good.split(".");
-    expect(faultOf(`${head}.${encode({ sub: "dana" })}.${other.split(".")[2]}`)).toBe("signature_invalid");
+    expect(faultOf(`${head}.${encode({ sub: "dana" })}.${other.split(".")[2]}`)).toBe(
+      "signature_invalid",
+    );
   });
 });

@@ -9,6 +9,7 @@ export const WORKFLOW_DETAIL = "dev.postern/workflow";
 export const OAUTH_ERROR_CODES = [
   "invalid_request",
   "invalid_client",
+  "invalid_grant",
   "invalid_target",
   "invalid_authorization_details",
   "invalid_dpop_proof",

@@ -62,7 +62,7 @@ export const PosternClient = {
     return new Workflow(door, grant, door.transport.now() + grant.expiresInS * 1_000);
   },
 
-  /** Goes on with a workflow that `save()` wrote down, within the life of its credential. */
+  /** Goes on with a workflow that `save()` wrote down, for as long as the workflow lives. */
   async resume(connection: Connection, saved: SavedWorkflow): Promise<Workflow> {
     const { proofKey, credentialEndsAt, ...grant } = saved;
     const door = await createDoor(connection, await ProofKey.import(proofKey));

@@ -48,7 +48,9 @@ describe("fetching a public document", () => {
 
   it("follows no redirect, not even home", async () => {
     await using server = await serve((request, response) =>
-      request.url === "/to" ? response.end("{}") : response.writeHead(302, { location: "/to" }).end(),
+      request.url === "/to"
+        ? response.end("{}")
+        : response.writeHead(302, { location: "/to" }).end(),
     );
     expect(await fetchJson(server.url)).toEqual({ ok: false, fault: "unreachable" });
   });
@@ -60,7 +62,12 @@ describe("fetching a public document", () => {
   });
 
   it("wants https, except from this machine, and no password in a URL", () => {
-    const good = ["https://idp.example/x", "http://127.0.0.1:1/x", "http://[::1]/", "http://localhost/"];
+    const good = [
+      "https://idp.example/x",
+      "http://127.0.0.1:1/x",
+      "http://[::1]/",
+      "http://localhost/",
+    ];
     const bad = [
       "http://idp.example/",
       "http://127.0.0.1.evil.example/",

@@ -72,8 +72,12 @@ describe("reading a public key", () => {
     const n = Buffer.from(hex.padStart(hex.length + (hex.length % 2), "0"), "hex");
     expect(n.length).toBeGreaterThanOrEqual(256);
     expect(faultOf({ ...rsa, n: n.toString("base64url") })).toBe("malformed");
-    expect(faultOf({ ...rsa, n: Buffer.concat([n.subarray(0, -1), Buffer.of(0xa7)]).toString("base64url") }))
-      .toBe("none");
+    expect(
+      faultOf({
+        ...rsa,
+        n: Buffer.concat([n.subarray(0, -1), Buffer.of(0xa7)]).toString("base64url"),
+      }),
+    ).toBe("none");
   });
 });
 
@@ -81,7 +85,9 @@ describe("reading a key set", () => {
   const all = ["EdDSA", "ES256", "RS256"] as const;
 
   it("skips keys for other purposes and algorithms that are not accepted", () => {
-    const read = readJwks({ keys: [ed, ec, rsa, { kty: "EC", crv: "P-384", kid: "x" }] }, ["ES256"]);
+    const read = readJwks({ keys: [ed, ec, rsa, { kty: "EC", crv: "P-384", kid: "x" }] }, [
+      "ES256",
+    ]);
     expect(read).toMatchObject({ ok: true, keys: [{ kid: "ec" }] });
   });
 
@@ -92,8 +98,16 @@ describe("reading a key set", () => {
     ["a secret beside a public key", { keys: [ec, { kty: "oct", k: "AA", kid: "s" }] }, "secret"],
     ["a private key", { keys: [{ ...ec, d: "AA" }] }, "secret"],
     ["one kid twice", { keys: [ec, { ...ed, kid: "ec" }] }, "duplicate_kid"],
-    ["one kid twice, once unusable", { keys: [ec, { ...ed, kid: "ec", use: "enc" }] }, "duplicate_kid"],
-    ["65 keys", { keys: Array.from({ length: 65 }, (_, at) => ({ ...ed, kid: `${at}` })) }, "too_many"],
+    [
+      "one kid twice, once unusable",
+      { keys: [ec, { ...ed, kid: "ec", use: "enc" }] },
+      "duplicate_kid",
+    ],
+    [
+      "65 keys",
+      { keys: Array.from({ length: 65 }, (_, at) => ({ ...ed, kid: `${at}` })) },
+      "too_many",
+    ],
   ])("refuses %s", (_name, jwks, fault) => {
     expect(readJwks(jwks, all)).toEqual({ ok: false, fault });
   });

@@ -16,7 +16,12 @@ describe("parsing a JWS", () => {
     const parsed = parseJws(token, ["at+jwt"]);
     expect(parsed).toMatchObject({
       ok: true,
-      jws: { alg: "EdDSA", typ: "at+jwt", kid: "k", signingInput: token.slice(0, token.lastIndexOf(".")) },
+      jws: {
+        alg: "EdDSA",
+        typ: "at+jwt",
+        kid: "k",
+        signingInput: token.slice(0, token.lastIndexOf(".")),
+      },
     });
   });
 
@@ -53,9 +58,15 @@ describe("parsing a JWS", () => {
   });
 
   it("refuses a header with a key twice, whichever copy is harmless", () => {
-    expect(faultOf(forge('{"alg":"none","typ":"at+jwt","alg":"EdDSA"}', {}, key))).toBe("malformed");
-    expect(faultOf(forge('{"alg":"EdDSA","typ":"at+jwt","\\u0061lg":"none"}', {}, key))).toBe("malformed");
-    expect(faultOf(forge('{"alg":"EdDSA","typ":"at+jwt","__proto__":{}}', {}, key))).toBe("malformed");
+    expect(faultOf(forge('{"alg":"none","typ":"at+jwt","alg":"EdDSA"}', {}, key))).toBe(
+      "malformed",
+    );
+    expect(faultOf(forge('{"alg":"EdDSA","typ":"at+jwt","\\u0061lg":"none"}', {}, key))).toBe(
+      "malformed",
+    );
+    expect(faultOf(forge('{"alg":"EdDSA","typ":"at+jwt","__proto__":{}}', {}, key))).toBe(
+      "malformed",
+    );
   });
 
   it("refuses bytes that are not UTF-8 instead of replacing them", () => {
@@ -73,7 +84,9 @@ describe("parsing a JWS", () => {
   it("allows jwk only where a caller names it", () => {
     const token = forge({ ...header, jwk: {} }, {}, key);
     expect(parseJws(token, ["at+jwt"], "jwk").ok).toBe(true);
-    expect(parseJws(forge({ ...header, jwk: {}, jku: "u" }, {}, key), ["at+jwt"], "jwk").ok).toBe(false);
+    expect(parseJws(forge({ ...header, jwk: {}, jku: "u" }, {}, key), ["at+jwt"], "jwk").ok).toBe(
+      false,
+    );
   });
 
   it("refuses a type it was not asked for, also in another case or form", () => {

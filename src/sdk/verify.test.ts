@@ -47,7 +47,11 @@ function claims(over: Members = {}, context: Members = {}): object {
     exp: NOW_S + 15,
     txn: "txn_1",
     sub: "human-1",
-    act: { sub: "worker", sub_profile: "ai_agent", act: { sub: "planner", sub_profile: "ai_agent" } },
+    act: {
+      sub: "worker",
+      sub_profile: "ai_agent",
+      act: { sub: "planner", sub_profile: "ai_agent" },
+    },
     scope: "tool:tickets_reply",
     req_wl: "con_1/session-1",
     tctx: {
@@ -148,9 +152,22 @@ describe("verifyCall", () => {
   it("takes a request without a body for what it is", async () => {
     const get = new Request("http://t/tickets/7?urgent=yes", {
       headers: {
-        "Txn-Token": token({}, { operation: hex(canonical({
-          http: { method: "GET", destination: "tickets", path: "/tickets/7", query: "urgent=yes", contentDigest: null },
-        })) }),
+        "Txn-Token": token(
+          {},
+          {
+            operation: hex(
+              canonical({
+                http: {
+                  method: "GET",
+                  destination: "tickets",
+                  path: "/tickets/7",
+                  query: "urgent=yes",
+                  contentDigest: null,
+                },
+              }),
+            ),
+          },
+        ),
       },
     });
     expect(codeOf(await verifyCall(get, options))).toBe("ok");
@@ -207,19 +224,27 @@ describe("verifyCall", () => {
     for (let hop = 0; hop < 15; hop++) act = { sub: "a", sub_profile: "ai_agent", act };
     expect(codeOf(await verifyCall(post(token({ act })), options))).toBe("ok");
     act = { sub: "a", sub_profile: "ai_agent", act };
-    expect(codeOf(await verifyCall(post(token({ act, txn: "b" })), options))).toBe("token_claims_invalid");
+    expect(codeOf(await verifyCall(post(token({ act, txn: "b" })), options))).toBe(
+      "token_claims_invalid",
+    );
   });
 
   it("checks the presenter and a shorter life where it is told to", async () => {
     const presented = await verifyCall(post(token()), { ...options, presenter: "con_2/session-1" });
     expect(codeOf(presented)).toBe("presenter_mismatch");
-    const short = await verifyCall(post(token({ exp: NOW_S + 16 })), { ...options, maxLifeSeconds: 15 });
+    const short = await verifyCall(post(token({ exp: NOW_S + 16 })), {
+      ...options,
+      maxLifeSeconds: 15,
+    });
     expect(codeOf(short)).toBe("token_life_too_long");
   });
 
   it("says unavailable, not fresh, when single use cannot be remembered", async () => {
     const full = { ...options, spent: new MemorySpentStore(0) };
-    expect(await verifyCall(post(token()), full)).toMatchObject({ code: "spent_unavailable", status: 503 });
+    expect(await verifyCall(post(token()), full)).toMatchObject({
+      code: "spent_unavailable",
+      status: 503,
+    });
   });
 
   it("refuses a body past the cap, and one that somebody read before", async () => {
@@ -255,7 +280,10 @@ describe("verifyCall", () => {
   it("accepts ES256 from a key of that kind", async () => {
     const ec = testKey("ES256", "ec");
     const good = forge({ ...HEADER, alg: "ES256", kid: "ec" }, claims(), ec);
-    const result = await verifyCall(post(good), { ...options, keys: fixedKeys({ keys: [ec.jwk] }) });
+    const result = await verifyCall(post(good), {
+      ...options,
+      keys: fixedKeys({ keys: [ec.jwk] }),
+    });
     expect(codeOf(result)).toBe("ok");
   });
 });
@@ -266,23 +294,85 @@ describe("forged call tokens", () => {
   const parts = (good: string): string[] => good.split(".");
 
   it.each([
-    ["alg none", () => `${parts(forge({ ...HEADER, alg: "none" }, claims(), key)).slice(0, 2).join(".")}.`, "token_malformed"],
-    ["alg none with a signature", () => forge({ ...HEADER, alg: "none" }, claims(), key), "token_algorithm_refused"],
+    [
+      "alg none",
+      () =>
+        `${parts(forge({ ...HEADER, alg: "none" }, claims(), key))
+          .slice(0, 2)
+          .join(".")}.`,
+      "token_malformed",
+    ],
+    [
+      "alg none with a signature",
+      () => forge({ ...HEADER, alg: "none" }, claims(), key),
+      "token_algorithm_refused",
+    ],
     ["alg NONE", () => forge({ ...HEADER, alg: "NONE" }, claims(), key), "token_algorithm_refused"],
-    ["HS256 with the public key as secret", () => hmac(claims(), "HS256"), "token_algorithm_refused"],
-    ["EdDSA claimed as ES256", () => forge({ ...HEADER, alg: "ES256" }, claims(), key), "token_algorithm_refused"],
+    [
+      "HS256 with the public key as secret",
+      () => hmac(claims(), "HS256"),
+      "token_algorithm_refused",
+    ],
+    [
+      "EdDSA claimed as ES256",
+      () => forge({ ...HEADER, alg: "ES256" }, claims(), key),
+      "token_algorithm_refused",
+    ],
     ["another key under our kid", () => forge(HEADER, claims(), other), "token_signature_invalid"],
-    ["an ES256 key under our kid", () => forge({ ...HEADER, alg: "ES256" }, claims(), ec), "token_algorithm_refused"],
-    ["its own key in the header", () => forge({ ...HEADER, jwk: other.jwk }, claims(), other), "token_header_refused"],
-    ["a key URL in the header", () => forge({ ...HEADER, jku: "https://x" }, claims(), other), "token_header_refused"],
-    ["no kid", () => forge({ typ: "txntoken+jwt", alg: "EdDSA" }, claims(), key), "token_key_unknown"],
-    ["a kid that is a path", () => forge({ ...HEADER, kid: "../gateway-1" }, claims(), key), "token_key_unknown"],
-    ["a kid with a quote", () => forge({ ...HEADER, kid: "x' OR '1'='1" }, claims(), key), "token_key_unknown"],
-    ["a kid named like a method", () => forge({ ...HEADER, kid: "constructor" }, claims(), key), "token_key_unknown"],
-    ["the type of a credential", () => forge({ ...HEADER, typ: "at+jwt" }, claims(), key), "token_type_refused"],
-    ["a claim twice", () => forge(HEADER, `{"iss":"x",${JSON.stringify(claims()).slice(1)}`, key), "token_claims_invalid"],
+    [
+      "an ES256 key under our kid",
+      () => forge({ ...HEADER, alg: "ES256" }, claims(), ec),
+      "token_algorithm_refused",
+    ],
+    [
+      "its own key in the header",
+      () => forge({ ...HEADER, jwk: other.jwk }, claims(), other),
+      "token_header_refused",
+    ],
+    [
+      "a key URL in the header",
+      () => forge({ ...HEADER, jku: "https://x" }, claims(), other),
+      "token_header_refused",
+    ],
+    [
+      "no kid",
+      () => forge({ typ: "txntoken+jwt", alg: "EdDSA" }, claims(), key),
+      "token_key_unknown",
+    ],
+    [
+      "a kid that is a path",
+      () => forge({ ...HEADER, kid: "../gateway-1" }, claims(), key),
+      "token_key_unknown",
+    ],
+    [
+      "a kid with a quote",
+      () => forge({ ...HEADER, kid: "x' OR '1'='1" }, claims(), key),
+      "token_key_unknown",
+    ],
+    [
+      "a kid named like a method",
+      () => forge({ ...HEADER, kid: "constructor" }, claims(), key),
+      "token_key_unknown",
+    ],
+    [
+      "the type of a credential",
+      () => forge({ ...HEADER, typ: "at+jwt" }, claims(), key),
+      "token_type_refused",
+    ],
+    [
+      "a claim twice",
+      () => forge(HEADER, `{"iss":"x",${JSON.stringify(claims()).slice(1)}`, key),
+      "token_claims_invalid",
+    ],
     ["a payload that is no JSON", () => forge(HEADER, "hello", key), "token_claims_invalid"],
-    ["swapped parts", () => { const [h, p, s] = parts(token()); return `${p}.${h}.${s}`; }, "token_algorithm_refused"],
+    [
+      "swapped parts",
+      () => {
+        const [h, p, s] = parts(token());
+        return `${p}.${h}.${s}`;
+      },
+      "token_algorithm_refused",
+    ],
   ])("with %s are refused", async (_name, make, code) => {
     expect(codeOf(await verifyCall(post(make()), options))).toBe(code);
   });
@@ -351,9 +441,9 @@ describe("verifyCall behind node:http", () => {
   it("reads the target exactly as it was sent", async () => {
     const length = ["content-length", `${BODY.length}`];
     expect(await send(["Txn-Token", token(), ...length])).toBe("ok");
-    expect(await send(["Txn-Token", token({ txn: "b" }), ...length], "/tickets/./7?urgent=yes")).toBe(
-      "operation_mismatch",
-    );
+    expect(
+      await send(["Txn-Token", token({ txn: "b" }), ...length], "/tickets/./7?urgent=yes"),
+    ).toBe("operation_mismatch");
     expect(
       await send(["Txn-Token", token({ txn: "b" }), ...length], "http://evil/tickets/7?urgent=yes"),
     ).toBe("target_invalid");
@@ -361,7 +451,9 @@ describe("verifyCall behind node:http", () => {
 
   it("sees a second token that node's own header object would hide or join", async () => {
     const length = ["content-length", `${BODY.length}`];
-    expect(await send(["Txn-Token", token(), "txn-token", token(), ...length])).toBe("token_repeated");
+    expect(await send(["Txn-Token", token(), "txn-token", token(), ...length])).toBe(
+      "token_repeated",
+    );
     expect(await send(length)).toBe("token_missing");
   });
 
@@ -384,23 +476,29 @@ describe("remote keys", () => {
     expect(codeOf(await verifyCall(post(token()), { ...options, keys }))).toBe("ok");
     for (let time = 0; time < 10; time++) {
       const unknown = forge({ ...HEADER, kid: `k${time}` }, claims(), key);
-      expect(codeOf(await verifyCall(post(unknown), { ...options, keys }))).toBe("token_key_unknown");
+      expect(codeOf(await verifyCall(post(unknown), { ...options, keys }))).toBe(
+        "token_key_unknown",
+      );
     }
     expect(asked).toBe(1);
   });
 
   it("fail closed", async () => {
-    const keys = remoteKeys("https://postern.example/acme/jwks", () => Promise.reject(new Error("down")));
-    expect(codeOf(await verifyCall(post(token()), { ...options, keys }))).toBe("keys_unavailable");
-    expect(codeOf(await verifyCall(post(token()), { ...options, keys: remoteKeys("http://x/jwks") }))).toBe(
-      "keys_unavailable",
+    const keys = remoteKeys("https://postern.example/acme/jwks", () =>
+      Promise.reject(new Error("down")),
     );
+    expect(codeOf(await verifyCall(post(token()), { ...options, keys }))).toBe("keys_unavailable");
+    expect(
+      codeOf(await verifyCall(post(token()), { ...options, keys: remoteKeys("http://x/jwks") })),
+    ).toBe("keys_unavailable");
   });
 });
 
 describe("codes of verifyCall", () => {
   it("are these, with these statuses", () => {
-    expect(Object.fromEntries(Object.entries(VERIFY_CODES).map(([code, { status }]) => [code, status]))).toEqual({
+    expect(
+      Object.fromEntries(Object.entries(VERIFY_CODES).map(([code, { status }]) => [code, status])),
+    ).toEqual({
       token_missing: 401,
       token_repeated: 401,
       token_too_large: 401,

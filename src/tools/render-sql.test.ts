@@ -111,7 +111,7 @@ describe("rendering a SQL request", () => {
       "address",
       "vip",
     ]);
-    const nested = { not: { anyOf: [{ if: when, then: { required: ["email"] } }, true] } };
+    const nested = { not: { anyOf: [{ if: when, ["then" as string]: { required: ["email"] } }, true] } };
     expect(columns(withRecords({ dataClass: "vip", when: nested }), NO_CONTACT)).toEqual([
       "id",
       "email",

@@ -103,7 +103,7 @@ describe("shaping arguments", () => {
     expect(at(JSON.parse('{"__proto__":{"customerId":"c-1"}}') as Json)).toEqual([""]);
     expect(at({ customerId: "\ud800" })).toEqual(["/customerId"]);
     expect(at({ customerId: "c-1", note: { "\udc00": 1 } })).toEqual(["/note"]);
-    expect(at({ customerId: "c-1", note: [9_007_199_254_740_993] })).toEqual(["/note/0"]);
+    expect(at({ customerId: "c-1", note: [2 ** 53] })).toEqual(["/note/0"]);
     expect(at(JSON.parse('{"customerId":"c-1","score":1e999}') as Json)).toEqual(["/score"]);
     expect(shape({ customerId: "c-1", note: Number.MAX_SAFE_INTEGER })).toMatchObject({ ok: true });
   });

@@ -8,6 +8,7 @@ const BUDGET_CALLS = 12;
 /** Admitted before the agent begins to look again and again. */
 const CALLS_BEFORE_LOOKING = 3;
 
+/** Lists are compared as sets: their order says nothing. */
 type Expected = Omit<Row, "ms" | "call">;
 
 const ok = (title: string, tool: string): Expected => ({
@@ -27,13 +28,9 @@ const denied = (title: string, tool: string, code: string, ruleIds: string[]): E
   ruleIds,
 });
 
-const nulled = (path: string, dataClass: string, rule: string): Expected["redactions"][number] => ({
-  path,
-  dataClass,
-  ruleIds: [rule],
-});
-const contact = (path: string): Expected["redactions"][number] =>
-  nulled(path, "customer.contact", "contact-details-stay-home");
+const contact = (path: string): string => `${path} customer.contact contact-details-stay-home`;
+const card = (path: string): string => `${path} payment.card card-numbers-stay-home`;
+const account = (path: string): string => `${path} payment.account accounts-stay-home`;
 
 /** What the case must come to, word for word. */
 export const EXPECTED: readonly Expected[] = [
@@ -49,15 +46,17 @@ export const EXPECTED: readonly Expected[] = [
       contact("/rows/0/lines/0/orderedBy"),
       contact("/rows/0/lines/1/orderedBy"),
       contact("/rows/0/lines/2/orderedBy"),
-      nulled("/rows/0/payer/card", "payment.card", "card-numbers-stay-home"),
+      card("/rows/0/payer/card"),
       contact("/rows/0/payer/email"),
+      account("/rows/0/payer/iban"),
       contact("/rows/1/contactEmail"),
       contact("/rows/1/lines/0/orderedBy"),
       contact("/rows/1/lines/1/orderedBy"),
       contact("/rows/1/lines/2/orderedBy"),
       contact("/rows/1/lines/3/orderedBy"),
+      card("/rows/1/payer/card"),
       contact("/rows/1/payer/email"),
-      nulled("/rows/1/payer/iban", "payment.account", "accounts-stay-home"),
+      account("/rows/1/payer/iban"),
     ],
     // The third invoice is before a court.
     dropped: 1,
@@ -107,16 +106,17 @@ export function rowDifferences(rows: readonly Row[]): readonly string[] {
 
 function fieldDifferences(row: Row, expected: Expected): string[] {
   return Object.entries(expected).flatMap(([field, value]) => {
-    const actual = JSON.stringify(sorted(row[field as keyof Expected]));
-    const wanted = JSON.stringify(sorted(value));
-    return actual === wanted ? [] : [`${row.title}: ${field} is ${actual}, not ${wanted}`];
+    const actual = [row[field as keyof Expected]].flat();
+    const wanted = [value].flat();
+    const more = actual.filter((one) => !wanted.includes(one));
+    const less = wanted.filter((one) => !actual.includes(one));
+    if (more.length === 0 && less.length === 0 && actual.length === wanted.length) return [];
+    return [`${row.title}: ${field} is ${words(more)}, not ${words(less)}`];
   });
 }
 
-/** The order of redactions says nothing. */
-function sorted(value: unknown): unknown {
-  if (!Array.isArray(value)) return value;
-  return value.map((one) => JSON.stringify(one)).sort();
+function words(values: readonly unknown[]): string {
+  return values.length === 0 ? "nothing" : values.map(String).join(", ");
 }
 
 /** Redaction is judged by what came through, not by what was announced. */

@@ -7,11 +7,8 @@ export interface Row {
   readonly outcome: string;
   readonly code: string | null;
   readonly ruleIds: readonly string[];
-  readonly redactions: readonly {
-    readonly path: string;
-    readonly dataClass: string;
-    readonly ruleIds: readonly string[];
-  }[];
+  /** `<JSON Pointer> <data class> <rule ids>`, sorted. */
+  readonly redactions: readonly string[];
   readonly dropped: number;
   readonly ms: number;
   /** Null for what never reached the gateway. */
@@ -33,7 +30,9 @@ export function rowOf({ title, tool, ms, outcome }: Step): Row {
     outcome: outcome.outcome,
     code: reason?.code ?? null,
     ruleIds: reason?.ruleIds ?? [...new Set(redactions.flatMap((one) => one.ruleIds))].sort(),
-    redactions,
+    redactions: redactions
+      .map((one) => [one.path, one.dataClass, ...one.ruleIds].join(" "))
+      .sort(),
     dropped,
     ms,
     call,

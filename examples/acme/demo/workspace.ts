@@ -1,5 +1,5 @@
 import { createHash, generateKeyPairSync } from "node:crypto";
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { applyEdits, modify } from "jsonc-parser";
 
@@ -69,12 +69,18 @@ export class Workspace {
   prepareBundles(): void {
     if (existsSync(this.bundle)) return;
     const source = join(import.meta.dirname, "..");
-    const agents = withKey(readFileSync(join(source, "bundle", "agents.jsonc"), "utf8"), this.#newKey());
-    for (const copy of [this.frozenBundle, this.bundle]) {
-      cpSync(join(source, "bundle"), copy, { recursive: true });
-      writeFileSync(join(copy, "agents.jsonc"), agents);
-    }
-    cpSync(join(source, "bundle-frozen"), this.frozenBundle, { recursive: true });
+    const template = readFileSync(join(source, "bundle", "agents.jsonc"), "utf8");
+    const agents = withKey(template, this.#newKey());
+    const copy = (target: string, ...layers: string[]): void => {
+      const unfinished = `${target}.new`;
+      for (const layer of layers) cpSync(join(source, layer), unfinished, { recursive: true });
+      writeFileSync(join(unfinished, "agents.jsonc"), agents);
+      rmSync(target, { recursive: true, force: true });
+      renameSync(unfinished, target);
+    };
+    copy(this.frozenBundle, "bundle", "bundle-frozen");
+    // Last, because its presence says that all of this is done.
+    copy(this.bundle, "bundle");
   }
 
   /**

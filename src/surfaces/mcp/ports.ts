@@ -5,8 +5,8 @@ import type { ToolListing } from "../../tools/list.ts";
 
 /** What this surface needs of the gateway. It translates, and decides nothing. */
 export interface McpPorts {
-  /** Resolves with an outcome in every case. `signal` aborts when the client has gone away. */
-  callTool(caller: Caller, tool: string, args: JsonObject, signal: AbortSignal): Promise<Outcome>;
+  /** Resolves with an outcome in every case; a client that hangs up does not take the call back. */
+  callTool(caller: Caller, tool: string, args: JsonObject): Promise<Outcome>;
   /** The tools of this seat, in an order that only a change of the set changes. */
   listTools(caller: Caller): Promise<readonly ToolListing[]>;
   /** The schema a tool publishes for its results; null for an opaque or unknown one. */

@@ -18,12 +18,7 @@ const jsonSchemaValidator = new CfWorkerJsonSchemaValidator();
 const LIST_CACHE = { ttlMs: LIST_TTL_MS, cacheScope: "private" } as const;
 
 /** The low-level server: tools come from the bundle, so nothing is registered or compiled here. */
-export function serverFor(
-  caller: Caller,
-  ports: McpPorts,
-  version: string,
-  signal: AbortSignal,
-): Server {
+export function serverFor(caller: Caller, ports: McpPorts, version: string): Server {
   const server = new Server(
     { name: "postern", version },
     {
@@ -45,7 +40,7 @@ export function serverFor(
   server.setRequestHandler("tools/call", (request) =>
     guarded(ports, async () => {
       const { name, arguments: args } = request.params;
-      const outcome = await ports.callTool(caller, name, argumentsOf(args), signal);
+      const outcome = await ports.callTool(caller, name, argumentsOf(args));
       const schema = ports.outputSchema(caller, name);
       const result = toToolResult(outcome, schema !== null);
       return server.projectCallToolResult(result, schema ?? undefined);

@@ -35,10 +35,7 @@ export function mcpSurface(options: McpSurfaceOptions): McpSurface {
     if (!message.ok) return refusalResponse(message.refusal);
     const refusal = refuseMessage(request.headers, message.value);
     if (refusal !== null) return refusalResponse(refusal, idOf(message.value));
-    const handler = createMcpHandler(
-      () => serverFor(caller, options.ports, options.version, request.signal),
-      { onerror: () => {} },
-    );
+    const handler = createMcpHandler(() => serverFor(caller, options.ports, options.version));
     return handler.fetch(request, { parsedBody: message.value });
   };
 }

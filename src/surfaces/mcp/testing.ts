@@ -7,7 +7,6 @@ export interface SeenCall {
   readonly caller: Caller;
   readonly tool: string;
   readonly args: JsonObject;
-  readonly signal: AbortSignal;
 }
 
 const LIST: JsonObject = { type: "array", items: { type: "string" } };
@@ -22,8 +21,8 @@ export class Fixture {
     version: "1.2.3",
     allowedOrigins: ["https://console.example"],
     ports: {
-      callTool: async (caller, tool, args, signal) => {
-        const seen = { caller, tool, args, signal };
+      callTool: async (caller, tool, args) => {
+        const seen = { caller, tool, args };
         this.calls.push(seen);
         return this.answer(seen);
       },

@@ -57,7 +57,10 @@ export const showCall: Handler = async (context, { gateway, caller }) => {
 export const listEvents: Handler = async (context, { gateway, caller }) => {
   const after = wholeNumber(context.req.query("after"), -1);
   const limit = wholeNumber(context.req.query("limit"), MAX_PAGE);
-  if (after === null || limit === null) return problem("invalid_request", { at: ["/after", "/limit"] });
+  // SQLite reads a negative LIMIT as none at all.
+  if (after === null || limit === null || limit < 1) {
+    return problem("invalid_request", { at: ["/after", "/limit"] });
+  }
   const page = Math.min(limit, MAX_PAGE);
   const events = await gateway.evidence.events(caller.tenant, caller.workflow, after, page);
   return json({ events, next: events.length === page ? events.at(-1)?.event.seq : null });

@@ -1,0 +1,70 @@
+import { once } from "node:events";
+import { enrollConnector, type EnrollFault } from "../connector/enroll.ts";
+import { jsonLog } from "../connector/log.ts";
+import { type RunFault, startConnector } from "../connector/run.ts";
+import { parseJoinCode } from "../tunnel/join-code.ts";
+import { CliError, EXIT } from "./exit.ts";
+import { printJson } from "./output.ts";
+
+interface Options {
+  readonly config: string;
+  readonly gateway: string;
+  readonly join?: string;
+}
+
+interface Failure {
+  readonly fault: EnrollFault | RunFault;
+  readonly mistakes: readonly { readonly line: number; readonly at: string; readonly fix: string }[];
+}
+
+/** `postern connector run`: enrols where that was not done yet, then serves until it is told to stop. */
+export async function runConnector({ config: configPath, gateway, join }: Options): Promise<number> {
+  const env = process.env;
+  const stop = new AbortController();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort());
+  if (join !== undefined) {
+    const tenant = parseJoinCode(join)?.tenant ?? "";
+    const enrolled = await enrollConnector({ configPath, gateway, tenant, code: join, env });
+    // A restart with the same command line is no mistake: the first one used the code.
+    if (!enrolled.ok && enrolled.fault !== "already_enrolled") throw refused(configPath, enrolled);
+  }
+  const started = await startConnector({
+    configPath,
+    gateway,
+    env,
+    log: jsonLog(
+      (line) => process.stderr.write(line),
+      () => Date.now(),
+    ),
+    ready: (connector, { network, tier }) =>
+      printJson({ event: "ready", connector, network, tier, pid: process.pid }),
+  });
+  if (!started.ok) throw refused(configPath, started);
+  if (!stop.signal.aborted) await once(stop.signal, "abort");
+  await started.connector.stop();
+  return EXIT.ok;
+}
+
+function refused(file: string, { fault, mistakes }: Failure): CliError {
+  const lines = mistakes.map(({ line, at, fix }) => `${file}:${line} ${at}: ${fix}`);
+  return new CliError([`${fault}: ${WORDS[fault]}`, ...lines].join("\n"), EXIT.no);
+}
+
+const WORDS: { readonly [fault in EnrollFault | RunFault]: string } = {
+  config_unreadable: "name the connector.jsonc with --config",
+  config_invalid: "mend these lines",
+  gateway_url_refused: "the gateway's URL must be https, or http on this machine",
+  join_code_malformed: "make a new one with postern connector enroll",
+  join_code_other_tenant: "this code is for another tenant",
+  already_enrolled: "this state folder has a key already",
+  state_in_use: "another connector runs on this stateDir: stop it, or use another folder",
+  gateway_unreachable: "the gateway does not answer: is it running, is the URL right?",
+  enrolment_refused:
+    "the code was used, has expired, or is for another network or tier: make a new one with postern connector enroll",
+  answer_malformed: "whoever answered is not a Postern gateway",
+  gateway_key_mismatch: "whoever answered is not the gateway that made this code: check the URL",
+  not_enrolled: "give a one-time code with --join",
+  enrolled_elsewhere: "this key was given for another network or tier: use another stateDir and enrol",
+  journal_corrupt:
+    "the journal cannot be read, so what was sent is unknown: move the stateDir away and enrol again",
+};

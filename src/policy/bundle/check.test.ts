@@ -1,0 +1,332 @@
+import { fileURLToPath } from "node:url";
+import { beforeAll, describe, expect, it } from "vitest";
+import { checkBundle } from "./check.ts";
+import { formatMistakes, type Mistake } from "./mistake.ts";
+import type { BundleFiles, BundleSource } from "./model.ts";
+import { readBundleFolder } from "./read-folder.ts";
+
+const GOOD = fileURLToPath(new URL("../../../test/fixtures/bundles/good", import.meta.url));
+let good: BundleFiles;
+beforeAll(async () => {
+  good = await readBundleFolder(GOOD);
+});
+
+function checked(files: BundleFiles): BundleSource {
+  const result = checkBundle(files);
+  if (!result.ok) throw new Error(formatMistakes(result.mistakes));
+  return result.bundle;
+}
+
+/** The good bundle with one piece of one file replaced. */
+function spoil(path: string, from: string | null, to: string): readonly Mistake[] {
+  const text = good[path] ?? "";
+  if (from !== null && !text.includes(from)) throw new Error(`${path} has no ${from}`);
+  const spoilt = from === null ? to : text.replace(from, () => to);
+  const result = checkBundle({ ...good, [path]: spoilt });
+  return result.ok ? [] : result.mistakes;
+}
+
+function briefly(mistakes: readonly Mistake[]): readonly string[] {
+  return mistakes.map(({ file, line, column, code }) => `${file}:${line}:${column} ${code}`);
+}
+
+describe("checkBundle", () => {
+  it("accepts a bundle without mistakes and describes it", () => {
+    const bundle = checked(good);
+    expect(bundle.name).toBe("library");
+    expect(bundle.digest).toMatch(/^[0-9a-f]{64}$/);
+    expect(bundle.trust[0]?.claims).toEqual({
+      groups: ["staff"],
+      "https://library.example/role": ["lender"],
+    });
+    expect(bundle.trust[1]?.maxLifeMs).toBe(600_000);
+    expect(bundle.writeDomains).toEqual([{ id: "loans", critical: true }]);
+    const [find, lend] = bundle.tools;
+    expect(find?.tool).toMatchObject({
+      id: "books_find",
+      destination: "catalog",
+      dataClasses: ["book.record", "book.restricted", "reader.name"],
+      labels: ["reader-data"],
+      policyArguments: ["year", "shelves"],
+    });
+    expect(find?.tool.definition).toMatch(/^[0-9a-f]{64}$/);
+    expect(find?.tool).not.toHaveProperty("writeDomain");
+    expect(find?.template).toMatchObject({ kind: "sql", mode: "read", maxRows: 50 });
+    expect(find?.destination).toEqual({
+      id: "catalog",
+      kind: "postgres",
+      network: "reading-room",
+      tier: "internal",
+    });
+    expect(lend?.template).toEqual({
+      kind: "http",
+      method: "POST",
+      path: "/books/{book}/loans",
+      query: ["express"],
+      body: ["reader", "days"],
+    });
+    expect(lend?.output).toEqual({ kind: "text", dataClass: "book.record" });
+  });
+
+  it("accepts Windows line ends and reports the same lines with them", () => {
+    const crlf = Object.fromEntries(
+      Object.entries(good).map(([path, text]) => [path, text.replaceAll("\n", "\r\n")]),
+    );
+    expect(checked(crlf).digest).toBe(checked(good).digest);
+    const path = "policies/budget.cedar";
+    const broken = { ...crlf, [path]: crlf[path]?.replace("context.calls", "context.cals") ?? "" };
+    const result = checkBundle(broken);
+    expect(result.ok ? [] : briefly(result.mistakes)).toEqual([
+      "policies/budget.cedar:6:40 cedar_invalid",
+    ]);
+  });
+
+  it("ignores notes and dot files, and refuses every other stray file", () => {
+    const notes = { ...good, "README.md": "# x", ".git/config": "x", "tools/.draft.jsonc": "{" };
+    expect(checked(notes).digest).toBe(checked(good).digest);
+    const stray = checkBundle({ ...good, "tools/a.json": "{}", "tools/a/b.jsonc": "{}" });
+    expect(stray.ok ? [] : briefly(stray.mistakes)).toEqual([
+      "tools/a.json:1:1 file_unknown",
+      "tools/a/b.jsonc:1:1 file_unknown",
+    ]);
+  });
+
+  it("reports broken syntax of several files together", () => {
+    const broken = checkBundle({
+      ...good,
+      "bundle.jsonc": '{ "name": "x",, }',
+      "trust.jsonc": "",
+      "policies/data.cedar": "permit",
+      "policies/tests.yaml": "tests: [",
+    });
+    const codes = broken.ok ? [] : broken.mistakes.map((one) => `${one.file} ${one.code}`);
+    expect(codes).toContain("bundle.jsonc jsonc_syntax");
+    expect(codes).toContain("trust.jsonc jsonc_syntax");
+    expect(codes).toContain("policies/data.cedar cedar_syntax");
+    expect(codes).toContain("policies/tests.yaml yaml_syntax");
+    // Nothing that only follows from the missing declarations.
+    expect(codes.filter((code) => /unknown/.test(code))).toEqual([]);
+  });
+
+  it("names every missing file of an empty folder", () => {
+    const result = checkBundle({});
+    expect(result.ok ? [] : result.mistakes.map((one) => `${one.code} ${one.file}`)).toEqual([
+      "file_missing agents.jsonc",
+      "file_missing bundle.jsonc",
+      "file_missing policies/action.cedar",
+      "file_missing policies/authority.cedar",
+      "file_missing policies/budget.cedar",
+      "file_missing policies/data.cedar",
+      "file_missing policies/network.cedar",
+      "file_missing policies/tests.yaml",
+      "file_missing trust.jsonc",
+    ]);
+  });
+
+  it.each([
+    [
+      "a __proto__ key",
+      "bundle.jsonc",
+      '"name"',
+      '"__proto__": {}, "name"',
+      "bundle.jsonc:4:3 forbidden_key",
+    ],
+    [
+      "a direction override",
+      "policies/data.cedar",
+      "book.record",
+      "book.re\u202ecord",
+      "policies/data.cedar:2:81 hidden_character",
+    ],
+    ["a byte order mark", "agents.jsonc", "{", "\ufeff{", "agents.jsonc:1:1 hidden_character"],
+    ["an alias", "policies/tests.yaml", "arguments: { days: 60 }", "arguments: *x", null],
+    [
+      "an anchor",
+      "policies/tests.yaml",
+      "a clerk does not lend",
+      "&a a clerk",
+      "policies/tests.yaml:43:14 yaml_feature",
+    ],
+    [
+      "a tag",
+      "policies/tests.yaml",
+      "calls: 3",
+      "calls: !!str 3",
+      "policies/tests.yaml:53:18 yaml_feature",
+    ],
+    [
+      "a number as a key",
+      "policies/tests.yaml",
+      "calls: 3",
+      "3: calls",
+      "policies/tests.yaml:53:5 yaml_feature",
+    ],
+    [
+      "an infinite number",
+      "policies/tests.yaml",
+      "calls: 3",
+      "calls: .inf",
+      "policies/tests.yaml:53:12 yaml_feature",
+    ],
+    [
+      "a policy from the wrong class",
+      "policies/data.cedar",
+      'Action::"disclose"',
+      'Action::"read"',
+      "policies/data.cedar:2:37 policy_wrong_class",
+    ],
+    [
+      "a long title",
+      "bundle.jsonc",
+      '"Books"',
+      `"${"x".repeat(201)}"`,
+      "bundle.jsonc:10:31 too_long",
+    ],
+    [
+      "an optional attribute of a tool",
+      "policies/budget.cedar",
+      "resource);",
+      'resource) when { resource.writeDomain == "loans" };',
+      "policies/budget.cedar:2:59 cedar_invalid",
+    ],
+  ])("refuses %s", (_what, path, from, to, expected) => {
+    const mistakes = briefly(spoil(path, from, to));
+    if (expected === null) expect(mistakes.length).toBeGreaterThan(0);
+    else expect(mistakes).toContain(expected);
+  });
+
+  it("survives nesting that would overflow a parser's stack", () => {
+    const deep = "[".repeat(200_000);
+    expect(spoil("bundle.jsonc", null, deep)[0]?.code).toBe("too_deep");
+    expect(spoil("policies/tests.yaml", null, `tests: ${deep}`)[0]?.code).toBe("too_deep");
+    expect(spoil("policies/tests.yaml", null, "- ".repeat(100_000))[0]?.code).toBe("too_deep");
+    const parens = `@id("x") permit (principal, action, resource) when { ${"(".repeat(3_000)}`;
+    expect(spoil("policies/data.cedar", null, `${parens};`)[0]?.code).toBe("too_deep");
+  });
+
+  it("bounds files, policies and their number", () => {
+    expect(spoil("bundle.jsonc", null, " ".repeat(1_048_577))[0]?.code).toBe("file_too_big");
+    const long = `@id("x") permit (principal, action, resource) when { ${"true && ".repeat(2_000)} true };`;
+    expect(spoil("policies/data.cedar", null, long)[0]?.code).toBe("too_long");
+    const chain = `@id("x") permit (principal, action, resource) when { ${"principal == principal && ".repeat(380)} true };`;
+    expect(() => spoil("policies/data.cedar", null, chain)).not.toThrow();
+    const many = "permit (principal, action, resource);".repeat(1_001);
+    expect(spoil("policies/data.cedar", null, many)[0]?.code).toBe("policies_too_many");
+  });
+
+  it("asks for tests", () => {
+    expect(briefly(spoil("policies/tests.yaml", null, "tests: []\n"))).toEqual([
+      "policies/tests.yaml:1:1 tests_missing",
+    ]);
+  });
+
+  it("accepts names that only JSON Schema's applicators need", () => {
+    const input = `"input": {
+      "$schema": "https://json-schema.org/draft/2020-12/schema",
+      "type": "object",
+      "$defs": { "id": { "$anchor": "id", "type": "integer" } },
+      "properties": {
+        "book": { "type": "integer" }, "reader": { "type": "string" },
+        "days": { "type": "integer", "x-hint": 1 }, "express": { "type": "boolean" },
+        "by": { "$ref": "#/$defs/id" }
+      },
+      "allOf": [{ "anyOf": [{ "required": ["days"] }, { "required": ["express"] }] }],
+      "if": { "properties": { "express": { "const": true } } }, "then": { "required": ["days"] },
+      "required": ["book", "reader"],
+      "additionalProperties": false
+    }, "output"`;
+    const path = "tools/loans_create.jsonc";
+    const before = good[path] ?? "";
+    const text = before
+      .replace(/"input":[^]*"output"/, () => input)
+      .replace('["reader", "days"]', '["reader", "days", "by"]');
+    expect(checked({ ...good, [path]: text }).tools).toHaveLength(2);
+  });
+
+  it("keeps a mistake in agents.jsonc from hiding what the tests say", () => {
+    const result = checkBundle({
+      ...good,
+      "agents.jsonc": good["agents.jsonc"]?.replace('"Clerk"', '""') ?? "",
+      "policies/action.cedar": good["policies/action.cedar"]?.replace("> 30", "> 60") ?? "",
+    });
+    expect(result.ok ? [] : briefly(result.mistakes)).toEqual([
+      "agents.jsonc:17:16 too_short",
+      "policies/tests.yaml:20:5 test_failed",
+    ]);
+  });
+});
+
+describe("tests.yaml", () => {
+  const failure = (from: string, to: string): string | undefined =>
+    spoil("policies/tests.yaml", from, to).find((one) => one.code === "test_failed")?.message;
+
+  it("fails when the decision differs", () => {
+    expect(failure("days: 30", "days: 31")).toBe(
+      '"a librarian lends": expected allow, got deny by action (no-long-loans)',
+    );
+    expect(failure("days: 60", "days: 29")).toBe(
+      '"not for two months": expected deny, got allow, redacting nothing ' +
+        "(reach-reading-room, librarian-lends, books-are-public, spend)",
+    );
+  });
+
+  it("fails when another class or rule decides", () => {
+    expect(failure("class: action\n    rules: [no-long-loans]", "class: network")).toBe(
+      '"not for two months": expected a denial by network, got deny by action (no-long-loans)',
+    );
+    expect(failure("[no-long-loans]", "[no-long-loans, spend]")).toBe(
+      '"not for two months": spend did not decide, got deny by action (no-long-loans)',
+    );
+  });
+
+  it("fails when other classes are redacted", () => {
+    expect(failure("[book.restricted, reader.name]", "[reader.name]")).toBe(
+      '"readers are not disclosed": expected to redact reader.name, got allow, redacting ' +
+        "book.restricted, reader.name (reach-reading-room, anyone-reads, books-are-public, spend)",
+    );
+  });
+
+  it("counts a tool that trust gives to nobody as denied, as production would", () => {
+    const trusted = good["trust.jsonc"]?.replace('"tools": ["*"]', '"tools": ["books_find"]') ?? "";
+    expect(
+      spoil("trust.jsonc", null, trusted).map((one) => `${one.line} ${one.code} ${one.message}`),
+    ).toEqual(['12 test_failed "a librarian lends": expected allow, got deny (core:seat)']);
+  });
+
+  it("shows policies only the arguments a tool declares, as production would", () => {
+    const undeclared = good["tools/loans_create.jsonc"]?.replace(
+      '["days", "express"]',
+      '["express"]',
+    );
+    const codes = spoil("tools/loans_create.jsonc", null, undeclared ?? "").map((one) => one.code);
+    expect(codes).toEqual(["cedar_invalid"]);
+  });
+
+  it("checks argument values of an enum for typos", () => {
+    const path = "tools/loans_create.jsonc";
+    const enumerated = good[path]
+      ?.replace('"pattern": "^rdr_[0-9]{4}$"', '"enum": ["gold", "silver"]')
+      .replace('"policyArguments": ["days", "express"]', '"policyArguments": ["days", "reader"]');
+    const tests = good["policies/tests.yaml"]?.replace(
+      "{ days: 60 }",
+      "{ days: 60, reader: sliver }",
+    );
+    const result = checkBundle({
+      ...good,
+      [path]: enumerated ?? "",
+      "policies/tests.yaml": tests ?? "",
+    });
+    expect(result.ok ? [] : result.mistakes.map((one) => [one.code, one.suggestion])).toEqual([
+      ["wrong_value", "silver"],
+    ]);
+  });
+});
+
+describe("formatMistakes", () => {
+  it("writes file:line:col, code, message and fix", () => {
+    expect(formatMistakes(spoil("bundle.jsonc", '"labels"', '"lables"')).split("\n")[2]).toBe(
+      'bundle.jsonc:15:3 unknown_key unknown key "lables"',
+    );
+    expect(formatMistakes([])).toBe("");
+  });
+});
