@@ -46,7 +46,8 @@ const files = execFileSync("git", ["ls-files", "--cached", "--others", "--exclud
   .filter((path) => path !== "" && existsSync(`${ROOT}/${path}`));
 
 const read = (path: string): string => readFileSync(`${ROOT}/${path}`, "utf8");
-const isTest = (path: string): boolean => /\.test\.ts$|(^|\/)testing(\.ts$|\/)/.test(path);
+const isTest = (path: string): boolean =>
+  /\.test\.ts$|\.test-support\.ts$|(^|\/)(?:testing|fixture)\.ts$/.test(path);
 const modules = files.filter((path) => path.endsWith(".ts"));
 const shipped = modules.filter((path) => path.startsWith("src/") && !isTest(path));
 

@@ -8,7 +8,7 @@ import { differences } from "./demo/expected.ts";
 import { invitation } from "./demo/invitation.ts";
 import { Network } from "./demo/network.ts";
 import { Output } from "./demo/output.ts";
-import { Workspace } from "./demo/workspace.ts";
+import { Workspace, WorkspaceBusy } from "./demo/workspace.ts";
 
 /**
  * The main job: Acme's private network, Postern in front of it, and an agent with a case to solve.
@@ -37,8 +37,8 @@ if (values.fault !== undefined && fault === null) {
 
 const output = new Output(values.json);
 const once = values.once || fault !== null;
-const workspace = new Workspace(folderOf(values.data));
-const network = new Network(workspace, (text) => output.progress(text));
+const workspace = openWorkspace();
+const network = new Network(workspace, once, (text) => output.progress(text));
 
 const interrupted = new Promise<"interrupted">((resolve) => {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
@@ -60,6 +60,7 @@ async function demo(): Promise<number> {
   try {
     await network.start();
     output.caseBegins();
+    if (fault !== null) output.progress(`fault: ${fault}, after the invoices were read`);
     const run = await runCase(workspace, network, fault, (row) => output.row(row));
     return once ? await assertAll(run) : await stayUp(run);
   } catch (error) {
@@ -99,6 +100,16 @@ function firstCall({ rows }: CaseRun): string {
   const call = rows.find((row) => row.call !== null)?.call;
   if (call === undefined || call === null) throw new Error("the agent made no call");
   return call;
+}
+
+function openWorkspace(): Workspace {
+  try {
+    return new Workspace(folderOf(values.data));
+  } catch (error) {
+    if (!(error instanceof WorkspaceBusy)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exit(1);
+  }
 }
 
 /** A run that asserts starts from nothing; one that stays up finds what was left the last time. */

@@ -11,19 +11,19 @@ export interface Fixture {
 const RED_PIXEL_PNG =
   "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGP4z8DwHwAFAAH/iZk9HQAAAABJRU5ErkJggg==";
 
-export const FIXTURES: { readonly [path: string]: Fixture } = {
-  "/text": {
+export const FIXTURES: { readonly [request: string]: Fixture } = {
+  "GET /text": {
     status: 200,
     contentType: "text/plain; charset=utf-8",
     body: "This is a simple text response for testing.",
   },
-  "/image": {
+  "GET /image": {
     status: 200,
     contentType: "image/png",
     body: Buffer.from(RED_PIXEL_PNG, "base64"),
   },
-  "/audio": { status: 200, contentType: "audio/wav", body: silence() },
-  "/embedded": content([
+  "GET /audio": { status: 200, contentType: "audio/wav", body: silence() },
+  "GET /embedded": content([
     {
       type: "resource",
       resource: {
@@ -33,7 +33,7 @@ export const FIXTURES: { readonly [path: string]: Fixture } = {
       },
     },
   ]),
-  "/mixed": content([
+  "GET /mixed": content([
     { type: "text", text: "Multiple content types test:" },
     { type: "image", data: RED_PIXEL_PNG, mimeType: "image/png" },
     {
@@ -45,8 +45,13 @@ export const FIXTURES: { readonly [path: string]: Fixture } = {
       },
     },
   ]),
-  "/log": { status: 200, contentType: "text/plain; charset=utf-8", body: "Done, without a log." },
-  "/error": { status: 500, contentType: "text/plain; charset=utf-8", body: "It broke." },
+  "GET /log": {
+    status: 200,
+    contentType: "text/plain; charset=utf-8",
+    body: "Done, without a log.",
+  },
+  "POST /contact": { status: 200, contentType: "text/plain; charset=utf-8", body: "Noted." },
+  "GET /error": { status: 500, contentType: "text/plain; charset=utf-8", body: "It broke." },
 };
 
 function content(blocks: readonly object[]): Fixture {

@@ -1,10 +1,12 @@
 import { createServer } from "node:http";
+import { announce, untilStopped } from "../acme/service.ts";
 import { FIXTURES } from "./content.ts";
 
 /** The private service behind the tools of the MCP suite: `node examples/conformance/service.ts`. */
 const server = createServer((request, response) => {
-  const fixture = FIXTURES[request.url ?? ""];
-  if (request.method !== "GET" || fixture === undefined) {
+  const fixture = FIXTURES[`${request.method} ${request.url}`];
+  request.resume();
+  if (fixture === undefined) {
     response.writeHead(404).end();
     return;
   }
@@ -15,10 +17,10 @@ server.listen(0, "127.0.0.1", () => {
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("no port");
   const origin = `http://127.0.0.1:${address.port}`;
-  process.stdout.write(`${JSON.stringify({ event: "ready", origin })}\n`);
+  announce({ origin });
 });
 
-process.on("SIGTERM", () => {
+untilStopped(async () => {
   server.closeAllConnections();
-  server.close();
+  await new Promise((resolve) => server.close(resolve));
 });

@@ -1,4 +1,4 @@
-import { open, readFile, rename, type FileHandle } from "node:fs/promises";
+import { open as openFile, readFile, rename, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import type { SeenState } from "../tunnel/protocol.ts";
 import { readSegment, type Segment } from "./journal-segment.ts";
@@ -16,6 +16,12 @@ export interface JournalEntry {
   readonly txn: string;
   /** Hash of the admission event: a witness of the record, outside the gateway's reach. */
   readonly record: string;
+}
+
+export interface JournalOptions {
+  readonly maxBytes?: number;
+  /** A disk of another kind, for faults. */
+  readonly open?: typeof openFile;
 }
 
 interface Waiting {
@@ -64,7 +70,7 @@ export class Journal {
   static async open(
     dir: string,
     horizon: string,
-    maxBytes: number = MAX_SEGMENT_BYTES,
+    { maxBytes = MAX_SEGMENT_BYTES, open = openFile }: JournalOptions = {},
   ): Promise<Journal> {
     let text = await read(join(dir, CURRENT));
     if (text === null && (await read(join(dir, NEXT))) !== null) {
@@ -79,9 +85,14 @@ export class Journal {
     const previous = await read(join(dir, PREVIOUS));
     const current = readSegment(CURRENT, text ?? "");
     const file = await open(join(dir, CURRENT), "r+", 0o600);
-    // A torn last line was never acknowledged, so nothing ever followed it.
-    await file.truncate(current.bytes);
-    await file.datasync();
+    try {
+      // A torn last line was never acknowledged, so nothing ever followed it.
+      await file.truncate(current.bytes);
+      await file.datasync();
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
     return new Journal(
       dir,
       maxBytes,
@@ -166,9 +177,10 @@ export class Journal {
   async #rotate(): Promise<void> {
     let horizon = this.#horizon;
     for (const call of this.#previous.keys()) if (call > horizon) horizon = call;
+    let file: FileHandle | null = null;
     try {
       await create(this.#dir, NEXT, horizon);
-      const file = await open(join(this.#dir, NEXT), "r+", 0o600);
+      file = await openFile(join(this.#dir, NEXT), "r+", 0o600);
       const { size } = await file.stat();
       await rename(join(this.#dir, CURRENT), join(this.#dir, PREVIOUS));
       await rename(join(this.#dir, NEXT), join(this.#dir, CURRENT));
@@ -177,6 +189,7 @@ export class Journal {
       this.#file = file;
       this.#durable = size;
     } catch {
+      await file?.close();
       return;
     }
     this.#horizon = horizon;
@@ -191,7 +204,7 @@ export function horizonAt(nowMs: number): string {
 }
 
 async function create(dir: string, name: string, horizon: string): Promise<void> {
-  const file = await open(join(dir, name), "w", 0o600);
+  const file = await openFile(join(dir, name), "w", 0o600);
   try {
     await file.write(`${JSON.stringify({ journal: 1, horizon })}\n`);
     await file.datasync();
@@ -203,7 +216,7 @@ async function create(dir: string, name: string, horizon: string): Promise<void>
 
 /** A new name is durable only with its folder. */
 async function syncFolder(dir: string): Promise<void> {
-  const folder = await open(dir, "r");
+  const folder = await openFile(dir, "r");
   try {
     await folder.sync();
   } finally {

@@ -1,5 +1,4 @@
 import type { JsonObject } from "../core/model/json.ts";
-import { encodeBase64url } from "../sdk/base64url.ts";
 import { utf8 } from "../sdk/hash.ts";
 import { parseClaims, parseJws, type JwsFault, type ParsedJws } from "../sdk/jws.ts";
 import { findKey, type KeyRing } from "../sdk/key-cache.ts";
@@ -63,7 +62,10 @@ export function signJwt(
   { kid, key }: SigningKey,
   signer: Signer = nodeSigner,
 ): string {
-  const header = encodeBase64url(utf8(JSON.stringify({ typ, alg: "EdDSA", kid })));
-  const input = `${header}.${Buffer.from(JSON.stringify(claims)).toString("base64url")}`;
-  return `${input}.${encodeBase64url(signer(key, utf8(input)))}`;
+  const input = `${encode({ typ, alg: "EdDSA", kid })}.${encode(claims)}`;
+  return `${input}.${Buffer.from(signer(key, utf8(input))).toString("base64url")}`;
+}
+
+function encode(part: object): string {
+  return Buffer.from(JSON.stringify(part)).toString("base64url");
 }

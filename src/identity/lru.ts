@@ -30,8 +30,4 @@ export class Lru<V> {
     }
     this.#entries.set(key, value);
   }
-
-  delete(key: string): void {
-    this.#entries.delete(key);
-  }
 }

@@ -6,6 +6,8 @@ import { importPrivateKey, signCompact, type PrivateKey, type PrivateKeyJwk } fr
 export class ProofKey {
   readonly #key: PrivateKey;
   readonly #jwk: object;
+  /** `ath` of the credential used last: one digest a credential, not one a request. */
+  #last = { credential: "", ath: "" };
 
   private constructor(key: PrivateKey) {
     this.#key = key;
@@ -42,16 +44,22 @@ export class ProofKey {
     readonly nonce?: string;
   }): Promise<string> {
     const { origin, pathname } = new URL(request.url);
+    const { credential, nonce } = request;
     const claims = {
       jti: crypto.randomUUID(),
       htm: request.method.toUpperCase(),
       htu: `${origin}${pathname}`,
       iat: Math.floor(request.now / 1_000),
-      ...(request.credential !== undefined && {
-        ath: encodeBase64url(await sha256(utf8(request.credential))),
-      }),
-      ...(request.nonce !== undefined && { nonce: request.nonce }),
+      ...(credential !== undefined && { ath: await this.#athOf(credential) }),
+      ...(nonce !== undefined && { nonce }),
     };
     return signCompact({ typ: "dpop+jwt", jwk: this.#jwk }, claims, this.#key);
+  }
+
+  async #athOf(credential: string): Promise<string> {
+    if (this.#last.credential !== credential) {
+      this.#last = { credential, ath: encodeBase64url(await sha256(utf8(credential))) };
+    }
+    return this.#last.ath;
   }
 }

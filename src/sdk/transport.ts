@@ -5,7 +5,7 @@ import type { ProofKey } from "./proof.ts";
 /** A call waits for its tool; this only ends what can no longer come back. */
 const TIMEOUT_MS = 300_000;
 
-export interface Request {
+export interface Outgoing {
   readonly method: string;
   readonly url: string;
   readonly headers?: { readonly [name: string]: string };
@@ -44,7 +44,7 @@ export class Transport {
    * `build` makes the request anew each time, since nothing in it may be used twice. Sent again at
    * most once, and only when the gateway has refused it unread for want of its nonce (RFC 9449 §8).
    */
-  async send(build: () => Promise<Request>): Promise<Response> {
+  async send(build: () => Promise<Outgoing>): Promise<Response> {
     const before = this.#nonce;
     const response = await this.#sendOnce(await build());
     if (this.#nonce === before || !(await asksForNonce(response))) return response;
@@ -52,7 +52,7 @@ export class Transport {
     return this.#sendOnce(await build());
   }
 
-  async #sendOnce({ method, url, headers, body, signal }: Request): Promise<Response> {
+  async #sendOnce({ method, url, headers, body, signal }: Outgoing): Promise<Response> {
     const deadline = AbortSignal.timeout(TIMEOUT_MS);
     let response: Response;
     try {

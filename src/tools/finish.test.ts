@@ -207,6 +207,14 @@ describe("finishing an opaque answer", () => {
     },
   );
 
+  it("refuses text that is not UTF-8", () => {
+    const bytes = base64(Uint8Array.of(0x61, 0xff));
+    expect(finish("text", answer(bytes, { encoding: "base64" }))).toEqual({
+      ok: false,
+      code: "output_invalid",
+    });
+  });
+
   it("refuses text with half a surrogate pair", () => {
     expect(finish("text", answer("\ud800"))).toEqual({ ok: false, code: "output_invalid" });
     expect(finish("binary", answer("\ud800"))).toEqual({ ok: false, code: "output_invalid" });

@@ -106,6 +106,30 @@ describe("the published output schema", () => {
     });
   });
 
+  it("names null once among the values", () => {
+    const published = publish(
+      classify({
+        type: "object",
+        dataClass: "x",
+        properties: { a: { type: ["string", "null"], enum: ["b", null] } },
+      }),
+    );
+    expect(published).toMatchObject({
+      properties: { a: { type: ["string", "null"], enum: ["b", null] } },
+    });
+  });
+
+  it("keeps both a constant and a list of values to it", () => {
+    const published = publish(
+      classify({
+        type: "object",
+        dataClass: "x",
+        properties: { a: { type: "string", enum: ["b", "c"], const: "b" } },
+      }),
+    );
+    expect(published).toMatchObject({ properties: { a: { enum: ["b", null] } } });
+  });
+
   it("promises no constant object, since something in it may be withheld", () => {
     const published = publish(
       classify({

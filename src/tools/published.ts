@@ -45,12 +45,10 @@ function publishedType(node: OutputNode, nullable: boolean): Json {
 
 /** A constant object or array cannot be promised once something inside it may be withheld. */
 function publishedOptions(schema: AnnotatedSchema, nullable: boolean): readonly Json[] | null {
-  const options = schema.enum ?? (schema.const === undefined ? null : [schema.const]);
-  if (options === null || options.some((option) => typeof option === "object" && option !== null)) {
-    return null;
-  }
-  const both = schema.enum !== undefined && schema.const !== undefined ? [schema.const] : options;
-  return nullable && !both.includes(null) ? [...both, null] : both;
+  const options = schema.const === undefined ? schema.enum : [schema.const];
+  const whole = (option: Json): boolean => typeof option === "object" && option !== null;
+  if (options === undefined || options.some(whole)) return null;
+  return nullable && !options.includes(null) ? [...options, null] : options;
 }
 
 function publishMembers(node: OutputNode, published: Record<string, Json>): void {

@@ -124,6 +124,18 @@ describe("redacting a result", () => {
     });
   });
 
+  it("takes no disclosure from a prototype", () => {
+    const schema: AnnotatedSchema = {
+      type: "object",
+      properties: { a: { type: "string", dataClass: "contact" } },
+    };
+    const inherited = Object.create({ contact: ALLOW }) as RedactionPlan;
+    expect(redact(schema, { a: "x" }, inherited)).toMatchObject({
+      value: { a: null },
+      redactions: [{ ruleIds: ["default:data"] }],
+    });
+  });
+
   it("gives a column that was not fetched its key, null and a redaction", () => {
     const plan = { customer: ALLOW, contact: DENY };
     for (const row of [{ id: 1 }, { id: 1, email: null }]) {
@@ -380,6 +392,17 @@ describe("hostile results", () => {
           ]),
         ),
       },
+    });
+    const rows = Array.from({ length: 10_000 }, () => ({}));
+    expect(redact(wide, { rows }, plan)).toEqual({ ok: false, fault: "too_many_places" });
+  });
+
+  it("cannot make the gateway look for very many fields that are not there", () => {
+    const wide = rowsOf({
+      dataClass: "customer",
+      properties: Object.fromEntries(
+        Array.from({ length: 500 }, (_, index) => [`f${index}`, { type: "string" } as const]),
+      ),
     });
     const rows = Array.from({ length: 10_000 }, () => ({}));
     expect(redact(wide, { rows }, plan)).toEqual({ ok: false, fault: "too_many_places" });

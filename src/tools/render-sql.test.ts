@@ -111,7 +111,9 @@ describe("rendering a SQL request", () => {
       "address",
       "vip",
     ]);
-    const nested = { not: { anyOf: [{ if: when, ["then" as string]: { required: ["email"] } }, true] } };
+    const nested = {
+      not: { anyOf: [{ if: when, ["then" as string]: { required: ["email"] } }, true] },
+    };
     expect(columns(withRecords({ dataClass: "vip", when: nested }), NO_CONTACT)).toEqual([
       "id",
       "email",
@@ -128,6 +130,15 @@ describe("rendering a SQL request", () => {
 
   it("needs no column to withhold every record", () => {
     expect(columns(withRecords({ dataClass: "vip" }), NO_CONTACT)).toEqual(["id", "address"]);
+  });
+
+  it("fetches everything for a condition on the whole result", () => {
+    const whole = { ...rows(), records: [{ dataClass: "vip" }] };
+    expect(columns(whole, NO_CONTACT)).toBe(undefined);
+    expect(columns(whole, { ...NO_CONTACT, vip: { allow: true, ruleIds: ["c"] } })).toEqual([
+      "id",
+      "address",
+    ]);
   });
 
   it.each([

@@ -76,6 +76,10 @@ describe("shaping arguments", () => {
     ]);
   });
 
+  it("names what is missing, and not the object it is missing from", () => {
+    expect(at({})).toEqual(["/customerId"]);
+  });
+
   it("refuses undeclared arguments even where the schema forgot to", () => {
     expect(at({ customerId: "c-1", admin: true })).toEqual(["/admin"]);
     const open = compileShaper({ ...SCHEMA, additionalProperties: true }, [], () => []);
@@ -150,6 +154,12 @@ describe("shaping arguments", () => {
     expect(slow({ text: spaces })).toMatchObject({ ok: true });
     expect(slow({ text: `${spaces}x` })).toEqual({ ok: false, at: ["/text"] });
     expect(slow({ list: [`${spaces} `] })).toEqual({ ok: false, at: ["/list"] });
+    const aside = compileShaper(
+      { properties: { a: {} }, allOf: [{ properties: { a: { pattern: "\\s+$" } } }] },
+      [],
+      () => [],
+    );
+    expect(aside({ a: `${spaces} ` })).toEqual({ ok: false, at: ["/a"] });
   });
 
   it("refuses when the schema itself cannot be applied", () => {

@@ -1,23 +1,46 @@
 import { afterAll, beforeAll, describe } from "vitest";
+import { acmeCases } from "./cases/acme.ts";
+import { canaryCases } from "./cases/canary.ts";
+import { connectorCases } from "./cases/connectors.ts";
+import { contractCases } from "./cases/contract.ts";
 import { identityCases } from "./cases/identity.ts";
+import { inputCases } from "./cases/input.ts";
+import { mcpCases } from "./cases/mcp.ts";
+import { memoryCases } from "./cases/memory.ts";
+import { nodeCases } from "./cases/node.ts";
 import { outcomeCases } from "./cases/outcomes.ts";
 import { recordCases } from "./cases/record.ts";
+import { hostOfThisRun } from "./host.ts";
+import { isNodeHost } from "./support/node-host.ts";
 import { startWorld, type World } from "./support/world.ts";
 
 /**
  * One file, because one embedded Postgres is enough for everybody: it takes 700 MB. Black box: these
- * files import nothing from `src/`.
+ * files import nothing from `src/`. README.md says which requirement each case shows.
  */
 describe("acceptance", () => {
-  let world: World;
+  const host = hostOfThisRun();
+  let started: World | undefined;
+  const world = (): World => {
+    if (started === undefined) throw new Error("the world did not start");
+    return started;
+  };
   beforeAll(async () => {
-    world = await startWorld("everything");
+    started = await startWorld("everything", host);
   });
   afterAll(async () => {
-    await world[Symbol.asyncDispose]();
+    await started?.[Symbol.asyncDispose]();
   });
 
-  identityCases(() => world);
-  outcomeCases(() => world);
-  recordCases(() => world);
+  identityCases(world);
+  outcomeCases(world);
+  acmeCases(world);
+  recordCases(world);
+  inputCases(world);
+  mcpCases(world);
+  connectorCases(world);
+  memoryCases(world);
+  if (isNodeHost(host)) nodeCases(world, () => host);
+  canaryCases(world);
+  contractCases(world);
 });

@@ -34,6 +34,7 @@ export async function* supportCase(client: Client, customerName: string): AsyncG
 
   // An agent that does not stop by itself. Its budget stops it.
   const ticketId = (opened.result as { readonly id?: unknown } | undefined)?.id;
+  if (ticketId === undefined) return;
   for (let look = 1; look <= MAX_LOOKS; look++) {
     const step = await call(client, `look again, ${look}`, "tickets_get", { ticketId });
     yield step;

@@ -1,9 +1,10 @@
 import { join } from "node:path";
 import type { Step } from "../agent/step.ts";
+import type { Haul } from "../thief/main.ts";
 import { AgentProcess } from "./agent-process.ts";
 import type { Network } from "./network.ts";
 import { runJson } from "./postern.ts";
-import { rowOf, theftRow, type Row, type Theft } from "./row.ts";
+import { rowOf, theftRow, type Row } from "./row.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** Faults that can be injected into the case, each before the step that meets it. */
@@ -48,9 +49,9 @@ function isUnknownTool({ outcome }: Step): boolean {
   return outcome.reason?.code === "unknown_tool";
 }
 
-async function steal(workspace: Workspace): Promise<Theft> {
+async function steal(workspace: Workspace): Promise<Haul> {
   const thief = join(import.meta.dirname, "..", "thief", "main.ts");
-  return (await runJson([thief, "--leak", workspace.leak])) as Theft;
+  return (await runJson([thief, "--leak", workspace.leak])) as Haul;
 }
 
 /** Gone without a goodbye, as in a power cut. */

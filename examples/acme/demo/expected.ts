@@ -93,15 +93,12 @@ export function differences(run: CaseRun, evidence: Evidence): readonly string[]
 }
 
 export function rowDifferences(rows: readonly Row[]): readonly string[] {
-  const found: string[] = [];
-  for (let at = 0; at < Math.max(rows.length, EXPECTED.length); at++) {
-    const row = rows[at];
+  const found = rows.flatMap((row, at) => {
     const expected = EXPECTED[at];
-    if (row === undefined) found.push(`missing: ${expected?.title}`);
-    else if (expected === undefined) found.push(`not expected: ${row.title}`);
-    else found.push(...fieldDifferences(row, expected));
-  }
-  return found;
+    return expected === undefined ? [`not expected: ${row.title}`] : fieldDifferences(row, expected);
+  });
+  const missing = EXPECTED.slice(rows.length).map((expected) => expected.title);
+  return missing.length === 0 ? found : [...found, `did not happen: ${missing.join("; ")}`];
 }
 
 function fieldDifferences(row: Row, expected: Expected): string[] {

@@ -44,8 +44,10 @@ function defaultData(workspace: Workspace): boolean {
   return here(workspace.data) === ".postern/data";
 }
 
+/** As short as it can be said from where the command was given. */
 function here(path: string): string {
-  return relative(process.cwd(), path) || ".";
+  const short = relative(process.cwd(), path);
+  return short.startsWith("..") ? path : short || ".";
 }
 
 function section(title: string): string {

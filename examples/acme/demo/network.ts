@@ -15,6 +15,7 @@ const HERE = join(import.meta.dirname, "..");
 /** Every process of the demo. Acme's own, the gateway, and a connector for each tier in use. */
 export class Network {
   readonly #workspace: Workspace;
+  readonly #anyPort: boolean;
   readonly #progress: (line: string) => void;
   readonly #children: Child[] = [];
   /** Where the gateway answers. */
@@ -22,41 +23,37 @@ export class Network {
   issuer = "";
   ticketsOrigin = "";
 
-  constructor(workspace: Workspace, progress: (line: string) => void) {
+  /** `anyPort`: where nobody has to find it, so that many demos can run side by side. */
+  constructor(workspace: Workspace, anyPort: boolean, progress: (line: string) => void) {
     this.#workspace = workspace;
+    this.#anyPort = anyPort;
     this.#progress = progress;
   }
 
   async start(): Promise<void> {
     const workspace = this.#workspace;
     workspace.prepareBundles();
-    const external = process.env["ACME_PG_URL"];
-    const port = await freePort(PREFERRED_PORT.gateway);
-    this.url = `http://127.0.0.1:${port}`;
-    const [idp, billing, tickets] = await this.#together([
-      this.#acme("idp", ["--port", String(await freePort(PREFERRED_PORT.idp))]),
-      this.#acme("billing", ["--socket-dir", workspace.acme("billing-socket")]),
-      this.#acme("tickets", [
-        ...["--port", String(await freePort(PREFERRED_PORT.tickets))],
-        ...["--database", workspace.acme("tickets.db")],
-        ...["--issuer", `${this.url}/${TENANT}`, "--tenant", TENANT],
-        ...["--debug-request", workspace.leak],
-      ]),
-    ]);
-    this.issuer = String(idp?.facts["issuer"]);
-    this.ticketsOrigin = String(tickets?.facts["origin"]);
+    const ports = await this.#ports();
+    this.url = `http://127.0.0.1:${ports.gateway}`;
+    this.issuer = `http://127.0.0.1:${ports.idp}`;
+    this.ticketsOrigin = `http://127.0.0.1:${ports.tickets}`;
     const addresses = { tenant: TENANT, gateway: this.url, issuer: this.issuer };
     if (!writeGatewayConfig(workspace, addresses)) workspace.forgetConnectors();
     writeProfiles(workspace, addresses);
-    await this.#start({
-      name: "gateway",
-      args: [POSTERN, "gateway", "run", "--config", workspace.config, "--bundle", workspace.bundle],
-      log: workspace.log("gateway"),
-    });
+
+    const [billing] = await this.#together([
+      this.#acme("billing", ["--socket-dir", workspace.acme("billing-socket")]),
+      this.#acme("idp", ["--port", String(ports.idp)]),
+      this.#acme("tickets", [
+        ...["--port", String(ports.tickets), "--database", workspace.acme("tickets.db")],
+        ...["--issuer", `${this.url}/${TENANT}`, "--tenant", TENANT],
+        ...["--debug-request", workspace.leak],
+      ]),
+      this.#gateway(),
+    ]);
+    const address = billingAddress(billing?.facts ?? {}, process.env["ACME_PG_URL"]);
     await this.#together([
-      this.#connector("billing", "confidential", {
-        ...billingAddress(billing?.facts ?? {}, external),
-      }),
+      this.#connector("billing", "confidential", { ...address }),
       this.#connector("tickets", "internal", { ticketsOrigin: this.ticketsOrigin }),
     ]);
   }
@@ -73,6 +70,23 @@ export class Network {
   #acme(name: "idp" | "billing" | "tickets", args: readonly string[]): Promise<Child> {
     const log = this.#workspace.log(name);
     return this.#start({ name, args: [join(HERE, name, "server.ts"), ...args], log });
+  }
+
+  async #ports(): Promise<{ readonly [name in keyof typeof PREFERRED_PORT]: number }> {
+    const choose = (preferred: number): Promise<number> => freePort(this.#anyPort ? 0 : preferred);
+    // One after the other: two at once could be offered the same free port.
+    const gateway = await choose(PREFERRED_PORT.gateway);
+    const idp = await choose(PREFERRED_PORT.idp);
+    return { gateway, idp, tickets: await choose(PREFERRED_PORT.tickets) };
+  }
+
+  #gateway(): Promise<Child> {
+    const { config, bundle } = this.#workspace;
+    return this.#start({
+      name: "gateway",
+      args: [POSTERN, "gateway", "run", "--config", config, "--bundle", bundle],
+      log: this.#workspace.log("gateway"),
+    });
   }
 
   async #connector(

@@ -1,5 +1,5 @@
 import pc from "picocolors";
-import { headline, line } from "./report.ts";
+import { headline, lines } from "./report.ts";
 import type { Row } from "./row.ts";
 
 /** For people a table and sentences, for machines one JSON value a line. */
@@ -19,7 +19,7 @@ export class Output {
   }
 
   row(row: Row): void {
-    this.#say({ event: "step", ...row }, line(row));
+    this.#say({ event: "step", ...row }, lines(row));
   }
 
   verdict(good: boolean, text: string): void {
@@ -33,8 +33,8 @@ export class Output {
   /** The last word of a run that asserts. */
   result(ok: boolean, differences: readonly string[]): void {
     const verdict = ok ? pc.green("everything as expected") : pc.red("not as expected:");
-    const lines = differences.map((one) => `  - ${one}`);
-    this.#say({ event: "result", ok, differences }, `\n${[verdict, ...lines].join("\n")}`);
+    const list = differences.map((one) => `  - ${one}`);
+    this.#say({ event: "result", ok, differences }, `\n${[verdict, ...list].join("\n")}`);
   }
 
   #say(facts: object, text: string): void {

@@ -1,11 +1,11 @@
 import pc from "picocolors";
 import type { Row } from "./row.ts";
 
-/** Widths of the table's columns, in characters; the last one takes what is left. */
+/** Widths of the table's columns, in characters: together a little less than a narrow terminal. */
 const TITLE_WIDTH = 31;
 const TOOL_WIDTH = 16;
 const OUTCOME_WIDTH = 15;
-const MS_WIDTH = 9;
+const MS_WIDTH = 8;
 
 export function headline(): string {
   const cells = [
@@ -13,30 +13,29 @@ export function headline(): string {
     "tool".padEnd(TOOL_WIDTH),
     "outcome".padEnd(OUTCOME_WIDTH),
     "ms".padStart(MS_WIDTH),
-    " rules",
   ];
   return pc.dim(cells.join(" "));
 }
 
-export function line(row: Row): string {
+/** One line, and below it why, where there is something to say. */
+export function lines(row: Row): string {
   const cells = [
     row.title.padEnd(TITLE_WIDTH),
     row.tool.padEnd(TOOL_WIDTH),
     colour(row)(row.outcome.padEnd(OUTCOME_WIDTH)),
     row.ms.toFixed(1).padStart(MS_WIDTH),
-    ` ${because(row)}`,
   ];
-  return cells.join(" ").trimEnd();
+  const why = because(row).map((reason) => `\n  ${pc.dim("↳")} ${reason}`);
+  return cells.join(" ") + why.join("");
 }
 
-function because({ code, ruleIds, redactions, dropped }: Row): string {
-  const parts = [
-    ...(code === null ? [] : [code]),
-    ...ruleIds,
-    ...(redactions.length === 0 ? [] : [pc.dim(`${redactions.length} fields null`)]),
-    ...(dropped === 0 ? [] : [pc.dim(`${dropped} record left out`)]),
-  ];
-  return parts.join(" · ");
+function because({ code, ruleIds, redactions, dropped }: Row): string[] {
+  const decided = [...(code === null ? [] : [code]), ...ruleIds].join(" · ");
+  const missing = [
+    ...(redactions.length === 0 ? [] : [`${redactions.length} fields are null`]),
+    ...(dropped === 0 ? [] : [`${dropped} record is left out`]),
+  ].join(", ");
+  return [decided, missing].filter((one) => one !== "");
 }
 
 function colour({ outcome }: Row): (text: string) => string {

@@ -1,4 +1,5 @@
 import type { Step } from "../agent/step.ts";
+import type { Haul } from "../thief/main.ts";
 
 /** One line of the report: what was tried, and what came of it. */
 export interface Row {
@@ -13,13 +14,6 @@ export interface Row {
   readonly ms: number;
   /** Null for what never reached the gateway. */
   readonly call: string | null;
-}
-
-/** What the thief saw of the ticket service. */
-export interface Theft {
-  readonly status: number;
-  readonly code: string | null;
-  readonly ms: number;
 }
 
 export function rowOf({ title, tool, ms, outcome }: Step): Row {
@@ -39,11 +33,11 @@ export function rowOf({ title, tool, ms, outcome }: Step): Row {
   };
 }
 
-export function theftRow({ status, code, ms }: Theft): Row {
+export function theftRow({ status, code, ms }: Haul): Row {
   return {
     title: "a thief replays the call token",
     tool: "thief → tickets",
-    outcome: status < 400 ? "accepted" : "refused",
+    outcome: status === null ? "no attempt" : status < 400 ? "accepted" : "refused",
     code,
     ruleIds: [],
     redactions: [],

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { checkBundle } from "../../../src/policy/bundle/check.ts";
 import { readBundleFolder } from "../../../src/policy/bundle/read-folder.ts";
-import { fill, Workspace } from "./workspace.ts";
+import { fill, Workspace, WorkspaceBusy } from "./workspace.ts";
 
 let root: string;
 
@@ -16,7 +16,7 @@ afterEach(() => rmSync(root, { recursive: true }));
 
 describe("the workspace of the demo", () => {
   it("gives the agent a key, and both bundles its public half only", async () => {
-    const workspace = new Workspace(root);
+    using workspace = new Workspace(root);
     workspace.prepareBundles();
     const secret = JSON.parse(readFileSync(workspace.agentKey, "utf8")) as { d: string; x: string };
     expect(statSync(workspace.agentKey).mode & 0o777).toBe(0o600);
@@ -31,24 +31,32 @@ describe("the workspace of the demo", () => {
   });
 
   it("leaves what the user changed, and the key, as they are", () => {
-    const workspace = new Workspace(root);
+    using workspace = new Workspace(root);
     workspace.prepareBundles();
     const rules = join(workspace.bundle, "policies/action.cedar");
     writeFileSync(rules, "// mine");
     const key = readFileSync(workspace.agentKey, "utf8");
-    new Workspace(root).prepareBundles();
+    workspace.prepareBundles();
     expect(readFileSync(rules, "utf8")).toBe("// mine");
     expect(readFileSync(workspace.agentKey, "utf8")).toBe(key);
   });
 
   it("begins again where the first start was cut off", () => {
-    const workspace = new Workspace(root);
+    using workspace = new Workspace(root);
     workspace.prepareBundles();
     rmSync(workspace.bundle, { recursive: true });
-    new Workspace(root).prepareBundles();
+    workspace.prepareBundles();
     const agents = readFileSync(join(workspace.bundle, "agents.jsonc"), "utf8");
     const { x } = JSON.parse(readFileSync(workspace.agentKey, "utf8")) as { x: string };
     expect(agents).toContain(x);
+  });
+
+  it("is one demo's at a time", () => {
+    using first = new Workspace(root);
+    expect(() => new Workspace(root)).toThrow(WorkspaceBusy);
+    first[Symbol.dispose]();
+    using second = new Workspace(root);
+    expect(second.root).toBe(root);
   });
 });
 

@@ -1,17 +1,30 @@
 import { createHash, generateKeyPairSync } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { applyEdits, modify } from "jsonc-parser";
 
+export class WorkspaceBusy extends Error {
+  override readonly name = "WorkspaceBusy";
+}
+
 /** Where everything of one demo lives. Deleting the folder resets it. */
-export class Workspace {
+export class Workspace implements Disposable {
   readonly root: string;
+  readonly #lock: DatabaseSync;
 
   constructor(root: string) {
     this.root = root;
+    mkdirSync(root, { recursive: true, mode: 0o700 });
+    this.#lock = lock(root);
     for (const folder of ["logs", "acme", "keys", "profiles", "connectors"]) {
       mkdirSync(join(root, folder), { recursive: true, mode: 0o700 });
     }
+  }
+
+  /** For another process of this demo; the lock also goes with its holder, however that ends. */
+  [Symbol.dispose](): void {
+    if (this.#lock.isOpen) this.#lock.close();
   }
 
   /** The gateway's own data folder: its record, its keys, its admin socket. */
@@ -101,6 +114,18 @@ export class Workspace {
     const secret = { ...privateKey.export({ format: "jwk" }), ...named };
     writeFileSync(this.agentKey, `${JSON.stringify(secret, null, 2)}\n`, { mode: 0o600 });
     return { ...jwk, ...named };
+  }
+}
+
+/** Two demos in one folder would take each other's sockets away. */
+function lock(root: string): DatabaseSync {
+  const database = new DatabaseSync(join(root, "lock.db"));
+  try {
+    database.exec("pragma busy_timeout = 0; begin exclusive");
+    return database;
+  } catch {
+    database.close();
+    throw new WorkspaceBusy(`another demo runs in ${root}: stop it, or give --data another folder`);
   }
 }
 

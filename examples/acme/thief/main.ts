@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import type { LeakedRequest } from "../tickets/leak.ts";
 
@@ -9,19 +9,35 @@ import type { LeakedRequest } from "../tickets/leak.ts";
  */
 const TIMEOUT_MS = 10_000;
 
-const { values } = parseArgs({ options: { leak: { type: "string", default: "" } } });
-const stolen = JSON.parse(readFileSync(values.leak, "utf8")) as LeakedRequest;
+/** What the thief comes home with. */
+export interface Haul {
+  /** Of the ticket service's answer; null where there was nothing to steal. */
+  readonly status: number | null;
+  readonly code: string | null;
+  readonly ms: number;
+}
+const NOTHING: Haul = { status: null, code: "nothing_to_steal", ms: 0 };
 
-const started = performance.now();
-const answer = await fetch(stolen.url, {
-  method: stolen.method,
-  headers: withoutHopByHop(stolen.headers),
-  ...(stolen.body !== "" && { body: stolen.body }),
-  signal: AbortSignal.timeout(TIMEOUT_MS),
-});
-const ms = performance.now() - started;
-const { code = null } = (await answer.json()) as { readonly code?: string };
-process.stdout.write(`${JSON.stringify({ status: answer.status, code, ms })}\n`);
+const { values } = parseArgs({ options: { leak: { type: "string", default: "" } } });
+const stolen = readLeak(values.leak);
+const haul = stolen === null ? NOTHING : await replay(stolen);
+process.stdout.write(`${JSON.stringify(haul)}\n`);
+
+async function replay({ method, url, headers, body }: LeakedRequest): Promise<Haul> {
+  const started = performance.now();
+  const answer = await fetch(url, {
+    method,
+    headers: withoutHopByHop(headers),
+    ...(body !== "" && { body }),
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  });
+  const { code = null } = (await answer.json()) as { readonly code?: string };
+  return { status: answer.status, code, ms: performance.now() - started };
+}
+
+function readLeak(file: string): LeakedRequest | null {
+  return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as LeakedRequest) : null;
+}
 
 /** What belongs to the old connection is the new one's business. */
 function withoutHopByHop(headers: LeakedRequest["headers"]): Record<string, string> {

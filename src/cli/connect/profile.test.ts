@@ -35,7 +35,9 @@ describe("a profile", () => {
 
   it("tells all its mistakes at once, with their lines", () => {
     const file = write({ ...GOOD, gateway: "http://gateway.example", purpose: "", humans: 1 });
-    expect(() => readProfile(file)).toThrow(`${file}:2 gateway: https, or http on this machine only`);
+    expect(() => readProfile(file)).toThrow(
+      `${file}:2 gateway: https, or http on this machine only`,
+    );
     expect(() => readProfile(file)).toThrow(`${file}:6 purpose:`);
     expect(() => readProfile(file)).toThrow(/Unrecognized key: "humans"/);
     const broken = write("{\n  tenant\n}");

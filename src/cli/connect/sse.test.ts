@@ -13,7 +13,8 @@ async function eventsOf(...chunks: readonly (string | Uint8Array)[]): Promise<re
 
 describe("the data of an event stream", () => {
   it("comes event by event, without comments and other fields", async () => {
-    const stream = ': hello\n\nevent: message\nid: 1\ndata: {"a":1}\n\nretry: 5\n\ndata:{"b":2}\n\n';
+    const stream =
+      ': hello\n\nevent: message\nid: 1\ndata: {"a":1}\n\nretry: 5\n\ndata:{"b":2}\n\n';
     expect(await eventsOf(stream)).toEqual(['{"a":1}', '{"b":2}']);
   });
 

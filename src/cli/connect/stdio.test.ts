@@ -169,7 +169,8 @@ describe("MCP on standard input and output", () => {
 
   it("relays an event stream message by message", async () => {
     const bridged = new Bridged();
-    const events = 'data: {"jsonrpc":"2.0","method":"notifications/progress"}\n\ndata: {\ndata: "jsonrpc":"2.0","id":1,"result":{}}\n\n';
+    const events =
+      'data: {"jsonrpc":"2.0","method":"notifications/progress"}\n\ndata: {\ndata: "jsonrpc":"2.0","id":1,"result":{}}\n\n';
     bridged.fetch = async () =>
       new Response(events, { headers: { "content-type": "text/event-stream" } });
     bridged.send(call(1));

@@ -1,15 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { canonical } from "../model/json.ts";
 import { EVENT_TYPES } from "../model/event.ts";
-import {
-  answered,
-  callCommand,
-  DENY,
-  failing,
-  openWorld,
-  sha256,
-  type World,
-} from "../testing.ts";
+import { answered, callCommand, DENY, failing, openWorld, sha256, type World } from "../testing.ts";
 import { type ChainedEvent, genesis, link, verifyChain } from "./chain.ts";
 import { parseEvent } from "./parse-event.ts";
 import { restore } from "./restore.ts";

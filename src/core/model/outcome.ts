@@ -3,7 +3,7 @@ import type { PolicyClass } from "./policy.ts";
 
 /**
  * The fallback contract: the one closed union an agent sees, the same on MCP, REST and SDK.
- * Every name and code below is visible to others and pinned by `outcome.test.ts`.
+ * Every name and code below is visible to others and pinned by `names.test.ts`.
  */
 export type Outcome = Ok | PartialResult | PolicyDenied | Failed | OutcomeUnknown;
 

@@ -4,12 +4,6 @@
  */
 export const TENANT_STREAM = "tenant";
 
-export type TenantEvent = {
-  readonly seq: number;
-  readonly at: number;
-  readonly workflow: typeof TENANT_STREAM;
-} & TenantEventBody;
-
 export type TenantEventBody =
   | {
       readonly type: "bundle.activated";

@@ -98,7 +98,9 @@ export class Inspection implements Disposable {
     const events = this.#events(tenant, workflow);
     const inputs = new Map<number, string | null>();
     for (const { seq, kind, expires, bytes } of this.#sealed(tenant, workflow)) {
-      inputs.set(seq, key === null ? null : key.open(sealedPlace(seq, kind, expires), bytes));
+      // Without the key an input is erased; with it, one that does not open was changed.
+      const opened = key === null ? null : (key.open(sealedPlace(seq, kind, expires), bytes) ?? "");
+      inputs.set(seq, opened);
     }
     const bundles = new Map<string, Bundle | null>();
     return replay({

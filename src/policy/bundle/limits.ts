@@ -16,5 +16,10 @@ export const MAX_INTEGER = Number.MAX_SAFE_INTEGER;
 export const MAX_POLICIES = 1_000;
 export const MAX_TITLE_CHARS = 200;
 export const MAX_DESCRIPTION_CHARS = 4_000;
-/** Cedar's parser and validator recurse inside wasm, where a full stack is a trap. */
 export const MAX_POLICY_CHARS = 10_000;
+/**
+ * Operators plus three for each level of brackets. Cedar recurses over both inside wasm, and a full
+ * stack there is a trap that leaves the engine unusable for the whole process, so for every tenant.
+ * Measured on 4.13: it traps from about 350.
+ */
+export const MAX_POLICY_WEIGHT = 200;

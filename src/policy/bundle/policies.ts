@@ -3,7 +3,7 @@ import { policyToJson, validate, type DetailedError, type PolicyJson } from "../
 import { CLASS_ACTIONS, cedarSchema, type ArgumentTypes } from "../cedar/schema.ts";
 import { fromByteOffset, splitPolicies, type PolicyPiece } from "../cedar/split.ts";
 import { numbersOf } from "../cedar/walk.ts";
-import { MAX_DEPTH, MAX_INTEGER, MAX_POLICIES, MAX_POLICY_CHARS } from "./limits.ts";
+import { MAX_INTEGER, MAX_POLICIES, MAX_POLICY_CHARS, MAX_POLICY_WEIGHT } from "./limits.ts";
 import type { PolicyFile } from "./model.ts";
 import { RESERVED_RULE_PREFIXES, RULE_ID } from "./names.ts";
 import { checkReferences, type Vocabulary } from "./policy-references.ts";
@@ -84,7 +84,8 @@ export function checkPolicies(
 function parse(piece: PolicyPiece, place: Place): ParsedPolicy | null {
   const unfit = unfitness(piece);
   if (unfit !== null) {
-    place.report.add(place.file, piece.offset, unfit, "this policy is too big", "split it up");
+    const fix = "split it into several policies, or list values in a set";
+    place.report.add(place.file, piece.offset, unfit, "this policy is too complex", fix);
     return null;
   }
   const answer = policyToJson(piece.text);
@@ -97,14 +98,20 @@ function parse(piece: PolicyPiece, place: Place): ParsedPolicy | null {
 
 function unfitness(piece: PolicyPiece): "too_long" | "too_deep" | null {
   if (piece.text.length > MAX_POLICY_CHARS) return "too_long";
+  const code = piece.text.replaceAll(STRING_OR_COMMENT, "");
+  let weight = code.match(OPERATOR)?.length ?? 0;
   let depth = 0;
-  for (const char of piece.text) {
-    if ("([{".includes(char)) depth++;
+  let deepest = 0;
+  for (const char of code) {
+    if ("([{".includes(char)) deepest = Math.max(deepest, ++depth);
     else if (")]}".includes(char)) depth--;
-    if (depth > MAX_DEPTH) return "too_deep";
   }
-  return null;
+  weight += 3 * deepest;
+  return weight > MAX_POLICY_WEIGHT ? "too_deep" : null;
 }
+
+const STRING_OR_COMMENT = /"(?:[^"\\]|\\[^])*"|\/\/[^\n]*/g;
+const OPERATOR = /&&|\|\||[=!<>]=|[-+*!.<>]|\b(?:has|like|in|is|if)\b/g;
 
 function checkId({ id, piece }: ParsedPolicy, ids: RuleIds, place: Place): void {
   const { report, file } = place;

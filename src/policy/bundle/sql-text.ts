@@ -14,6 +14,7 @@ const SKIPPED: readonly RegExp[] = [
   /'(?:[^']|'')*'/y,
   /"(?:[^"]|"")*"/y,
 ];
+const OPENING = /[eE]?'|"/y;
 const DOLLAR_QUOTE = /\$([A-Za-z_][A-Za-z0-9_]*)?\$/y;
 const PARAMETER = /\$(\d{1,5})/y;
 const WORD = /[A-Za-z_0-9][A-Za-z_0-9$]*/y;
@@ -24,6 +25,10 @@ export function readSql(text: string): SqlText {
   let ended = false;
   let several = false;
   let at = 0;
+  const token = (): void => {
+    tokens++;
+    several ||= ended;
+  };
   const unterminated = (): SqlText => ({
     parameters: [],
     empty: false,
@@ -34,7 +39,7 @@ export function readSql(text: string): SqlText {
     const skipped = SKIPPED.map((rule) => matchAt(rule, text, at)).find((match) => match !== null);
     if (skipped) {
       at += skipped[0].length;
-      if (!skipped[0].startsWith("--")) tokens++;
+      if (!skipped[0].startsWith("--")) token();
       continue;
     }
     if (text.startsWith("/*", at)) {
@@ -48,18 +53,15 @@ export function readSql(text: string): SqlText {
       const close = text.indexOf(quote[0], at + quote[0].length);
       if (close < 0) return unterminated();
       at = close + quote[0].length;
-      tokens++;
+      token();
       continue;
     }
     const char = text[at] ?? "";
-    if (char === "'" || char === '"') return unterminated();
+    if (matchAt(OPENING, text, at)) return unterminated();
     const parameter = matchAt(PARAMETER, text, at);
     if (parameter) parameters.add(Number(parameter[1]));
     if (char === ";") ended = true;
-    else if (!/\s/.test(char)) {
-      tokens++;
-      if (ended) several = true;
-    }
+    else if (!/\s/.test(char)) token();
     at += (parameter ?? matchAt(WORD, text, at))?.[0].length ?? 1;
   }
   return {

@@ -2,8 +2,6 @@
 export interface PolicyPiece {
   readonly text: string;
   readonly offset: number;
-  /** The file ends before its `;`. */
-  readonly open: boolean;
 }
 
 /**
@@ -24,13 +22,13 @@ export function splitPolicies(source: string): readonly PolicyPiece[] {
     if (start === null && !/\s/.test(char)) start = at;
     if (char === '"') at = endOfString(source, at);
     else if (char === ";") {
-      pieces.push({ text: source.slice(start ?? at, at + 1), offset: start ?? at, open: false });
+      pieces.push({ text: source.slice(start ?? at, at + 1), offset: start ?? at });
       start = null;
       at++;
     } else at++;
   }
   if (start !== null) {
-    pieces.push({ text: source.slice(start).trimEnd(), offset: start, open: true });
+    pieces.push({ text: source.slice(start).trimEnd(), offset: start });
   }
   return pieces;
 }

@@ -8,10 +8,7 @@ const ERAS = [
 ] as const;
 
 async function connected(fixture: Fixture, mode: (typeof ERAS)[number][1]): Promise<Client> {
-  const client = new Client(
-    { name: "test", version: "0" },
-    { versionNegotiation: { mode } },
-  );
+  const client = new Client({ name: "test", version: "0" }, { versionNegotiation: { mode } });
   const url = new URL("https://gateway.example/acme/mcp");
   const options = { fetch: fixture.fetchAs(DANA) };
   await client.connect(new StreamableHTTPClientTransport(url, options));

@@ -27,7 +27,8 @@ export class Fixture {
         return this.answer(seen);
       },
       listTools: () => Promise.resolve(LISTED),
-      outputSchema: (_caller, tool) => LISTED.find(({ name }) => name === tool)?.outputSchema ?? null,
+      outputSchema: (_caller, tool) =>
+        LISTED.find(({ name }) => name === tool)?.outputSchema ?? null,
       fault: (error) => this.faults.push(error),
     },
   });

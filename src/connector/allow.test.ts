@@ -1,0 +1,82 @@
+import { describe, expect, it } from "vitest";
+import type { HttpOperation, SqlOperation } from "../core/model/operation.ts";
+import { REFUSALS, refusalOf, sha256 } from "./allow.ts";
+import type { HttpDestination, PostgresDestination } from "./config.ts";
+
+const tickets: HttpDestination = {
+  kind: "http",
+  origin: "http://127.0.0.1:1",
+  methods: new Set(["GET", "POST"]),
+  paths: [["tickets"], ["tickets", null]],
+  headers: new Map(),
+};
+const billing: PostgresDestination = {
+  kind: "postgres",
+  host: "/x",
+  port: 1,
+  tls: false,
+  database: "d",
+  user: "u",
+  password: "p",
+  role: null,
+  statements: new Set([sha256("select 1")]),
+  connections: 1,
+};
+
+function http(change: Partial<HttpOperation["http"]> = {}, body: string | null = null, contentType: string | null = null) {
+  const contentDigest = body === null ? null : sha256(body);
+  const of = { method: "GET", destination: "tickets", path: "/tickets", query: "", contentDigest };
+  return { operation: { http: { ...of, ...change } }, body, contentType };
+}
+function sql(change: Partial<SqlOperation["sql"]> = {}) {
+  const of = { destination: "billing", statement: "select 1", params: [], mode: "read", maxRows: 1 } as const;
+  return { operation: { sql: { ...of, ...change } }, body: null, contentType: null };
+}
+
+describe("the local allow-list", () => {
+  it("allows what it names", () => {
+    expect(refusalOf(http(), tickets)).toBeNull();
+    expect(refusalOf(http({ path: "/tickets/7", query: "a=1" }), tickets)).toBeNull();
+    expect(refusalOf(http({ method: "POST" }, "{}", "application/json"), tickets)).toBeNull();
+    expect(refusalOf(sql(), billing)).toBeNull();
+    expect(refusalOf(sql({ statement: "anything" }), { ...billing, statements: "any" })).toBeNull();
+  });
+
+  it.each([
+    ["unknown_destination", http(), undefined],
+    ["wrong_kind", http(), billing],
+    ["wrong_kind", sql(), tickets],
+    ["method_not_allowed", http({ method: "DELETE" }), tickets],
+    ["path_not_allowed", http({ path: "/tickets/.." }), tickets],
+    ["query_malformed", http({ query: "a b" }), tickets],
+    ["body_mismatch", { ...http({ method: "POST" }, "{}", "application/json"), body: "{ }" }, tickets],
+    ["body_mismatch", { ...http({ method: "POST" }, "{}", "application/json"), body: null }, tickets],
+    ["body_mismatch", http({ method: "POST", contentDigest: "00" }), tickets],
+    ["body_mismatch", http({}, "{}", "application/json"), tickets],
+    ["body_mismatch", { ...sql(), body: "x" }, billing],
+    ["content_type_malformed", http({ method: "POST" }, "{}", null), tickets],
+    ["content_type_malformed", http({ method: "POST" }, "{}", "a/b, c/d"), tickets],
+    ["content_type_malformed", http({ method: "POST" }, "{}", "multipart/form-data; boundary=x"), tickets],
+    ["content_type_malformed", http({}, null, "application/json"), tickets],
+    ["statement_not_allowed", sql({ statement: "select 1 " }), billing],
+    ["statement_malformed", sql({ statement: "select 1\0" }), { ...billing, statements: "any" as const }],
+    ["statement_malformed", sql({ columns: [] }), billing],
+    ["statement_malformed", sql({ columns: ["a\0"] }), billing],
+  ])("says %s", (refusal, frame, destination) => {
+    expect(refusalOf(frame, destination)).toBe(refusal);
+  });
+
+  it("has these words, which stand in logs", () => {
+    expect(REFUSALS).toEqual([
+      "unknown_destination",
+      "wrong_kind",
+      "method_not_allowed",
+      "path_not_allowed",
+      "query_malformed",
+      "body_mismatch",
+      "content_type_malformed",
+      "statement_not_allowed",
+      "statement_malformed",
+    ]);
+  });
+});

@@ -1,0 +1,160 @@
+import { describe, expect, it } from "vitest";
+import { readConfig } from "./config.ts";
+import { MISTAKE_CODES } from "./reader.ts";
+
+const env = { TICKETS_KEY: "key", BILLING_PASSWORD: "secret", EVIL: "a\r\nx: y", EMPTY: "" };
+const PATH = "/etc/postern/connector.jsonc";
+const DIGEST = "ab".repeat(32);
+
+const good = `{
+  // what may be reached
+  "network": "acme",
+  "tier": "confidential",
+  "stateDir": "./state",
+  "destinations": {
+    "tickets": {
+      "kind": "http",
+      "origin": "http://127.0.0.1:4010",
+      "methods": ["GET", "POST"],
+      "paths": ["/tickets", "/tickets/{id}"],
+      "headers": { "Authorization": { "env": "TICKETS_KEY" } },
+    },
+    "billing": {
+      "kind": "postgres",
+      "host": "/run/postgresql",
+      "database": "billing",
+      "user": "postern",
+      "password": { "env": "BILLING_PASSWORD" },
+      "role": "support_reader",
+      "statements": ["${DIGEST}"],
+    },
+  },
+}`;
+
+describe("connector.jsonc", () => {
+  it("reads, with comments, defaults and secrets from the environment", () => {
+    const read = readConfig(good, PATH, env);
+    expect(read).toMatchObject({
+      ok: true,
+      config: { network: "acme", tier: "confidential", stateDir: "/etc/postern/state" },
+    });
+    if (!read.ok) return;
+    expect(read.config.destinations.get("tickets")).toEqual({
+      kind: "http",
+      origin: "http://127.0.0.1:4010",
+      methods: new Set(["GET", "POST"]),
+      paths: [["tickets"], ["tickets", null]],
+      headers: new Map([["authorization", "key"]]),
+    });
+    expect(read.config.destinations.get("billing")).toEqual({
+      kind: "postgres",
+      host: "/run/postgresql",
+      port: 5432,
+      tls: false,
+      database: "billing",
+      user: "postern",
+      password: "secret",
+      role: "support_reader",
+      statements: new Set([DIGEST]),
+      connections: 4,
+    });
+  });
+
+  it("reports every mistake at once, with line and fix", () => {
+    const bad = `{
+  "netwrok": "acme",
+  "tier": "confidental",
+  "stateDir": 5,
+  "destinations": {
+    "Tickets": {
+      "kind": "http",
+      "origin": "http://user@127.0.0.1:4010/path",
+      "methods": ["GTE"],
+      "paths": ["/tickets/../x", "tickets"],
+      "headers": {
+        "host": { "env": "TICKETS_KEY" },
+        "authorization": "Bearer secret",
+        "x-a": { "env": "MISSING" },
+        "x-b": { "env": "EVIL" }
+      }
+    },
+    "billing": {
+      "kind": "postgres",
+      "host": "db.internal",
+      "port": 0,
+      "database": "billing",
+      "password": { "env": "EMPTY" },
+      "statements": "all"
+    },
+    "docs": { "kind": "ftp" },
+    "docs": { "kind": "http" }
+  }
+}`;
+    const read = readConfig(bad, PATH, env);
+    expect(read.ok).toBe(false);
+    if (read.ok) return;
+    expect(read.mistakes.map(({ line, at, code }) => `${line} ${at} ${code}`)).toEqual([
+      "1  missing_key",
+      "2 netwrok unknown_key",
+      "3 tier invalid_value",
+      "4 stateDir wrong_type",
+      "6 destinations.Tickets invalid_value",
+      "8 destinations.Tickets.origin invalid_value",
+      "9 destinations.Tickets.methods[0] invalid_value",
+      "10 destinations.Tickets.paths[0] invalid_value",
+      "10 destinations.Tickets.paths[1] invalid_value",
+      "12 destinations.Tickets.headers.host invalid_value",
+      "13 destinations.Tickets.headers.authorization wrong_type",
+      "14 destinations.Tickets.headers.x-a.env env_missing",
+      "15 destinations.Tickets.headers.x-b invalid_value",
+      "18 destinations.billing missing_key",
+      "18 destinations.billing missing_key",
+      "21 destinations.billing.port invalid_value",
+      "23 destinations.billing.password.env env_missing",
+      "24 destinations.billing.statements invalid_value",
+      "26 destinations.docs.kind invalid_value",
+      "27 destinations.docs duplicate_key",
+    ]);
+    const fixes = read.mistakes.map(({ fix }) => fix);
+    expect(fixes[1]).toBe('did you mean "network"?');
+    expect(fixes[2]).toContain('did you mean "confidential"?');
+    expect(fixes.join("\n")).not.toContain("secret");
+  });
+
+  it("asks for TLS to be decided where the database is another machine", () => {
+    const remote = good.replace("/run/postgresql", "db.internal");
+    expect(readConfig(remote, PATH, env)).toMatchObject({
+      ok: false,
+      mistakes: [{ at: "destinations.billing", code: "missing_key" }],
+    });
+    const said = remote.replace('"database"', '"tls": true, "database"');
+    expect(readConfig(said, PATH, env).ok).toBe(true);
+    expect(readConfig(good.replace("/run/postgresql", "127.0.0.1"), PATH, env).ok).toBe(true);
+  });
+
+  it("takes any statement only when that is said", () => {
+    const any = readConfig(good.replace(`["${DIGEST}"]`, '"any"'), PATH, env);
+    expect(any.ok && any.config.destinations.get("billing")).toMatchObject({ statements: "any" });
+    expect(readConfig(good.replace(`"statements": ["${DIGEST}"],`, ""), PATH, env).ok).toBe(false);
+  });
+
+  it("survives what is no object, no JSON, or nothing", () => {
+    for (const text of ["", "{", "[]", "null", '"x"', '{"destinations": []}', '{"destinations": {"a": 1}}']) {
+      const read = readConfig(text, PATH, env);
+      expect(read.ok).toBe(false);
+      if (!read.ok) expect(read.mistakes.length).toBeGreaterThan(0);
+    }
+  });
+
+  it("has these codes, which tools read", () => {
+    expect(MISTAKE_CODES).toEqual([
+      "not_jsonc",
+      "duplicate_key",
+      "unknown_key",
+      "missing_key",
+      "wrong_type",
+      "invalid_value",
+      "env_missing",
+    ]);
+  });
+});

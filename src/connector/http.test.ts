@@ -1,0 +1,295 @@
+import { once } from "node:events";
+import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer as createTcp, type AddressInfo, type Server as TcpServer, type Socket } from "node:net";
+import { gzipSync } from "node:zlib";
+import { afterEach, describe, expect, it } from "vitest";
+import type { HttpDestination } from "./config.ts";
+import { HeldBytes, type Execution } from "./executor.ts";
+import { HttpExecutor } from "./http.ts";
+
+const CAP = 1_000;
+const closing: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0).toReversed()) await close();
+});
+
+async function listening(server: Server | TcpServer): Promise<string> {
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  closing.push(() => new Promise((resolve) => server.close(() => resolve())));
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+async function service(listener: RequestListener): Promise<{ executor: HttpExecutor; requests: () => number }> {
+  let requests = 0;
+  const server = createServer((request, response) => {
+    requests++;
+    listener(request, response);
+  });
+  const origin = await listening(server);
+  closing.push(() => server.closeAllConnections());
+  return { executor: executorFor(origin), requests: () => requests };
+}
+
+/** A server of raw bytes, for what Node's own would not say. */
+async function raw(answer: (socket: Socket) => void): Promise<HttpExecutor> {
+  const sockets: Socket[] = [];
+  const server = createTcp((socket) => {
+    sockets.push(socket);
+    socket.on("error", () => undefined);
+    socket.once("data", () => answer(socket));
+  });
+  const origin = await listening(server);
+  closing.push(() => sockets.forEach((one) => one.destroy()));
+  return executorFor(origin);
+}
+
+function executorFor(origin: string, change: Partial<HttpDestination> = {}): HttpExecutor {
+  const executor = new HttpExecutor(
+    { kind: "http", origin, methods: new Set(), paths: [], headers: new Map(), ...change },
+    new HeldBytes(),
+  );
+  closing.push(() => executor.close());
+  return executor;
+}
+
+function execution(method = "GET", change: Partial<Execution> = {}): Execution {
+  return {
+    operation: {
+      http: { method, destination: "x", path: "/tickets/1", query: "a=%20b", contentDigest: null },
+    },
+    body: null,
+    contentType: null,
+    token: "the-token",
+    principals: { human: "h", agent: "a", workflow: "w" },
+    cap: CAP,
+    timeoutMs: 10_000,
+    signal: new AbortController().signal,
+    journaled: Promise.resolve(true),
+    ...change,
+  };
+}
+
+describe("the HTTP executor", () => {
+  it("sends path and query as they are, the token, the configured secret, and nothing else", async () => {
+    let seen: { url: string | undefined; headers: object; body: string } | null = null;
+    const server = createServer(async (request, response) => {
+      let body = "";
+      for await (const chunk of request) body += String(chunk);
+      seen = { url: request.url, headers: request.headers, body };
+      response.setHeader("content-type", "application/json; charset=utf-8");
+      response.setHeader("txn-token", "leak");
+      response.end('{"ok":"é"}');
+    });
+    const origin = await listening(server);
+    closing.push(() => server.closeAllConnections());
+    const executor = executorFor(origin, { headers: new Map([["authorization", "Bearer s"]]) });
+    const answer = await executor.execute(
+      execution("POST", { body: '{"a":1}', contentType: "application/json" }),
+    );
+    expect(answer).toEqual({
+      ok: true,
+      status: 200,
+      contentType: "application/json; charset=utf-8",
+      encoding: "utf8",
+      body: '{"ok":"é"}',
+      truncated: false,
+    });
+    expect(seen).toEqual({
+      url: "/tickets/1?a=%20b",
+      headers: {
+        host: origin.slice("http://".length),
+        connection: "keep-alive",
+        authorization: "Bearer s",
+        accept: "*/*",
+        "accept-encoding": "identity",
+        "txn-token": "the-token",
+        "content-type": "application/json",
+        "content-length": "7",
+      },
+      body: '{"a":1}',
+    });
+  });
+
+  it("keeps bytes that are no text as base64", async () => {
+    const { executor } = await service((request, response) => {
+      response.setHeader("content-type", request.url?.startsWith("/tickets") ? "text/plain" : "image/png");
+      response.end(Buffer.from([0xff, 0x00]));
+    });
+    expect(await executor.execute(execution())).toMatchObject({ encoding: "base64", body: "/wA=" });
+  });
+
+  it("does nothing before the journal is on disk, and nothing at all if it is not", async () => {
+    const { executor, requests } = await service((_request, response) => response.end());
+    let written: (durable: boolean) => void = () => undefined;
+    const journaled = new Promise<boolean>((resolve) => (written = resolve));
+    const answer = executor.execute(execution("POST", { journaled }));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(requests()).toBe(0);
+    written(false);
+    expect(await answer).toEqual({ ok: false, code: "audit_unavailable", effect: "none" });
+    expect(requests()).toBe(0);
+  });
+
+  it.each([
+    [500, "GET", "upstream_error", "none"],
+    [500, "POST", "upstream_error", "possible"],
+    [503, "DELETE", "upstream_error", "possible"],
+    [404, "GET", "upstream_rejected", "none"],
+    [422, "POST", "upstream_rejected", "none"],
+    [302, "GET", "upstream_rejected", "none"],
+    [303, "POST", "upstream_rejected", "possible"],
+  ])("maps status %i after %s to %s, effect %s", async (status, method, code, effect) => {
+    const { executor } = await service((_request, response) => {
+      response.statusCode = status;
+      response.end("a stack trace with secrets");
+    });
+    expect(await executor.execute(execution(method))).toEqual({ ok: false, code, effect, status });
+  });
+
+  it("follows no redirect, least of all to a metadata service", async () => {
+    const { executor, requests } = await service((_request, response) => {
+      response.writeHead(302, { location: "http://169.254.169.254/latest/meta-data/" });
+      response.end();
+    });
+    expect(await executor.execute(execution())).toMatchObject({ code: "upstream_rejected", status: 302 });
+    expect(requests()).toBe(1);
+  });
+
+  it("takes a body of exactly the cap, and cuts one byte more", async () => {
+    let size = CAP;
+    const { executor } = await service((_request, response) => {
+      response.setHeader("content-type", "text/plain");
+      response.write("a".repeat(size - 1));
+      response.end("a");
+    });
+    expect(await executor.execute(execution())).toMatchObject({ ok: true, body: "a".repeat(CAP) });
+    size++;
+    expect(await executor.execute(execution())).toEqual({
+      ok: false,
+      code: "response_too_large",
+      effect: "none",
+      status: 200,
+    });
+    expect(await executor.execute(execution("POST"))).toMatchObject({ effect: "possible" });
+  });
+
+  it("stops reading a gigabyte after the cap", async () => {
+    let written = 0;
+    const { executor } = await service((_request, response) => {
+      const block = Buffer.alloc(64 * 1_024);
+      const more = (): void => {
+        while (!response.destroyed && written < 1_024 ** 3) {
+          written += block.length;
+          if (!response.write(block)) return void response.once("drain", more);
+        }
+      };
+      response.on("error", () => undefined);
+      more();
+    });
+    expect(await executor.execute(execution())).toMatchObject({ code: "response_too_large" });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(written).toBeLessThan(32 * 1_024 * 1_024);
+  });
+
+  it("refuses an announced length past the cap before a byte of it", async () => {
+    const executor = await raw((socket) => {
+      socket.write("HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\n");
+    });
+    expect(await executor.execute(execution())).toMatchObject({ code: "response_too_large" });
+  });
+
+  it("refuses a compressed answer it did not ask for", async () => {
+    const { executor } = await service((_request, response) => {
+      response.setHeader("content-encoding", "gzip");
+      response.end(gzipSync(Buffer.alloc(100_000)));
+    });
+    expect(await executor.execute(execution())).toEqual({
+      ok: false,
+      code: "output_invalid",
+      effect: "none",
+      status: 200,
+    });
+  });
+
+  it("ends at once when it is aborted, whatever the service is doing", async () => {
+    for (const behaviour of ["hang", "drip"] as const) {
+      const arrived = Promise.withResolvers<void>();
+      const { executor } = await service((_request, response) => {
+        if (behaviour === "drip") response.write("a");
+        arrived.resolve();
+      });
+      const abort = new AbortController();
+      const answer = executor.execute(execution("POST", { signal: abort.signal }));
+      await arrived.promise;
+      abort.abort();
+      expect(await answer).toMatchObject({ ok: false, code: "deadline_exceeded", effect: "possible" });
+    }
+  });
+
+  it("knows that nothing happened where nothing left", async () => {
+    const server = createTcp();
+    const origin = await listening(server);
+    await closing.pop()?.();
+    expect(await executorFor(origin).execute(execution("POST"))).toEqual({
+      ok: false,
+      code: "connection_refused",
+      effect: "none",
+    });
+    const aborted = AbortSignal.abort();
+    expect(await executorFor(origin).execute(execution("POST", { signal: aborted }))).toEqual({
+      ok: false,
+      code: "deadline_exceeded",
+      effect: "none",
+    });
+    const nowhere = executorFor("http://does-not-exist.invalid");
+    expect(await nowhere.execute(execution("POST"))).toMatchObject({ code: "dns_error", effect: "none" });
+  });
+
+  it.each([
+    ["closes without an answer", (socket: Socket) => socket.end()],
+    ["resets", (socket: Socket) => socket.resetAndDestroy()],
+    [
+      "closes in the middle of the body",
+      (socket: Socket) => socket.end("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf"),
+    ],
+    ["speaks something else", (socket: Socket) => socket.end("220 smtp ready\r\n")],
+    [
+      "frames its answer twice",
+      (socket: Socket) =>
+        socket.end("HTTP/1.1 200 OK\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\nabc"),
+    ],
+  ])("calls it terminated when the service %s", async (_name, behave) => {
+    const executor = await raw(behave);
+    expect(await executor.execute(execution("POST"))).toEqual({
+      ok: false,
+      code: "connection_terminated",
+      effect: "possible",
+    });
+    const again = await raw(behave);
+    expect(await again.execute(execution("GET"))).toMatchObject({ effect: "none" });
+  });
+
+  it("gives up on headers that do not end", async () => {
+    const executor = await raw((socket) => {
+      socket.write(`HTTP/1.1 200 OK\r\nx: ${"a".repeat(20_000)}\r\n`);
+    });
+    expect(await executor.execute(execution())).toMatchObject({ ok: false, code: "response_too_large" });
+  });
+
+  it("does not speak TLS with a certificate nobody vouches for, or with none at all", async () => {
+    const executor = await raw((socket) => socket.end("HTTP/1.1 200 OK\r\n\r\n"));
+    void executor;
+    const plain = createTcp((socket) => socket.end("plain"));
+    const origin = (await listening(plain)).replace("http:", "https:");
+    const answer = await executorFor(origin).execute(execution("POST"));
+    expect(answer).toEqual({ ok: false, code: "tls_certificate_error", effect: "none" });
+  });
+
+  it("hands a content type on only as plain text", async () => {
+    const executor = await raw((socket) =>
+      socket.end("HTTP/1.1 200 OK\r\ncontent-type: text/\x80\r\ncontent-length: 1\r\n\r\na"),
+    );
+    expect(await executor.execute(execution())).toMatchObject({ contentType: "application/octet-stream" });
+  });
+});

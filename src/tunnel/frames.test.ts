@@ -1,0 +1,186 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { encode, parseToConnector, parseToGateway } from "./frames.ts";
+import {
+  CLOSE,
+  MAX_BODY_BYTES,
+  MAX_FRAME_BYTES,
+  SEEN_STATES,
+  TUNNEL_VERSION,
+  handshakeText,
+  type ToConnector,
+  type ToGateway,
+} from "./protocol.ts";
+
+const HEX32 = "ab".repeat(32);
+const SIGNATURE = "A".repeat(86);
+
+const toGateway: ToGateway[] = [
+  { t: "hello", v: 1, tenant: "acme", connector: "con_1", nonce: HEX32 },
+  { t: "proof", signature: SIGNATURE },
+  { t: "beat" },
+  { t: "drain" },
+  { t: "seen", id: "0", state: "never" },
+  { t: "answer", id: "0", answer: { ok: false, code: "busy", effect: "none" } },
+  { t: "answer", id: "0", answer: { ok: false, code: "upstream_error", effect: "possible", status: 500 } },
+  {
+    t: "answer",
+    id: "0",
+    answer: {
+      ok: true,
+      status: 200,
+      contentType: "application/json",
+      encoding: "utf8",
+      body: "{}",
+      truncated: false,
+    },
+  },
+];
+const http = { method: "GET", destination: "tickets", path: "/tickets", query: "", contentDigest: null };
+const sql = {
+  destination: "billing",
+  statement: "select 1",
+  params: [1, "a", null, { b: [true] }],
+  columns: ["a"],
+  mode: "read",
+  maxRows: 10,
+} as const;
+const rest = { token: "t", body: null, contentType: null, cap: 1, timeoutMs: 1 };
+const toConnector: ToConnector[] = [
+  { t: "challenge", v: 1, session: "ab".repeat(16), kid: "k", signature: SIGNATURE },
+  { t: "welcome", now: 1, epoch: 0 },
+  { t: "request", id: "0", operation: { http }, ...rest },
+  { t: "request", id: "0", operation: { sql }, ...rest },
+  { t: "cut", id: "0" },
+  { t: "beat", now: 1, epoch: 0 },
+  { t: "seen", id: "0", call: "call_0190" },
+];
+
+describe("frames", () => {
+  it.each(toGateway)("takes what it writes, to the gateway: $t", (frame) => {
+    expect(parseToGateway(encode(frame) ?? "")).toEqual(frame);
+    expect(parseToConnector(encode(frame) ?? "")?.t).not.toBe("answer");
+  });
+
+  it.each(toConnector)("takes what it writes, to the connector: $t", (frame) => {
+    expect(parseToConnector(encode(frame) ?? "")).toEqual(frame);
+  });
+
+  it("has these names, which peers of other versions see", () => {
+    expect(TUNNEL_VERSION).toBe(1);
+    expect([...new Set(toGateway.map((one) => one.t))]).toEqual([
+      "hello",
+      "proof",
+      "beat",
+      "drain",
+      "seen",
+      "answer",
+    ]);
+    expect([...new Set(toConnector.map((one) => one.t))]).toEqual([
+      "challenge",
+      "welcome",
+      "request",
+      "cut",
+      "beat",
+      "seen",
+    ]);
+    expect(SEEN_STATES).toEqual(["never", "started", "done", "unknown"]);
+    expect(CLOSE).toEqual({
+      goingAway: 1001,
+      malformed: 4400,
+      unauthorized: 4401,
+      timeout: 4408,
+      duplicate: 4409,
+      replaced: 4410,
+      version: 4426,
+    });
+    expect(handshakeText("gateway", { tenant: "a", connector: "b", nonce: "c", session: "d" })).toBe(
+      "postern-tunnel\n1\ngateway\na\nb\nc\nd",
+    );
+  });
+
+  it.each([
+    ["not JSON", "{"],
+    ["a list", "[]"],
+    ["null", "null"],
+    ["no type", "{}"],
+    ["an unknown type", '{"t":"upgrade"}'],
+    ["an inherited name as type", '{"t":"constructor"}'],
+    ["a type that is no string", '{"t":1}'],
+    ["an unknown member", '{"t":"beat","x":1}'],
+    ["a duplicate key", '{"t":"beat","t":"drain"}'],
+    ["__proto__", '{"t":"beat","__proto__":{}}'],
+    ["an inherited member name", '{"t":"beat","toString":1}'],
+    ["a missing member", '{"t":"proof"}'],
+    ["an id that is too long", `{"t":"seen","id":"${"a".repeat(33)}","state":"never"}`],
+    ["an id with a line break", '{"t":"seen","id":"a\\n","state":"never"}'],
+    ["an unknown state", '{"t":"seen","id":"0","state":"maybe"}'],
+    ["an unknown failure code", '{"t":"answer","id":"0","answer":{"ok":false,"code":"toString","effect":"none"}}'],
+    ["an unknown effect", '{"t":"answer","id":"0","answer":{"ok":false,"code":"busy","effect":"some"}}'],
+    ["a status out of range", '{"t":"answer","id":"0","answer":{"ok":false,"code":"busy","effect":"none","status":999}}'],
+    [
+      "base64 that is none",
+      '{"t":"answer","id":"0","answer":{"ok":true,"status":200,"contentType":"a/b","encoding":"base64","body":"*","truncated":false}}',
+    ],
+    [
+      "a content type that begins another header",
+      '{"t":"answer","id":"0","answer":{"ok":true,"status":200,"contentType":"a/b\\r\\nx: y","encoding":"utf8","body":"","truncated":false}}',
+    ],
+    ["an upper-case nonce", `{"t":"hello","v":1,"tenant":"acme","connector":"con_1","nonce":"${"AB".repeat(32)}"}`],
+    ["a tenant with a slash", `{"t":"hello","v":1,"tenant":"a/b","connector":"con_1","nonce":"${HEX32}"}`],
+    ["half a character", '{"t":"seen","id":"0","state":"\\ud800"}'],
+    ["too much depth", `{"t":"beat","x":${"[".repeat(100)}${"]".repeat(100)}}`],
+  ])("refuses %s", (_name, text) => {
+    expect(parseToGateway(text)).toBeNull();
+    expect(parseToConnector(text)).toBeNull();
+  });
+
+  it.each([
+    ["both kinds of operation", { operation: { http, sql } }],
+    ["no operation", { operation: {} }],
+    ["a host beside the path", { operation: { http: { ...http, host: "evil" } } }],
+    ["a method in lower case", { operation: { http: { ...http, method: "get" } } }],
+    ["no row limit", { operation: { sql: { ...sql, maxRows: 0 } } }],
+    ["a mode we do not know", { operation: { sql: { ...sql, mode: "admin" } } }],
+    ["too many parameters", { operation: { sql: { ...sql, params: Array(1_001).fill(1) } } }],
+    ["a cap past the largest body", { cap: MAX_BODY_BYTES + 1 }],
+    ["a negative deadline", { timeoutMs: -1 }],
+    ["half a millisecond", { timeoutMs: 0.5 }],
+  ])("refuses a request with %s", (_name, change) => {
+    const frame = { t: "request", id: "0", operation: { http }, ...rest };
+    expect(parseToConnector(JSON.stringify(frame))).not.toBeNull();
+    expect(parseToConnector(JSON.stringify({ ...frame, ...change }))).toBeNull();
+  });
+
+  it("takes a frame of the largest size and not one byte more", () => {
+    const frame = (body: string): ToGateway => ({
+      t: "answer",
+      id: "0",
+      answer: { ok: true, status: 200, contentType: "", encoding: "utf8", body, truncated: false },
+    });
+    const room = MAX_FRAME_BYTES - JSON.stringify(frame("")).length;
+    const largest = encode(frame("a".repeat(room)));
+    expect(largest).toHaveLength(MAX_FRAME_BYTES);
+    expect(parseToGateway(largest ?? "")).not.toBeNull();
+    expect(encode(frame("a".repeat(room + 1)))).toBeNull();
+    expect(encode(frame("é".repeat(room / 2 + 1)))).toBeNull();
+    expect(parseToGateway(`${largest} `)).toBeNull();
+    expect(parseToGateway('{"t":"beat"}', 11)).toBeNull();
+  });
+
+  it("never throws, whatever it is given", () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.string(), fc.json()), (text) => {
+        parseToGateway(text);
+        parseToConnector(text);
+      }),
+    );
+    const types = [...toGateway, ...toConnector].map((one) => one.t);
+    fc.assert(
+      fc.property(fc.constantFrom(...types), fc.dictionary(fc.string(), fc.jsonValue()), (t, members) => {
+        parseToGateway(JSON.stringify({ ...members, t }));
+        parseToConnector(JSON.stringify({ ...members, t }));
+      }),
+    );
+  });
+});

@@ -1,0 +1,432 @@
+import { describe, expect, it } from "vitest";
+import { FakeClock, FakeSocket, settle, testKey } from "./fixture.ts";
+import { GatewayEnd, type Peer, type TunnelEvent } from "./gateway-end.ts";
+import type { ConnectorRecord } from "./handshake.ts";
+import type { TunnelRequest } from "./gateway-session.ts";
+import { signText, verifyText } from "./keys.ts";
+import { CLOSE, MAX_BUFFERED_BYTES, MAX_IN_FLIGHT, handshakeText } from "./protocol.ts";
+
+const gatewayKey = testKey();
+const connectorKey = testKey();
+const NONCE = "cd".repeat(32);
+
+const request: TunnelRequest = {
+  token: "token",
+  request: {
+    operation: {
+      http: { method: "POST", destination: "tickets", path: "/tickets", query: "", contentDigest: null },
+    },
+    body: null,
+    contentType: null,
+  },
+  cap: 10,
+  timeoutMs: 10_000,
+};
+const ok = (body: string) => ({
+  ok: true,
+  status: 200,
+  contentType: "text/plain",
+  encoding: "utf8",
+  body,
+  truncated: false,
+});
+
+class World {
+  readonly clock = new FakeClock();
+  readonly events: TunnelEvent[] = [];
+  readonly records = new Map<string, ConnectorRecord>();
+  #sessions = 0;
+  readonly end = new GatewayEnd(
+    {
+      connector: (tenant, id) => this.records.get(`${tenant}/${id}`) ?? null,
+      sign: (tenant, text) =>
+        tenant === "acme" || tenant === "other"
+          ? { kid: gatewayKey.jwk.kid, signature: signText(gatewayKey.privateKey, text) }
+          : null,
+      epoch: () => 7,
+      nonce: () => String(++this.#sessions).padStart(32, "0"),
+      observe: (event) => this.events.push(event),
+    },
+    this.clock,
+  );
+
+  constructor() {
+    this.enrol("con_1");
+  }
+
+  enrol(id: string, change: Partial<ConnectorRecord> = {}): void {
+    const { kty, crv, x } = connectorKey.jwk;
+    this.records.set(`acme/${id}`, {
+      publicKey: { kty, crv, x },
+      network: "acme",
+      tier: "internal",
+      revoked: false,
+      ...change,
+    });
+  }
+
+  dial(tenant = "acme"): { socket: FakeSocket; peer: Peer; say(frame: unknown): void } {
+    const socket = new FakeSocket();
+    const peer = this.end.accept(tenant, socket);
+    return { socket, peer, say: (frame) => peer.message(JSON.stringify(frame)) };
+  }
+
+  hello(connector = "con_1"): ReturnType<World["dial"]> {
+    const dialled = this.dial();
+    dialled.say({ t: "hello", v: 1, tenant: "acme", connector, nonce: NONCE });
+    return dialled;
+  }
+
+  prove(dialled: ReturnType<World["dial"]>, connector = "con_1", key = connectorKey): void {
+    const session = String(dialled.socket.of("challenge")[0]?.["session"]);
+    const text = handshakeText("connector", { tenant: "acme", connector, nonce: NONCE, session });
+    dialled.say({ t: "proof", signature: signText(key.privateKey, text) });
+  }
+
+  connect(connector = "con_1"): ReturnType<World["dial"]> {
+    const dialled = this.hello(connector);
+    this.prove(dialled, connector);
+    expect(dialled.socket.of("welcome")).toEqual([{ t: "welcome", now: this.clock.now(), epoch: 7 }]);
+    return dialled;
+  }
+
+  presenter(): { connector: string; session: string } {
+    const presenter = this.end.choose("acme", "acme", "internal");
+    if (presenter === null) throw new Error("nobody is there");
+    return presenter;
+  }
+}
+
+describe("the handshake, seen from the gateway", () => {
+  it("proves its own key over both nonces, then takes the connector's proof", () => {
+    const world = new World();
+    const dialled = world.hello();
+    const [challenge] = dialled.socket.of("challenge");
+    const session = String(challenge?.["session"]);
+    const text = handshakeText("gateway", { tenant: "acme", connector: "con_1", nonce: NONCE, session });
+    expect(verifyText(gatewayKey.jwk, text, String(challenge?.["signature"]))).toBe(true);
+    world.prove(dialled);
+    expect(dialled.socket.closedWith).toBeNull();
+    expect(world.presenter()).toEqual({ connector: "con_1", session });
+  });
+
+  it("refuses any frame before hello, and any other before proof", () => {
+    for (const frame of [{ t: "beat" }, { t: "proof", signature: "A".repeat(86) }, { t: "drain" }]) {
+      const dialled = new World().dial();
+      dialled.say(frame);
+      expect(dialled.socket.closedWith).toBe(CLOSE.malformed);
+    }
+    const dialled = new World().hello();
+    dialled.say({ t: "answer", id: "0", answer: { ok: false, code: "busy", effect: "none" } });
+    expect(dialled.socket.closedWith).toBe(CLOSE.malformed);
+  });
+
+  it("refuses a large frame before the proof", () => {
+    const dialled = new World().dial();
+    dialled.peer.message(`{"t":"beat"}${" ".repeat(4_096)}`);
+    expect(dialled.socket.closedWith).toBe(CLOSE.malformed);
+  });
+
+  it("treats unknown, revoked and wrong-key connectors alike, up to the proof", () => {
+    const world = new World();
+    world.enrol("con_2", { revoked: true });
+    for (const [connector, key] of [
+      ["con_unknown", connectorKey],
+      ["con_2", connectorKey],
+      ["con_1", testKey()],
+    ] as const) {
+      const dialled = world.hello(connector);
+      expect(dialled.socket.of("challenge")).toHaveLength(1);
+      world.prove(dialled, connector, key);
+      expect(dialled.socket.closedWith).toBe(CLOSE.unauthorized);
+    }
+    expect(world.end.choose("acme", "acme", "internal")).toBeNull();
+  });
+
+  it("refuses a proof over another nonce, another session, or the gateway's own text", () => {
+    const of = { tenant: "acme", connector: "con_1", nonce: NONCE };
+    for (const text of [
+      (session: string) => handshakeText("connector", { ...of, session, nonce: "00".repeat(32) }),
+      (_: string) => handshakeText("connector", { ...of, session: "0".repeat(32) }),
+      (session: string) => handshakeText("gateway", { ...of, session }),
+    ]) {
+      const dialled = new World().hello();
+      const session = String(dialled.socket.of("challenge")[0]?.["session"]);
+      dialled.say({ t: "proof", signature: signText(connectorKey.privateKey, text(session)) });
+      expect(dialled.socket.closedWith).toBe(CLOSE.unauthorized);
+    }
+  });
+
+  it("refuses a proof recorded from an earlier session", () => {
+    const world = new World();
+    const first = world.hello();
+    const session = String(first.socket.of("challenge")[0]?.["session"]);
+    const text = handshakeText("connector", { tenant: "acme", connector: "con_1", nonce: NONCE, session });
+    const proof = { t: "proof", signature: signText(connectorKey.privateKey, text) };
+    first.say(proof);
+    first.peer.closed();
+    const second = world.hello();
+    second.say(proof);
+    expect(second.socket.closedWith).toBe(CLOSE.unauthorized);
+  });
+
+  it("refuses another tenant's name, an unknown tenant, another version", () => {
+    const world = new World();
+    const foreign = world.dial("other");
+    foreign.say({ t: "hello", v: 1, tenant: "acme", connector: "con_1", nonce: NONCE });
+    expect(foreign.socket.closedWith).toBe(CLOSE.unauthorized);
+    const nowhere = world.dial("nobody");
+    nowhere.say({ t: "hello", v: 1, tenant: "nobody", connector: "con_1", nonce: NONCE });
+    expect(nowhere.socket.closedWith).toBe(CLOSE.unauthorized);
+    const newer = world.dial();
+    newer.say({ t: "hello", v: 2, tenant: "acme", connector: "con_1", nonce: NONCE });
+    expect(newer.socket.closedWith).toBe(CLOSE.version);
+  });
+
+  it("gives up on a silent peer, and holds only so many that have not proved anything", async () => {
+    const world = new World();
+    const silent = world.dial();
+    await world.clock.pass(4_999);
+    expect(silent.socket.closedWith).toBeNull();
+    await world.clock.pass(1);
+    expect(silent.socket.closedWith).toBe(CLOSE.timeout);
+    const many = Array.from({ length: 65 }, () => world.dial());
+    expect(many.filter((one) => one.socket.closedWith !== null)).toHaveLength(1);
+  });
+});
+
+describe("a session, seen from the gateway", () => {
+  it("sends a request and resolves with its answer", async () => {
+    const world = new World();
+    const { socket, say } = world.connect();
+    const answer = world.end.send("acme", world.presenter(), request);
+    const [frame] = socket.of("request");
+    expect(frame).toMatchObject({ id: "0", token: "token", cap: 10, timeoutMs: 9_750 });
+    say({ t: "answer", id: "0", answer: ok("0123456789") });
+    expect(await answer).toEqual(ok("0123456789"));
+  });
+
+  it("does not believe an answer past the cap it named, in either encoding", async () => {
+    const world = new World();
+    const { say } = world.connect();
+    const utf8 = world.end.send("acme", world.presenter(), request);
+    say({ t: "answer", id: "0", answer: ok("0123456789a") });
+    expect(await utf8).toMatchObject({ ok: false, code: "response_too_large" });
+    const base64 = world.end.send("acme", world.presenter(), request);
+    const body = Buffer.alloc(11).toString("base64");
+    say({ t: "answer", id: "1", answer: { ...ok(body), encoding: "base64" } });
+    expect(await base64).toMatchObject({ ok: false, code: "response_too_large" });
+  });
+
+  it("drops answers that nobody waits for: invented, repeated, late", async () => {
+    const world = new World();
+    const { socket, say } = world.connect();
+    const first = world.end.send("acme", world.presenter(), request);
+    const second = world.end.send("acme", world.presenter(), request);
+    say({ t: "answer", id: "99", answer: ok("evil") });
+    say({ t: "answer", id: "0", answer: ok("one") });
+    say({ t: "answer", id: "0", answer: ok("again") });
+    expect(await first).toEqual(ok("one"));
+    await world.clock.pass(500);
+    say({ t: "answer", id: "1", answer: ok("two") });
+    expect(await second).toEqual(ok("two"));
+    expect(socket.closedWith).toBeNull();
+  });
+
+  it("cuts a request at its deadline and says that it may have happened", async () => {
+    const world = new World();
+    const { socket, say } = world.connect();
+    const answer = world.end.send("acme", world.presenter(), { ...request, timeoutMs: 1_000 });
+    await world.clock.pass(1_000);
+    expect(await answer).toEqual({ ok: false, code: "deadline_exceeded", effect: "possible" });
+    expect(socket.of("cut")).toEqual([{ t: "cut", id: "0" }]);
+    say({ t: "answer", id: "0", answer: ok("late") });
+    expect(socket.closedWith).toBeNull();
+  });
+
+  it("resolves everything at once when the socket is lost", async () => {
+    const world = new World();
+    const { peer } = world.connect();
+    const presenter = world.presenter();
+    const waiting = [1, 2, 3].map(() => world.end.send("acme", presenter, request));
+    const asked = world.end.seen("acme", "con_1", "call_1");
+    peer.closed();
+    for (const answer of waiting) {
+      expect(await answer).toEqual({ ok: false, code: "connector_lost", effect: "possible" });
+    }
+    expect(await asked).toBeNull();
+    const late = await world.end.send("acme", presenter, request);
+    expect(late).toEqual({ ok: false, code: "not_dispatched", effect: "none" });
+    expect(world.clock.pending).toBe(0);
+  });
+
+  it("says that nothing happened where the frame never left", async () => {
+    const world = new World();
+    const { socket } = world.connect();
+    const presenter = world.presenter();
+    socket.open = false;
+    const answer = await world.end.send("acme", presenter, request);
+    expect(answer).toEqual({ ok: false, code: "not_dispatched", effect: "none" });
+    const huge = { ...request, request: { ...request.request, body: "a".repeat(13 * 1_024 * 1_024) } };
+    socket.open = true;
+    expect(await world.end.send("acme", presenter, huge)).toMatchObject({ effect: "none" });
+  });
+
+  it("is busy at its cap of requests, and behind a peer that does not read", async () => {
+    const world = new World();
+    const { socket } = world.connect();
+    const presenter = world.presenter();
+    for (let at = 0; at < MAX_IN_FLIGHT; at++) void world.end.send("acme", presenter, request);
+    expect(socket.of("request")).toHaveLength(MAX_IN_FLIGHT);
+    const busy = { ok: false, code: "busy", effect: "none" };
+    expect(await world.end.send("acme", presenter, request)).toEqual(busy);
+    const slow = new World();
+    const there = slow.connect();
+    there.socket.bufferedBytes = MAX_BUFFERED_BYTES + 1;
+    expect(await slow.end.send("acme", slow.presenter(), request)).toEqual(busy);
+    expect(there.socket.of("request")).toHaveLength(0);
+  });
+
+  it("beats each second with time and epoch, and ends five seconds after the last frame", async () => {
+    const world = new World();
+    const { socket, say } = world.connect();
+    await world.clock.pass(4_000);
+    expect(socket.of("beat")).toHaveLength(4);
+    expect(socket.of("beat").at(-1)).toEqual({ t: "beat", now: world.clock.now(), epoch: 7 });
+    say({ t: "beat" });
+    await world.clock.pass(4_999);
+    expect(socket.closedWith).toBeNull();
+    await world.clock.pass(1);
+    expect(socket.closedWith).toBe(CLOSE.timeout);
+    expect(world.end.choose("acme", "acme", "internal")).toBeNull();
+  });
+
+  it("ends at the first malformed frame, and at a handshake frame out of place", async () => {
+    for (const text of ["{", '{"t":"beat","x":1}', `{"t":"hello","v":1,"tenant":"acme","connector":"con_1","nonce":"${NONCE}"}`]) {
+      const world = new World();
+      const { socket, peer } = world.connect();
+      const answer = world.end.send("acme", world.presenter(), request);
+      peer.message(text);
+      expect(socket.closedWith).toBe(CLOSE.malformed);
+      expect(await answer).toMatchObject({ code: "connector_lost" });
+      // What still comes in from the closing socket changes nothing.
+      peer.message(JSON.stringify({ t: "answer", id: "0", answer: ok("x") }));
+    }
+  });
+
+  it("asks the journal, and takes silence for no answer", async () => {
+    const world = new World();
+    const { say } = world.connect();
+    const never = world.end.seen("acme", "con_1", "call_1");
+    say({ t: "seen", id: "0", state: "never" });
+    expect(await never).toBe("never");
+    const silent = world.end.seen("acme", "con_1", "call_2");
+    await world.clock.pass(2_000);
+    expect(await silent).toBeNull();
+    expect(await world.end.seen("acme", "con_9", "call_1")).toBeNull();
+    expect(await world.end.seen("other", "con_1", "call_1")).toBeNull();
+  });
+});
+
+describe("choosing a connector", () => {
+  it("takes exactly the tenant, network and tier, never a higher tier", () => {
+    const world = new World();
+    world.connect();
+    expect(world.end.choose("acme", "acme", "internal")).not.toBeNull();
+    expect(world.end.choose("acme", "acme", "public")).toBeNull();
+    expect(world.end.choose("acme", "acme", "confidential")).toBeNull();
+    expect(world.end.choose("acme", "office", "internal")).toBeNull();
+    expect(world.end.choose("other", "acme", "internal")).toBeNull();
+  });
+
+  it("does not send for another tenant, or in another connector's name", async () => {
+    const world = new World();
+    const { socket } = world.connect();
+    const presenter = world.presenter();
+    const none = { ok: false, code: "not_dispatched", effect: "none" };
+    expect(await world.end.send("other", presenter, request)).toEqual(none);
+    expect(await world.end.send("acme", { ...presenter, connector: "con_2" }, request)).toEqual(none);
+    expect(socket.of("request")).toHaveLength(0);
+  });
+
+  it("shares work, prefers who speaks, and leaves out who drains", async () => {
+    const world = new World();
+    world.enrol("con_2");
+    const first = world.connect("con_1");
+    const second = world.connect("con_2");
+    const chosen = world.presenter().connector;
+    void world.end.send("acme", world.presenter(), request);
+    expect(world.presenter().connector).not.toBe(chosen);
+    await world.clock.pass(3_000);
+    first.say({ t: "beat" });
+    expect(world.presenter().connector).toBe("con_1");
+    second.say({ t: "beat" });
+    first.say({ t: "drain" });
+    expect(world.presenter().connector).toBe("con_2");
+    second.say({ t: "drain" });
+    expect(world.end.choose("acme", "acme", "internal")).toBeNull();
+  });
+});
+
+describe("a second session with the same key", () => {
+  it("is refused while the first one shows life", async () => {
+    const world = new World();
+    const first = world.connect();
+    const second = world.hello();
+    world.prove(second);
+    expect(first.socket.of("beat")).toHaveLength(1);
+    await world.clock.pass(1_000);
+    first.say({ t: "beat" });
+    await world.clock.pass(1_000);
+    expect(second.socket.closedWith).toBe(CLOSE.duplicate);
+    expect(first.socket.closedWith).toBeNull();
+    expect(world.events.at(-1)).toMatchObject({ type: "session_refused", code: CLOSE.duplicate });
+  });
+
+  it("replaces a first one that is silent for two seconds", async () => {
+    const world = new World();
+    const first = world.connect();
+    const waiting = world.end.send("acme", world.presenter(), request);
+    const second = world.hello();
+    world.prove(second);
+    await world.clock.pass(1_999);
+    expect(second.socket.of("welcome")).toHaveLength(0);
+    await world.clock.pass(1);
+    expect(first.socket.closedWith).toBe(CLOSE.replaced);
+    expect(await waiting).toMatchObject({ code: "connector_lost", effect: "possible" });
+    expect(second.socket.of("welcome")).toHaveLength(1);
+    expect(world.presenter().session).toBe(second.socket.of("challenge")[0]?.["session"]);
+  });
+
+  it("is not joined by a third one while that is undecided", async () => {
+    const world = new World();
+    world.connect();
+    const second = world.hello();
+    world.prove(second);
+    const third = world.hello();
+    world.prove(third);
+    expect(third.socket.closedWith).toBe(CLOSE.duplicate);
+    await world.clock.pass(2_000);
+    expect(second.socket.of("welcome")).toHaveLength(1);
+  });
+
+  it("says nothing more once its own socket is gone, or the gateway stops", async () => {
+    const world = new World();
+    world.connect();
+    const second = world.hello();
+    world.prove(second);
+    second.peer.closed();
+    await world.clock.pass(2_000);
+    expect(second.socket.of("welcome")).toHaveLength(0);
+    const stopped = new World();
+    const there = stopped.connect();
+    const waiting = stopped.hello();
+    stopped.prove(waiting);
+    stopped.end.close();
+    await settle();
+    expect(there.socket.closedWith).toBe(CLOSE.goingAway);
+    expect(waiting.socket.closedWith).toBe(CLOSE.goingAway);
+    await stopped.clock.pass(2_000);
+    expect(waiting.socket.of("welcome")).toHaveLength(0);
+  });
+});

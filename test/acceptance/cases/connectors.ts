@@ -1,0 +1,126 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import type { ConnectorPlan } from "../host.ts";
+import type { Outcome, Workflow } from "../support/workflow.ts";
+import type { World } from "../support/world.ts";
+
+/** A connector that comes, goes, dies, and that is not one. */
+export function connectorCases(world: () => World): void {
+  const open = (): Promise<Workflow> => world().acme.open(world().agent, "dana", { purpose: "lab" });
+
+  describe("a connector that dies in the middle of a call", () => {
+    it("leaves a failed read, an unknown mutation, and comes back to say what it knows", async () => {
+      const { host, lab } = world();
+      const workflow = await open();
+      const read = workflow.call("lab_doomed", { key: "dies-reading" });
+      const write = workflow.call("lab_change_doomed", { key: "dies-writing" });
+      await Promise.all([lab.waiting("dies-reading"), lab.waiting("dies-writing")]);
+      await host.kill("doomed");
+      expect(await read).toMatchObject({ outcome: "failed", reason: { kind: "network", code: "connector_lost" } });
+      const unknown = await write;
+      expect(unknown).toMatchObject({ outcome: "outcome_unknown", reason: { code: "connector_lost" } });
+      lab.open("dies-reading");
+      lab.open("dies-writing");
+      expect(await workflow.call("lab_doomed", { key: "dies-reading" })).toMatchObject({
+        outcome: "failed",
+        reason: { code: "connector_unavailable" },
+      });
+
+      await host.restart("doomed");
+      expect(await host.connectorState("doomed")).toBe("connected");
+      expect(await workflow.call("lab_doomed", { key: "dies-reading" })).toMatchObject({ outcome: "ok" });
+      // The journal saw this call start: nobody can say that nothing happened.
+      const types = (await workflow.eventsOf(unknown.call)).map(({ type }) => type);
+      expect(types).toEqual(["call.admitted", "call.settled"]);
+    });
+
+    it("proves that it never saw a mutation: the call becomes not_dispatched and costs nothing", async () => {
+      const { host, lab } = world();
+      const workflow = await open();
+      const connector = host.processes.get("doomed");
+      if (connector === undefined) throw new Error("no doomed connector");
+      // Asleep, it reads nothing; killed, it loses what the kernel kept for it.
+      connector.signal("SIGSTOP");
+      const write = workflow.call("lab_change_doomed", { key: "never-seen" });
+      while ((await workflow.events()).length < 2) await sleep(10);
+      await host.kill("doomed");
+      const unknown = await write;
+      expect(unknown).toMatchObject({ outcome: "outcome_unknown", reason: { code: "connector_lost" } });
+      expect((await workflow.view()).used).toMatchObject({ calls: 1, cost: 1 });
+
+      await host.restart("doomed");
+      const final = await reconciled(workflow, unknown);
+      expect(final).toMatchObject({
+        type: "call.reconciled",
+        outcome: "failed",
+        code: "not_dispatched",
+        calls: 0,
+        cost: 0,
+        runtimeMs: 0,
+      });
+      expect((await workflow.view()).used).toEqual({ calls: 0, cost: 0, runtimeMs: 0 });
+      expect(lab.arrivalsAt("/gate/never-seen")).toEqual([]);
+    });
+  });
+
+  describe("enrolment", () => {
+    const extra = (name: string, change: Partial<ConnectorPlan> = {}): ConnectorPlan => ({
+      name,
+      tenant: "acme",
+      network: "annex",
+      tier: "internal",
+      destinations: { lab: { kind: "http", origin: world().lab.origin, methods: ["GET"], paths: ["/note"] } },
+      ...change,
+    });
+
+    it("takes a join code once", async () => {
+      const { host } = world();
+      const code = await host.joinCode(extra("first"));
+      const first = host.dial(extra("first"), code);
+      await first.ready();
+      const second = host.dial(extra("second"), code);
+      expect(await second.exited).not.toBe(0);
+      expect(first.alive).toBe(true);
+      expect(second.output).not.toContain(code);
+      expect(await first.stop()).toBe(0);
+    });
+
+    it("burns a code that is used for another network or tier than it was made for", async () => {
+      const { host } = world();
+      const code = await host.joinCode(extra("third"));
+      const wrong = host.dial(extra("third", { tier: "critical" }), code);
+      expect(await wrong.exited).not.toBe(0);
+      const right = host.dial(extra("fourth"), code);
+      expect(await right.exited).not.toBe(0);
+      const fresh = host.dial(extra("fifth"), await host.joinCode(extra("fifth")));
+      await fresh.ready();
+      expect(await fresh.stop()).toBe(0);
+    });
+
+    it("lets nobody in with a code of another tenant, or a made-up one", async () => {
+      const { host } = world();
+      const code = await host.joinCode(extra("sixth"));
+      const [, secret = "", thumbprint = ""] = code.split(".");
+      for (const [name, forged] of [
+        ["seventh", `globex.${secret}.${thumbprint}`],
+        ["eighth", `acme.${"A".repeat(43)}.${thumbprint}`],
+        ["ninth", "nonsense"],
+      ] as const) {
+        expect(await host.dial(extra(name), forged).exited).not.toBe(0);
+      }
+      const other = host.dial(extra("tenth"), code);
+      await other.ready();
+      expect(await other.stop()).toBe(0);
+    });
+  });
+}
+
+/** The connector is asked when its session begins; the answer takes a moment. */
+async function reconciled(workflow: Workflow, { call }: Outcome): Promise<object | undefined> {
+  for (let waited = 0; waited < 5_000; waited += 50) {
+    const last = (await workflow.eventsOf(call)).at(-1);
+    if (last?.type === "call.reconciled") return last;
+    await sleep(50);
+  }
+  return undefined;
+}
