@@ -50,7 +50,11 @@ describe("the allow-list of the billing connector", () => {
       .filter(([path]) => path.startsWith("tools/"))
       .map(([, tool]) => parse(tool) as { destination: string; sql?: { statement: string } })
       .filter((tool) => tool.destination === "billing")
-      .map((tool) => createHash("sha256").update(tool.sql?.statement ?? "").digest("hex"));
+      .map((tool) =>
+        createHash("sha256")
+          .update(tool.sql?.statement ?? "")
+          .digest("hex"),
+      );
     expect(template.destinations.billing.statements.toSorted()).toEqual(digests.toSorted());
   });
 });

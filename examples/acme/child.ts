@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { closeSync, createWriteStream, openSync, readSync, statSync } from "node:fs";
 import { createInterface } from "node:readline";
-import { killGroup, startWarden } from "./warden.ts";
+import { killGroup, startWarden, type Warden } from "./warden.ts";
 
 /** A process of Acme that runs until it is stopped, with a log file of its own. */
 export interface ChildOptions {
@@ -29,12 +29,12 @@ export class ChildFailed extends Error {
   override readonly name = "ChildFailed";
 }
 
-let tellWarden: ((pid: number) => void) | null = null;
-const running = new Set<ChildProcess>();
+let warden: Warden | null = null;
+const running = new Set<number>();
 
 /** For an exit that cannot wait. Also reaches what is still coming up. */
 export function killAll(): void {
-  for (const { pid } of running) if (pid !== undefined) killGroup(pid, "SIGKILL");
+  for (const pid of running) killGroup(pid, "SIGKILL");
 }
 
 export class Child {
@@ -61,23 +61,16 @@ export class Child {
       stdio: ["pipe", "pipe", "pipe"],
       env: { ...process.env, ...options.env },
     });
-    running.add(process_);
-    tellWarden ??= startWarden();
-    if (process_.pid !== undefined) tellWarden(process_.pid);
-    const ended = new Promise<void>((resolve) => {
-      process_.once("error", () => resolve());
-      process_.once("close", () => {
-        running.delete(process_);
-        output.end();
-        resolve();
-      });
-    });
+    const ended = watch(process_).then(() => void output.end());
     process_.stderr.pipe(output, { end: false });
     // A process that has gone does not read any more; `ended` says so.
     process_.stdin.on("error", () => undefined);
     const facts = await new Promise<Facts | null>((resolve) => {
       const timer = setTimeout(() => resolve(null), readyWithinMs);
-      void ended.then(() => resolve(null));
+      void ended.then(() => {
+        clearTimeout(timer);
+        resolve(null);
+      });
       createInterface(process_.stdout).on("line", (line) => {
         const found = readyLine(line);
         if (found === null && options.onLine !== undefined) return options.onLine(line);
@@ -89,7 +82,7 @@ export class Child {
     });
     if (facts !== null) return new Child(name, facts, process_, ended);
     const why = process_.exitCode === null ? `was not up in ${readyWithinMs / 1_000} s` : "ended";
-    if (process_.pid !== undefined) killGroup(process_.pid, "SIGKILL");
+    end(process_, "SIGKILL");
     await ended;
     throw new ChildFailed(`${name} ${why}; the end of ${log}:\n${tail(log)}`);
   }
@@ -101,23 +94,45 @@ export class Child {
 
   /** Asks, waits, then insists. */
   async stop(): Promise<void> {
-    if (this.#process.pid !== undefined) killGroup(this.#process.pid, "SIGTERM");
+    end(this.#process, "SIGTERM");
     const timer = setTimeout(() => this.kill(), STOP_WITHIN_MS);
     await this.#ended;
     clearTimeout(timer);
-    // The process is gone; whatever it started and left behind goes too.
-    this.kill();
   }
 
   /** At once, without a chance to clean up. */
   kill(): void {
-    if (this.#process.pid !== undefined) killGroup(this.#process.pid, "SIGKILL");
+    end(this.#process, "SIGKILL");
   }
 
   /** Resolves when the process is gone, for whatever reason. */
   ended(): Promise<void> {
     return this.#ended;
   }
+}
+
+/** Resolves when the process has ended, and takes what it started and left behind with it. */
+function watch(child: ChildProcess): Promise<void> {
+  const { pid } = child;
+  if (pid === undefined) {
+    return new Promise((resolve) => void child.once("error", () => resolve()));
+  }
+  warden ??= startWarden();
+  warden.watch(pid);
+  running.add(pid);
+  return new Promise((resolve) => {
+    child.once("exit", () => {
+      killGroup(pid, "SIGKILL");
+      running.delete(pid);
+      warden?.forget(pid);
+    });
+    // After `exit`, once its last output has been read.
+    child.once("close", () => resolve());
+  });
+}
+
+function end({ pid }: ChildProcess, signal: NodeJS.Signals): void {
+  if (pid !== undefined && running.has(pid)) killGroup(pid, signal);
 }
 
 /** Every process here says `{"event":"ready",…}` when it is up: Postern's and Acme's own. */

@@ -18,9 +18,6 @@ import { Workspace, WorkspaceBusy } from "./demo/workspace.ts";
  *   npm start -- --once --fault NAME       with a fault in the middle of it: exits 1 and says why
  *   npm start -- --data DIR --json         somewhere else; for machines
  */
-/** What a shell reports for a program that Ctrl-C ended. */
-const INTERRUPTED = 130;
-
 const { values } = parseArgs({
   options: {
     once: { type: "boolean", default: false },
@@ -34,6 +31,9 @@ if (values.fault !== undefined && fault === null) {
   process.stderr.write(`--fault knows: ${FAULTS.join(", ")}\n`);
   process.exit(2);
 }
+
+/** What a shell reports for a program that Ctrl-C ended. */
+const INTERRUPTED = 130;
 
 const output = new Output(values.json);
 const once = values.once || fault !== null;
@@ -53,7 +53,8 @@ let up = false;
 const ended = await Promise.race([demo(), interrupted]);
 const exitCode = ended !== "interrupted" ? ended : up ? 0 : INTERRUPTED;
 await network.stop();
-if (once && exitCode === 0 && values.data === undefined) rmSync(workspace.root, { recursive: true });
+if (once && exitCode === 0 && values.data === undefined)
+  rmSync(workspace.root, { recursive: true });
 process.exit(exitCode);
 
 async function demo(): Promise<number> {
@@ -83,8 +84,9 @@ async function stayUp(run: CaseRun): Promise<number> {
   output.invitation(facts, invitation(workspace, network, firstCall(run)));
   output.progress("\nUp until Ctrl-C.");
   up = true;
-  await interrupted;
-  return 0;
+  const lost = await network.firstLoss();
+  output.result(false, [`${lost} ended by itself; its log is in ${workspace.root}/logs`]);
+  return 1;
 }
 
 /** The audit chain verified and the case replayed, by Postern's offline commands. */

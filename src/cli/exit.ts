@@ -1,4 +1,4 @@
-/** Exit codes of every command; docs/cli.md says the same. */
+/** Exit codes of every command; README says the same. */
 export const EXIT = {
   ok: 0,
   /** The command ran and the answer is no: mistakes, findings, a denial, a difference. */

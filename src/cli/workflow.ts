@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import type { Difference } from "../core/audit/replay.ts";
 import { compileFiles } from "../hosts/node/bundles.ts";
+import type { StoredEvent } from "../gateway/ports.ts";
 import type { WorkflowLine } from "../surfaces/admin/ports.ts";
 import { CliError, EXIT } from "./exit.ts";
 import { inspectData } from "./inspect-data.ts";
@@ -20,6 +21,24 @@ export function workflowCommand(finish: Finish): Command {
       if (options.json === true) return printJson({ workflows });
       const rows = workflows.map((one) => [one.workflow, String(one.events), one.startedAt]);
       print(table([["WORKFLOW", "EVENTS", "STARTED"], ...rows]));
+    });
+
+  const events = new Command("events")
+    .description("the record of one workflow, one JSON event a line")
+    .argument("<workflow>")
+    .addOption(dataOption())
+    .addOption(tenantOption())
+    .action(async (workflow: string, options: GatewayOptions) => {
+      let found = 0;
+      for (let after: number | null = -1; after !== null; ) {
+        const path = `/workflows/${encodeURIComponent(workflow)}/events?after=${after}`;
+        const { body } = await adminOf(options).ask("GET", path);
+        const page = body as { events: readonly StoredEvent[]; next: number | null };
+        for (const event of page.events) printJson(event);
+        found += page.events.length;
+        after = page.next;
+      }
+      finish(found > 0 ? EXIT.ok : EXIT.no);
     });
 
   const replay = new Command("replay")
@@ -43,6 +62,7 @@ export function workflowCommand(finish: Finish): Command {
   return new Command("workflow")
     .description("one delegated piece of work")
     .addCommand(list)
+    .addCommand(events)
     .addCommand(replay);
 }
 

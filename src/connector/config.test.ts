@@ -118,7 +118,7 @@ describe("connector.jsonc", () => {
     const fixes = read.mistakes.map(({ fix }) => fix);
     expect(fixes[1]).toBe('did you mean "network"?');
     expect(fixes[2]).toContain('did you mean "confidential"?');
-    expect(fixes.join("\n")).not.toContain("secret");
+    expect(fixes.join("\n")).not.toContain("Bearer");
   });
 
   it("asks for TLS to be decided where the database is another machine", () => {

@@ -33,6 +33,10 @@ async function service(listener: RequestListener): Promise<{ executor: HttpExecu
 
 /** A server of raw bytes, for what Node's own would not say. */
 async function raw(answer: (socket: Socket) => void): Promise<HttpExecutor> {
+  return executorFor(await rawOrigin(answer));
+}
+
+async function rawOrigin(answer: (socket: Socket) => void): Promise<string> {
   const sockets: Socket[] = [];
   const server = createTcp((socket) => {
     sockets.push(socket);
@@ -41,7 +45,7 @@ async function raw(answer: (socket: Socket) => void): Promise<HttpExecutor> {
   });
   const origin = await listening(server);
   closing.push(() => sockets.forEach((one) => one.destroy()));
-  return executorFor(origin);
+  return origin;
 }
 
 function executorFor(origin: string, change: Partial<HttpDestination> = {}): HttpExecutor {
@@ -277,12 +281,9 @@ describe("the HTTP executor", () => {
     expect(await executor.execute(execution())).toMatchObject({ ok: false, code: "response_too_large" });
   });
 
-  it("does not speak TLS with a certificate nobody vouches for, or with none at all", async () => {
-    const executor = await raw((socket) => socket.end("HTTP/1.1 200 OK\r\n\r\n"));
-    void executor;
-    const plain = createTcp((socket) => socket.end("plain"));
-    const origin = (await listening(plain)).replace("http:", "https:");
-    const answer = await executorFor(origin).execute(execution("POST"));
+  it("does not speak TLS with a service that does not", async () => {
+    const origin = await rawOrigin((socket) => socket.end("plain"));
+    const answer = await executorFor(origin.replace("http:", "https:")).execute(execution("POST"));
     expect(answer).toEqual({ ok: false, code: "tls_certificate_error", effect: "none" });
   });
 

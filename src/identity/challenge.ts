@@ -7,12 +7,11 @@ export const CHALLENGE_ERRORS = [
   "invalid_token",
   "invalid_dpop_proof",
   "use_dpop_nonce",
-  "insufficient_scope",
 ] as const;
 export type ChallengeError = (typeof CHALLENGE_ERRORS)[number];
 
 export interface Challenge {
-  readonly status: 401 | 403 | 503;
+  readonly status: 401 | 503;
   readonly error: ChallengeError | null;
   readonly headers: { readonly [name: string]: string };
 }
@@ -31,15 +30,6 @@ export function challengeFor(
       "www-authenticate": authenticateHeader(at.metadataUrl, error),
       ...(error === "use_dpop_nonce" && { "dpop-nonce": at.nonce }),
     },
-  };
-}
-
-/** Only where authorizing again would help; a policy denial is an outcome, not a 403. */
-export function insufficientScope(metadataUrl: string): Challenge {
-  return {
-    status: 403,
-    error: "insufficient_scope",
-    headers: { "www-authenticate": authenticateHeader(metadataUrl, "insufficient_scope") },
   };
 }
 

@@ -75,7 +75,7 @@ const detailSchema = z.tuple([
   z.strictObject({ type: z.literal(WORKFLOW_DETAIL), ...workflowAskSchema.shape }),
 ]);
 
-const openBodySchema = z.strictObject({
+export const openBodySchema = z.strictObject({
   subject_token: z.string().min(1),
   client_assertion: z.string().min(1),
   ...workflowAskSchema.shape,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { challengeFor, CHALLENGE_ERRORS, insufficientScope } from "./challenge.ts";
+import { challengeFor, CHALLENGE_ERRORS } from "./challenge.ts";
 import {
   CLIENT_ASSERTION_JWT,
   GRANT_TOKEN_EXCHANGE,
@@ -33,7 +33,6 @@ describe("names on the wire", () => {
       "invalid_token",
       "invalid_dpop_proof",
       "use_dpop_nonce",
-      "insufficient_scope",
     ]);
   });
 });
@@ -106,13 +105,6 @@ describe("a refused request", () => {
       status: 503,
       error: null,
       headers: { "retry-after": "1" },
-    });
-  });
-
-  it("that more rights would help is 403 insufficient_scope", () => {
-    expect(insufficientScope(at.metadataUrl)).toMatchObject({
-      status: 403,
-      error: "insufficient_scope",
     });
   });
 });

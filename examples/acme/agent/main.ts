@@ -38,9 +38,14 @@ announce({ tools: tools.map((tool) => tool.name).join(" ") });
 const steps = supportCase(client, customer);
 for await (const _ of createInterface({ input: process.stdin })) {
   const next = await steps.next();
-  const line = next.done === true ? { event: "done" } : { event: "step", step: next.value };
-  process.stdout.write(`${JSON.stringify(line)}\n`);
   if (next.done === true) break;
+  say({ event: "step", step: next.value });
 }
+// `postern connect` closes the workflow when its client goes; only then is the case over.
 await client.close();
+say({ event: "done" });
 process.exit(0);
+
+function say(line: object): void {
+  process.stdout.write(`${JSON.stringify(line)}\n`);
+}

@@ -13,7 +13,9 @@ const MARK = "Postern example data";
 export async function seed(sql: Sql): Promise<"seeded" | "present"> {
   const data = company();
   const scripts = ["roles.sql", "schema.sql", "access.sql"].map(script);
-  const edition = createHash("sha256").update(JSON.stringify([scripts, data])).digest("hex");
+  const edition = createHash("sha256")
+    .update(JSON.stringify([scripts, data]))
+    .digest("hex");
   const [found] = await sql<{ mark: string | null }[]>`
     select obj_description(oid, 'pg_namespace') as mark from pg_namespace where nspname = 'acme'`;
   if (found?.mark === `${MARK} ${edition}`) return "present";

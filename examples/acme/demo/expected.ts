@@ -95,7 +95,9 @@ export function differences(run: CaseRun, evidence: Evidence): readonly string[]
 export function rowDifferences(rows: readonly Row[]): readonly string[] {
   const found = rows.flatMap((row, at) => {
     const expected = EXPECTED[at];
-    return expected === undefined ? [`not expected: ${row.title}`] : fieldDifferences(row, expected);
+    return expected === undefined
+      ? [`not expected: ${row.title}`]
+      : fieldDifferences(row, expected);
   });
   const missing = EXPECTED.slice(rows.length).map((expected) => expected.title);
   return missing.length === 0 ? found : [...found, `did not happen: ${missing.join("; ")}`];

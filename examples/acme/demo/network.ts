@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Child, type ChildOptions } from "../child.ts";
 import { billingAddress, billingPassword } from "./billing-address.ts";
@@ -63,6 +63,11 @@ export class Network {
     for (const child of this.#children.toReversed()) await child.stop();
   }
 
+  /** Resolves with the name of the first process that ends without being told to. */
+  async firstLoss(): Promise<string> {
+    return Promise.race(this.#children.map((child) => child.ended().then(() => child.name)));
+  }
+
   find(name: string): Child | undefined {
     return this.#children.find((child) => child.name === name);
   }
@@ -98,11 +103,14 @@ export class Network {
     const template = readFileSync(join(HERE, "connectors", `${name}.jsonc`), "utf8");
     const file = workspace.connector(name);
     writeFileSync(file, fill(template, { ...values, stateDir: workspace.connectorState(name) }));
-    const enrolled = existsSync(workspace.connectorState(name));
-    const join_ = enrolled ? [] : ["--join", await this.#joinCode(tier)];
+    // A code that is not needed, because the connector is enrolled already, is not used.
+    const code = await this.#joinCode(tier);
     return this.#start({
       name: `connector ${name}`,
-      args: [POSTERN, "connector", "run", "--config", file, "--gateway", this.url, ...join_],
+      args: [
+        ...[POSTERN, "connector", "run", "--config", file],
+        ...["--gateway", this.url, "--join", code],
+      ],
       log: workspace.log(`connector-${name}`),
       env: { ACME_BILLING_PASSWORD: billingPassword(process.env["ACME_PG_URL"]) },
     });

@@ -24,9 +24,7 @@ export function rowOf({ title, tool, ms, outcome }: Step): Row {
     outcome: outcome.outcome,
     code: reason?.code ?? null,
     ruleIds: reason?.ruleIds ?? [...new Set(redactions.flatMap((one) => one.ruleIds))].sort(),
-    redactions: redactions
-      .map((one) => [one.path, one.dataClass, ...one.ruleIds].join(" "))
-      .sort(),
+    redactions: redactions.map((one) => [one.path, one.dataClass, ...one.ruleIds].join(" ")).sort(),
     dropped,
     ms,
     call,

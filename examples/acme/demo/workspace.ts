@@ -1,5 +1,13 @@
 import { createHash, generateKeyPairSync } from "node:crypto";
-import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { applyEdits, modify } from "jsonc-parser";
@@ -110,7 +118,10 @@ export class Workspace implements Disposable {
     const { privateKey, publicKey } = generateKeyPairSync("ed25519");
     const jwk = publicKey.export({ format: "jwk" });
     const thumbprint = JSON.stringify({ crv: jwk.crv, kty: jwk.kty, x: jwk.x });
-    const named = { kid: createHash("sha256").update(thumbprint).digest("base64url"), alg: "EdDSA" };
+    const named = {
+      kid: createHash("sha256").update(thumbprint).digest("base64url"),
+      alg: "EdDSA",
+    };
     const secret = { ...privateKey.export({ format: "jwk" }), ...named };
     writeFileSync(this.agentKey, `${JSON.stringify(secret, null, 2)}\n`, { mode: 0o600 });
     return { ...jwk, ...named };

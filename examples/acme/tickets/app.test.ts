@@ -18,7 +18,7 @@ beforeAll(async () => {
   signingKey = pair.privateKey;
   const jwk = { ...(await exportJWK(pair.publicKey)), kid: "k1", alg: "EdDSA" };
   app = ticketsApp(new TicketStore(":memory:"), {
-    keys: await fixedKeys({ keys: [jwk] }),
+    keys: fixedKeys({ keys: [jwk] }),
     issuer: ISSUER,
     audience: ISSUER,
     tenant: "acme",

@@ -17,7 +17,8 @@ export function callTokenFor(tool: string, trust: Trust): MiddlewareHandler<Gove
   return async (context, next) => {
     // A copy, because the token covers the body and the route reads it again.
     const call = await verifyCall(context.req.raw.clone(), { ...trust, tool });
-    if (!call.ok) return problem(context, call.status as 401 | 403 | 413 | 503, call.code, call.message);
+    if (!call.ok)
+      return problem(context, call.status as 401 | 403 | 413 | 503, call.code, call.message);
     context.set("call", call);
     await next();
   };

@@ -38,6 +38,9 @@ const server = serve(
 );
 
 untilStopped(async () => {
-  await new Promise((resolve) => server.close(resolve));
+  const closed = new Promise((resolve) => server.close(resolve));
+  // A connector keeps its connections open for the next call.
+  if ("closeAllConnections" in server) server.closeAllConnections();
+  await closed;
   store.close();
 });

@@ -16,8 +16,13 @@ const MAX_TOKEN_BYTES = 64 * 1_024;
 
 const COMPACT_JWS = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
-export async function humanToken(source: HumanSource, folder: string): Promise<string> {
-  const text = "command" in source ? await run(source.command, folder) : read(source, folder);
+export async function humanToken(
+  source: HumanSource,
+  folder: string,
+  signal: AbortSignal,
+): Promise<string> {
+  const text =
+    "command" in source ? await run(source.command, folder, signal) : read(source, folder);
   const token = text.trim();
   // What it is instead is not shown: it may still be a secret.
   if (!COMPACT_JWS.test(token)) throw new CliError("the human's sign-in gave no ID token");
@@ -36,9 +41,11 @@ function read({ tokenFile }: { readonly tokenFile: string }, folder: string): st
 async function run(
   [command, ...args]: readonly [string, ...string[]],
   cwd: string,
+  signal: AbortSignal,
 ): Promise<string> {
   const child = spawn(command, args, {
     cwd,
+    signal,
     stdio: ["ignore", "pipe", "inherit"],
     timeout: SIGN_IN_TIMEOUT_MS,
     killSignal: "SIGKILL",

@@ -56,15 +56,17 @@ describe("a profile", () => {
 });
 
 describe("a human's token", () => {
+  const { signal } = new AbortController();
+
   it("is what the sign-in command prints, run beside the profile", async () => {
     writeFileSync(join(folder, "sign-in.js"), 'console.log("aa.bb." + process.argv[2])');
     const command = [process.execPath, "sign-in.js", "dana"] as const;
-    expect(await humanToken({ command: [...command] }, folder)).toBe("aa.bb.dana");
+    expect(await humanToken({ command: [...command] }, folder, signal)).toBe("aa.bb.dana");
   });
 
   it("is read from a file beside the profile", async () => {
     writeFileSync(join(folder, "token"), "aa.bb.cc\n");
-    expect(await humanToken({ tokenFile: "token" }, folder)).toBe("aa.bb.cc");
+    expect(await humanToken({ tokenFile: "token" }, folder, signal)).toBe("aa.bb.cc");
   });
 
   it.each([
@@ -73,11 +75,20 @@ describe("a human's token", () => {
     ["prints without end", 'for (;;) require("fs").writeSync(1, "a".repeat(65536))'],
   ])("is not taken from a command that %s, and what it said is not repeated", async (_, code) => {
     const command: [string, ...string[]] = [process.execPath, "-e", code];
-    await expect(humanToken({ command }, folder)).rejects.toThrow(/^the human's sign-in [^]*$/);
-    await expect(humanToken({ command }, folder)).rejects.not.toThrow("canary");
+    await expect(humanToken({ command }, folder, signal)).rejects.toThrow(
+      /^the human's sign-in [^]*$/,
+    );
+    await expect(humanToken({ command }, folder, signal)).rejects.not.toThrow("canary");
+  });
+
+  it("is no longer waited for when we are stopped", async () => {
+    const command: [string, ...string[]] = [process.execPath, "-e", "setInterval(() => {}, 1000)"];
+    await expect(humanToken({ command }, folder, AbortSignal.abort())).rejects.toThrow("sign-in");
   });
 
   it("is not taken from a command that does not exist", async () => {
-    await expect(humanToken({ command: ["/nowhere/sign-in"] }, folder)).rejects.toThrow("sign-in");
+    await expect(humanToken({ command: ["/nowhere/sign-in"] }, folder, signal)).rejects.toThrow(
+      "sign-in",
+    );
   });
 });

@@ -54,12 +54,24 @@ export function readProfile(file: string): Profile {
   throw new CliError(mistakes.join("\n"), EXIT.usage);
 }
 
-/** Signs the human in and opens a workflow for the agent of this profile. */
-export async function openProfile(file: string): Promise<Workflow> {
-  const { gateway, tenant, agent, agentKey, purpose, tools, human } = readProfile(file);
+/** A profile whose files were looked at, so that what is wrong with it is known at once. */
+export interface LoadedProfile {
+  readonly profile: Profile;
+  readonly folder: string;
+  readonly assertionKey: PrivateKeyJwk;
+}
+
+export function loadProfile(file: string): LoadedProfile {
+  const profile = readProfile(file);
   const folder = dirname(resolve(file));
-  const assertionKey = readAgentKey(resolve(folder, agentKey));
-  const subjectToken = await humanToken(human, folder);
+  return { profile, folder, assertionKey: readAgentKey(resolve(folder, profile.agentKey)) };
+}
+
+/** Signs the human in and opens a workflow for the agent of this profile. */
+export async function openLoaded(loaded: LoadedProfile, signal: AbortSignal): Promise<Workflow> {
+  const { profile, folder, assertionKey } = loaded;
+  const { gateway, tenant, agent, purpose, tools, human } = profile;
+  const subjectToken = await humanToken(human, folder, signal);
   try {
     return await PosternClient.open({
       gateway,
@@ -75,6 +87,14 @@ export async function openProfile(file: string): Promise<Workflow> {
     const exitCode = error.status === null ? EXIT.unreachable : EXIT.no;
     throw new CliError(`no workflow was opened (${error.code}): ${error.message}`, exitCode);
   }
+}
+
+/** The workflow of a profile's file, for whoever needs one at once. */
+export async function openProfile(
+  file: string,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<Workflow> {
+  return openLoaded(loadProfile(file), signal);
 }
 
 /** Whoever can read this file can act as the agent: as strict about it as ssh is. */

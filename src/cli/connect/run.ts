@@ -1,10 +1,11 @@
 import { once } from "node:events";
 import type { Workflow } from "../../sdk/client.ts";
 import { PosternError } from "../../sdk/error.ts";
+import { mcpGreeting } from "../../surfaces/mcp/surface.ts";
 import { CliError } from "../exit.ts";
 import { printJson } from "../output.ts";
 import { listenLoopback } from "./loopback.ts";
-import { openProfile } from "./profile.ts";
+import { loadProfile, openLoaded } from "./profile.ts";
 import { bridgeStdio } from "./stdio.ts";
 
 export interface ConnectOptions {
@@ -16,33 +17,44 @@ export interface ConnectOptions {
 }
 
 /**
- * `postern connect`: opens a workflow and lends it to MCP clients that know nothing of Postern.
- * The workflow is closed at the end, so that no authority outlives the client it was for.
+ * `postern connect`: lends a workflow to MCP clients that know nothing of Postern. It is closed at
+ * the end, so that no authority outlives the client it was for.
  */
 export async function runConnect({ profile, http, signal }: ConnectOptions): Promise<void> {
-  const workflow = await openProfile(profile);
-  try {
-    if (http === undefined) {
-      await serveStdio(workflow, signal);
-    } else {
-      await serveLoopback(workflow, http, signal);
-    }
-  } finally {
-    await workflow.close().catch((error: unknown) => {
-      // It then ends by itself, when its time is up.
-      if (!(error instanceof PosternError)) throw error;
+  const loaded = loadProfile(profile);
+  let opening: Promise<Workflow> | null = null;
+  const workflow = (): Promise<Workflow> => {
+    opening ??= openLoaded(loaded, signal).catch((error: unknown) => {
+      opening = null;
+      throw error;
     });
+    return opening;
+  };
+  try {
+    if (http === undefined) await serveStdio(workflow, signal);
+    else await serveLoopback(await workflow(), http, signal);
+  } finally {
+    if (opening !== null) await closed(opening);
   }
 }
 
-async function serveStdio(workflow: Workflow, signal: AbortSignal): Promise<void> {
+async function closed(opening: Promise<Workflow>): Promise<void> {
+  try {
+    await (await opening).close();
+  } catch (error) {
+    // Never opened; or it ends by itself, when its time is up.
+    if (!(error instanceof PosternError || error instanceof CliError)) throw error;
+  }
+}
+
+async function serveStdio(workflow: () => Promise<Workflow>, signal: AbortSignal): Promise<void> {
   const { stdin: input, stdout: output } = process;
   // A client that stops reading is gone, whatever it left open.
   const gone = new AbortController();
   output.once("error", () => gone.abort());
   const ended = AbortSignal.any([signal, gone.signal]);
   ended.addEventListener("abort", () => input.destroy(), { once: true });
-  await bridgeStdio({ workflow, input, output, signal: ended });
+  await bridgeStdio({ workflow, greet: mcpGreeting, input, output, signal: ended });
 }
 
 async function serveLoopback(workflow: Workflow, port: number, signal: AbortSignal): Promise<void> {

@@ -3,9 +3,13 @@ import { PassThrough } from "node:stream";
 import { Client, type JSONRPCMessage, type Transport } from "@modelcontextprotocol/client";
 import { describe, expect, it } from "vitest";
 import { PosternError } from "../../sdk/error.ts";
+import { mcpGreeting } from "../../surfaces/mcp/surface.ts";
+import { CliError } from "../exit.ts";
 import { DANA, Fixture } from "../../surfaces/mcp/testing.ts";
+import { envelopeOf } from "./envelope.ts";
 import { readLines } from "./lines.ts";
 import { bridgeStdio } from "./stdio.ts";
+import type { Credentialed } from "./upstream.ts";
 
 class Bridged {
   readonly fixture = new Fixture();
@@ -14,13 +18,19 @@ class Bridged {
   readonly stop = new AbortController();
   readonly lines = readLines(this.output, 16 * 1_024 * 1_024);
   fetch = this.fixture.fetchAs(DANA);
-
-  readonly ended = bridgeStdio({
-    workflow: {
+  opened = 0;
+  open = async (): Promise<Credentialed> => {
+    this.opened++;
+    return {
       mcpUrl: "https://gateway.example/acme/mcp",
       fetch: (url, init) => this.fetch(url, init),
       renew: async () => {},
-    },
+    };
+  };
+
+  readonly ended = bridgeStdio({
+    workflow: () => this.open(),
+    greet: mcpGreeting,
     input: this.input,
     output: this.output,
     signal: this.stop.signal,
@@ -72,6 +82,7 @@ const META = {
   "io.modelcontextprotocol/protocolVersion": "2026-07-28",
   "io.modelcontextprotocol/clientCapabilities": {},
 };
+const CLIENT = { name: "t", version: "0" };
 const call = (id: number) => ({
   jsonrpc: "2.0",
   id,
@@ -104,7 +115,68 @@ describe("MCP on standard input and output", () => {
     expect(ids.toSorted((a, b) => Number(a) - Number(b))).toEqual([...Array(100).keys()]);
   });
 
-  it("passes a broken message on, for the gateway to say what is wrong with it", async () => {
+  it("greets without a workflow, and opens it for the first request that needs one", async () => {
+    const bridged = new Bridged();
+    const discover = { jsonrpc: "2.0", id: 1, method: "server/discover", params: { _meta: META } };
+    bridged.send(discover);
+    expect(await bridged.next()).toMatchObject({ id: 1, result: { capabilities: { tools: {} } } });
+    bridged.send({ jsonrpc: "2.0", method: "notifications/initialized" });
+    bridged.send(discover);
+    await bridged.next();
+    expect(bridged.opened).toBe(0);
+    bridged.send(call(2));
+    await bridged.next();
+    expect(bridged.opened).toBe(1);
+    await bridged.end();
+  });
+
+  it("greets exactly as the gateway does", async () => {
+    const bridged = new Bridged();
+    const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: CLIENT };
+    for (const message of [
+      { jsonrpc: "2.0", id: 1, method: "server/discover", params: { _meta: META } },
+      { jsonrpc: "2.0", id: 1, method: "initialize", params },
+    ]) {
+      bridged.send(message);
+      const { headers } = envelopeOf(message, null);
+      const init = { method: "POST", headers, body: JSON.stringify(message) };
+      const answer = await (await bridged.fetch("https://gateway.example/", init)).text();
+      expect(answer).toContain(JSON.stringify(await bridged.next()));
+    }
+    await bridged.end();
+  });
+
+  it("tells why no workflow could be opened, and tries again at the next request", async () => {
+    const bridged = new Bridged();
+    const { open } = bridged;
+    bridged.open = () => Promise.reject(new CliError("the human's sign-in gave no ID token"));
+    bridged.send(call(1));
+    expect(await bridged.next()).toMatchObject({
+      id: 1,
+      error: { code: -32603, message: "the human's sign-in gave no ID token" },
+    });
+    bridged.open = open;
+    bridged.send(call(2));
+    expect(await bridged.next()).toMatchObject({ id: 2, result: {} });
+    await bridged.end();
+  });
+
+  it("does not wait for a sign-in when it is stopped", async () => {
+    const bridged = new Bridged();
+    const asked = new Promise<void>((resolve) => {
+      bridged.open = () => {
+        resolve();
+        return new Promise(() => {});
+      };
+    });
+    bridged.send(call(1));
+    await asked;
+    bridged.stop.abort();
+    bridged.input.destroy();
+    await bridged.ended;
+  });
+
+  it("says what is wrong with a broken message", async () => {
     const bridged = new Bridged();
     bridged.send('{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}');
     expect(await bridged.next()).toMatchObject({ id: null, error: { code: -32600 } });

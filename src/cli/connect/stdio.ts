@@ -1,6 +1,7 @@
 import type { Writable } from "node:stream";
 import { isObject, parseStrict } from "../../core/model/json.ts";
 import { PosternError } from "../../sdk/error.ts";
+import { CliError } from "../exit.ts";
 import { type Envelope, envelopeOf } from "./envelope.ts";
 import { readLines } from "./lines.ts";
 import { readEvents } from "./sse.ts";
@@ -11,19 +12,27 @@ const MAX_LINE_BYTES = 4 * 1_024 * 1_024;
 /** A client that sends faster than it is answered waits; it cannot fill our memory. */
 const MAX_IN_FLIGHT = 64;
 
+const GREETINGS: readonly string[] = ["initialize", "server/discover"];
+
 const INTERNAL_ERROR = -32603;
 const INVALID_REQUEST = -32600;
 
 export interface StdioOptions {
-  readonly workflow: Credentialed;
+  /** Opened when it is first needed; who is asked again after a failure tries again. */
+  readonly workflow: () => Promise<Credentialed>;
+  /** What can be said without a workflow. */
+  readonly greet: (request: Request) => Promise<Response>;
   readonly input: AsyncIterable<Uint8Array>;
   readonly output: Writable;
   readonly signal: AbortSignal;
 }
 
 /**
- * MCP on standard input and output: each line goes to the gateway as it is, and what the gateway
+ * MCP on standard input and output: each request goes to the gateway as it is, and what the gateway
  * answers comes back as it is. Ends when the input has ended and everything is answered.
+ *
+ * Greetings are answered here. Clients start a second process only to ask what it speaks, with
+ * little patience: that must neither sign a human in nor spend the one token a human gave us.
  */
 export async function bridgeStdio(options: StdioOptions): Promise<void> {
   const bridge = new Bridge(options);
@@ -54,6 +63,8 @@ class Bridge {
     const parsed = parseStrict(line);
     const envelope = envelopeOf(parsed.ok ? parsed.value : null, this.#negotiated);
     if (envelope.cancels !== null) return this.#cancel(envelope.cancels);
+    // Other notifications say nothing to a gateway that keeps no session.
+    if (envelope.method !== null && envelope.id === null) return;
     const work = this.#exchange(line, envelope).finally(() => this.#working.delete(work));
     this.#working.add(work);
   }
@@ -73,13 +84,13 @@ class Bridge {
     }
   }
 
-  async #exchange(body: string, { id, method, headers }: Envelope): Promise<void> {
+  async #exchange(body: string, envelope: Envelope): Promise<void> {
+    const { id, method } = envelope;
     const cancelled = new AbortController();
     this.#inFlight.set(cancelled, id);
     const signal = AbortSignal.any([cancelled.signal, this.#options.signal]);
     try {
-      const { workflow } = this.#options;
-      const response = await forward(workflow, { method: "POST", headers, body, signal });
+      const response = await this.#send(body, envelope, signal);
       const answered = await this.#relay(response, method);
       if (!answered && id !== null) {
         const message = `The gateway answered ${response.status} without a message.`;
@@ -87,11 +98,23 @@ class Bridge {
       }
     } catch (error) {
       if (signal.aborted || id === null) return;
-      const why = error instanceof PosternError ? error.message : "The gateway's answer broke off.";
+      const told = error instanceof PosternError || error instanceof CliError;
+      const why = told ? error.message : "The gateway's answer broke off.";
       this.write(failure(id, INTERNAL_ERROR, why));
     } finally {
       this.#inFlight.delete(cancelled);
     }
+  }
+
+  async #send(body: string, envelope: Envelope, signal: AbortSignal): Promise<Response> {
+    const { method, headers } = envelope;
+    if (method === null || GREETINGS.includes(method)) {
+      return this.#options.greet(
+        new Request("http://localhost/mcp", { method: "POST", headers, body }),
+      );
+    }
+    const workflow = await unlessAborted(this.#options.workflow(), signal);
+    return forward(workflow, { method: "POST", headers, body, signal });
   }
 
   /** False when there was no JSON-RPC message in the answer. */
@@ -119,6 +142,16 @@ class Bridge {
     this.write(JSON.stringify(message));
     return true;
   }
+}
+
+/** A sign-in takes minutes; a client that is gone does not wait for it. */
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(new DOMException("aborted", "AbortError"));
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort, { once: true });
+    work.then(resolve, reject);
+  });
 }
 
 /** The gateway's own words: how deep a result is nested is for it to judge. */

@@ -53,9 +53,12 @@ function hasCanonicalForm(value: Json): boolean {
   if (typeof value === "string") return value.isWellFormed();
   if (typeof value !== "object" || value === null) return true;
   if (Array.isArray(value)) return value.every(hasCanonicalForm);
-  return Object.entries(value).every(
-    ([key, member]) => key.isWellFormed() && hasCanonicalForm(member),
-  );
+  // Not Object.entries: on a result of a thousand rows its pairs cost more than the checks.
+  const members = value as JsonObject;
+  for (const key in members) {
+    if (!key.isWellFormed() || !hasCanonicalForm(members[key]!)) return false;
+  }
+  return true;
 }
 
 /** One pass over text that JSON.parse has already accepted: only strings and brackets matter. */
@@ -86,7 +89,7 @@ function findFault(text: string): JsonFault | null {
         const end = endOfString(text, at);
         const keys = open.at(-1);
         if (expectKey && keys != null) {
-          const key = JSON.parse(text.slice(at, end + 1)) as string;
+          const key = decodeKey(text.slice(at + 1, end));
           if (key === "__proto__") return "forbidden_key";
           if (keys.has(key)) return "duplicate_key";
           keys.add(key);
@@ -100,10 +103,16 @@ function findFault(text: string): JsonFault | null {
   return null;
 }
 
+/** Two spellings of one key are one key; most keys have no escape to decode. */
+function decodeKey(raw: string): string {
+  return raw.includes("\\") ? (JSON.parse(`"${raw}"`) as string) : raw;
+}
+
+/** The next quote that no odd number of backslashes stands before. */
 function endOfString(text: string, start: number): number {
-  for (let at = start + 1; ; at++) {
-    const code = text.charCodeAt(at);
-    if (code === 0x5c) at++;
-    else if (code === 0x22) return at;
+  for (let at = text.indexOf('"', start + 1); ; at = text.indexOf('"', at + 1)) {
+    let slashes = 0;
+    while (text.charCodeAt(at - 1 - slashes) === 0x5c) slashes++;
+    if (slashes % 2 === 0) return at;
   }
 }

@@ -96,7 +96,6 @@ function doorOf(tenant: string, parts: DoorParts): TenantDoor {
       }),
     mcp: mcpSurface({
       allowedOrigins: [new URL(url).origin],
-      version: "0.1.0",
       ports: {
         callTool: (caller, tool, args) => callTool(gateway, caller, { tool, arguments: args }),
         async listTools(caller) {

@@ -8,6 +8,7 @@ import type { Gateway } from "../../gateway/ports.ts";
 import { createCallTokens } from "../../identity/call-token.ts";
 import { issuerOf } from "../../identity/metadata.ts";
 import { adminSurface } from "../../surfaces/admin/app.ts";
+import { ADMIN_OPERATIONS } from "../../surfaces/admin/operations.ts";
 import type { Administration } from "../../surfaces/admin/ports.ts";
 import { restSurface } from "../../surfaces/rest/app.ts";
 import { openApiDocument } from "../../surfaces/rest/openapi.ts";
@@ -142,7 +143,7 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
     const app = restSurface({
       gateway,
       tenant: (name) => doors.get(name),
-      openapi: openApiDocument(url),
+      openapi: openApiDocument(url, ADMIN_OPERATIONS),
       log: (line) => log({ ...line }),
     });
     server.on("request", getRequestListener(app.fetch));

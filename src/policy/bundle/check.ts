@@ -208,10 +208,12 @@ class Check {
   }
 }
 
-/** Controls but tab, LF, CR; zero-width, direction marks and overrides, BOM. */
-const HIDDEN =
-  // eslint-disable-next-line no-control-regex
-  /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/;
+/**
+ * Controls but tab and LF (a lone CR ends a line for some readers and not for others), zero-width
+ * characters, direction marks and overrides, line separators, BOM, and the tag characters in which
+ * text for language models can hide.
+ */
+const HIDDEN = /[[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]--[\t\n]]/v;
 
 function vocabularyOf(
   manifest: Manifest,

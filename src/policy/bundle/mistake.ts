@@ -1,6 +1,6 @@
 import type { SourceFile } from "./source-file.ts";
 
-/** What is wrong, where, and what to do about it. Codes are listed in docs and pinned by tests. */
+/** What is wrong, where, and what to do about it. Codes are stable. */
 export interface Mistake {
   readonly code: MistakeCode;
   readonly file: string;

@@ -253,6 +253,6 @@ const PREAMBLE = /^(?:for policy `policy`, |failed to parse policy from string: 
 
 const DEFAULT_FIX = {
   cedar_syntax: "correct the syntax here or just before",
-  cedar_invalid: "use what the schema knows: docs/policies.md lists entities and context",
+  cedar_invalid: "use the entities, actions and context that questions of this class have",
   cedar_warning: "change the policy so that it can apply, or remove it",
 } as const;

@@ -6,11 +6,9 @@ export {
   validate,
 } from "@cedar-policy/cedar-wasm/nodejs";
 export type {
-  CedarValueJson,
   Context,
   DetailedError,
   EntityJson,
-  EntityUidJson,
   PolicyJson,
   SchemaJson,
 } from "@cedar-policy/cedar-wasm/nodejs";

@@ -19,7 +19,7 @@ describe.each(ERAS)("the official client in %s", (version, mode) => {
   it("learns who we are, what we serve and how to read us", async () => {
     const client = await connected(new Fixture(), mode);
     expect(client.getNegotiatedProtocolVersion()).toBe(version);
-    expect(client.getServerVersion()).toEqual({ name: "postern", version: "1.2.3" });
+    expect(client.getServerVersion()).toEqual({ name: "postern", version: "0.1.0" });
     expect(client.getServerCapabilities()).toEqual({ tools: {} });
     expect(client.getInstructions()).toContain("decided by policy");
     await client.close();

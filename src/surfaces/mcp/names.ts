@@ -1,6 +1,9 @@
 /** Wire-visible names and limits of the MCP surface, pinned by `names.test.ts`. */
 export const OUTCOME_META_KEY = "dev.postern/outcome";
 
+/** Told to every client; the version is the package's. */
+export const SERVER_INFO = { name: "postern", version: "0.1.0" } as const;
+
 /** The first is the one we prefer; older ones are neither served nor tested. */
 export const PROTOCOL_VERSIONS = ["2026-07-28", "2025-11-25"] as const;
 export const PROTOCOL_VERSION_META_KEY = "io.modelcontextprotocol/protocolVersion";

@@ -3,7 +3,7 @@ import { CfWorkerJsonSchemaValidator } from "@modelcontextprotocol/server/valida
 import { isObject, type JsonObject } from "../../core/model/json.ts";
 import type { Caller } from "../../gateway/call.ts";
 import type { ToolListing } from "../../tools/list.ts";
-import { LIST_TTL_MS, PROTOCOL_VERSIONS } from "./names.ts";
+import { LIST_TTL_MS, PROTOCOL_VERSIONS, SERVER_INFO } from "./names.ts";
 import { toToolResult } from "./outcome.ts";
 import type { McpPorts } from "./ports.ts";
 
@@ -17,18 +17,20 @@ const jsonSchemaValidator = new CfWorkerJsonSchemaValidator();
 
 const LIST_CACHE = { ttlMs: LIST_TTL_MS, cacheScope: "private" } as const;
 
+/** Who we are, what we speak and how to read us: the same for every caller. */
+export function bareServer(): Server {
+  return new Server(SERVER_INFO, {
+    capabilities: { tools: {} },
+    instructions: INSTRUCTIONS,
+    jsonSchemaValidator,
+    supportedProtocolVersions: [...PROTOCOL_VERSIONS],
+    cacheHints: { "tools/list": LIST_CACHE, "server/discover": LIST_CACHE },
+  });
+}
+
 /** The low-level server: tools come from the bundle, so nothing is registered or compiled here. */
-export function serverFor(caller: Caller, ports: McpPorts, version: string): Server {
-  const server = new Server(
-    { name: "postern", version },
-    {
-      capabilities: { tools: {} },
-      instructions: INSTRUCTIONS,
-      jsonSchemaValidator,
-      supportedProtocolVersions: [...PROTOCOL_VERSIONS],
-      cacheHints: { "tools/list": LIST_CACHE, "server/discover": LIST_CACHE },
-    },
-  );
+export function serverFor(caller: Caller, ports: McpPorts): Server {
+  const server = bareServer();
   server.setRequestHandler("tools/list", (request) =>
     guarded(ports, async () => {
       if (request.params?.cursor !== undefined) {

@@ -1,4 +1,4 @@
-import { createMcpHandler, isJsonContentType } from "@modelcontextprotocol/server";
+import { createMcpHandler, isJsonContentType, type Server } from "@modelcontextprotocol/server";
 import { isObject, type Json, type JsonObject } from "../../core/model/json.ts";
 import type { Caller } from "../../gateway/call.ts";
 import { readMessage } from "./body.ts";
@@ -10,34 +10,49 @@ import {
 } from "./names.ts";
 import type { McpPorts } from "./ports.ts";
 import { type Refusal, refusalResponse } from "./refusal.ts";
-import { serverFor } from "./server.ts";
+import { bareServer, serverFor } from "./server.ts";
 
 export interface McpSurfaceOptions {
   readonly ports: McpPorts;
   /** Origins of browsers that may speak to us. A request without `Origin` is no browser's. */
   readonly allowedOrigins: readonly string[];
-  readonly version: string;
 }
 
 export type McpSurface = (request: Request, caller: Caller) => Promise<Response>;
 
 /**
  * One endpoint for both protocol eras. The caller is authenticated already; what a request may do
- * is decided on its body, never on a header. Handler, server and transport are made for each
- * request and share nothing, so no answer can reach another client (CVE-2026-25536).
+ * is decided on its body, never on a header.
  */
-export function mcpSurface(options: McpSurfaceOptions): McpSurface {
-  const origins = new Set(options.allowedOrigins);
-  return async (request, caller) => {
-    const early = refuseUnread(request, origins);
-    if (early !== null) return refusalResponse(early);
-    const message = await readMessage(request);
-    if (!message.ok) return refusalResponse(message.refusal);
-    const refusal = refuseMessage(request.headers, message.value);
-    if (refusal !== null) return refusalResponse(refusal, idOf(message.value));
-    const handler = createMcpHandler(() => serverFor(caller, options.ports, options.version));
-    return handler.fetch(request, { parsedBody: message.value });
-  };
+export function mcpSurface({ ports, allowedOrigins }: McpSurfaceOptions): McpSurface {
+  const origins = new Set(allowedOrigins);
+  return (request, caller) => serve(request, origins, () => serverFor(caller, ports));
+}
+
+/**
+ * The endpoint without a caller, for `postern connect`: says who we are and what we speak, which is
+ * the same for everybody, and has no tools to list or to call.
+ */
+export function mcpGreeting(request: Request): Promise<Response> {
+  return serve(request, new Set(), bareServer);
+}
+
+/**
+ * Handler, server and transport are made for each request and share nothing, so that no answer can
+ * reach another client (CVE-2026-25536).
+ */
+async function serve(
+  request: Request,
+  origins: ReadonlySet<string>,
+  makeServer: () => Server,
+): Promise<Response> {
+  const early = refuseUnread(request, origins);
+  if (early !== null) return refusalResponse(early);
+  const message = await readMessage(request);
+  if (!message.ok) return refusalResponse(message.refusal);
+  const refusal = refuseMessage(request.headers, message.value);
+  if (refusal !== null) return refusalResponse(refusal, idOf(message.value));
+  return createMcpHandler(makeServer).fetch(request, { parsedBody: message.value });
 }
 
 /** Neither era has a GET stream or a session to delete here: state lives in the workflow. */

@@ -18,7 +18,6 @@ export class Fixture {
   answer: (seen: SeenCall) => Outcome | Promise<Outcome> = echo;
 
   readonly surface = mcpSurface({
-    version: "1.2.3",
     allowedOrigins: ["https://console.example"],
     ports: {
       callTool: async (caller, tool, args) => {

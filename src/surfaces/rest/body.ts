@@ -13,7 +13,7 @@ export async function readText(request: Request, cap: number = MAX_BODY_BYTES): 
     if (!/^\d{1,15}$/.test(declared)) return { ok: false, problem: "invalid_request" };
     if (Number(declared) > cap) return { ok: false, problem: "body_too_large" };
     // The HTTP parser cuts the body at its declared length, so the cap holds here too.
-    return { ok: true, value: await request.text() };
+    return decoded(await request.arrayBuffer());
   }
   if (request.body === null) return { ok: true, value: "" };
   const chunks: Uint8Array[] = [];
@@ -23,7 +23,16 @@ export async function readText(request: Request, cap: number = MAX_BODY_BYTES): 
     if (size > cap) return { ok: false, problem: "body_too_large" };
     chunks.push(chunk);
   }
-  return { ok: true, value: Buffer.concat(chunks).toString("utf8") };
+  return decoded(Buffer.concat(chunks));
+}
+
+/** Fatal: two readers that replace broken sequences differently would see two bodies. */
+function decoded(bytes: Uint8Array | ArrayBuffer): Body<string> {
+  try {
+    return { ok: true, value: new TextDecoder("utf-8", { fatal: true }).decode(bytes) };
+  } catch {
+    return { ok: false, problem: "malformed_json" };
+  }
 }
 
 export async function readJson(request: Request, cap: number = MAX_BODY_BYTES): Promise<Body<Json>> {

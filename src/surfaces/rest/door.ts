@@ -23,7 +23,7 @@ import { openWorkflow, type OpenResult, renewSeat } from "../../gateway/open.ts"
 import type { Gateway } from "../../gateway/ports.ts";
 import type { Authentication } from "./app.ts";
 import { readText } from "./body.ts";
-import { json } from "./problem.ts";
+import { json, type ProblemCode } from "./problem.ts";
 
 /** What identity needs of one tenant to open, renew and authenticate. */
 export interface IdentityDoor {
@@ -63,7 +63,7 @@ export async function exchangeToken(door: IdentityDoor, request: Request): Promi
     return refused(door, { of: "form", fault: "body_malformed" });
   }
   const text = await readText(request, MAX_EXCHANGE_CHARS);
-  if (!text.ok) return refused(door, { of: "form", fault: "body_too_large" });
+  if (!text.ok) return refused(door, unreadable(text.problem));
   const parsed = parseTokenForm(text.value, resourceOf(door.place));
   if (!parsed.ok) return refused(door, { of: "form", fault: parsed.fault });
   const { exchange } = parsed;
@@ -80,10 +80,14 @@ export async function openAsJson(door: IdentityDoor, request: Request): Promise<
     return refused(door, { of: "form", fault: "body_malformed" });
   }
   const text = await readText(request, MAX_EXCHANGE_CHARS);
-  if (!text.ok) return refused(door, { of: "form", fault: "body_too_large" });
+  if (!text.ok) return refused(door, unreadable(text.problem));
   const parsed = parseOpenBody(text.value);
   if (!parsed.ok) return refused(door, { of: "form", fault: parsed.fault });
   return open(door, request, `${issuerOf(door.place)}/v1/workflows`, parsed.exchange, 201);
+}
+
+function unreadable(problem: ProblemCode): ExchangeFault {
+  return { of: "form", fault: problem === "body_too_large" ? "body_too_large" : "body_malformed" };
 }
 
 async function open(

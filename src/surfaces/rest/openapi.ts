@@ -1,10 +1,12 @@
 import { z } from "zod";
+import { openBodySchema } from "../../identity/exchange.ts";
 import * as schemas from "./schemas.ts";
 
-interface Operation {
+export interface Operation {
   readonly id: string;
   readonly summary: string;
-  readonly security: "dpop" | "none";
+  /** `socket`: who can open the admin socket, which lies in the data folder with mode 0600. */
+  readonly security: "dpop" | "none" | "socket";
   readonly body?: { readonly type: string; readonly schema: z.ZodType };
   readonly answers: { readonly [status: number]: z.ZodType | null };
   readonly query?: readonly string[];
@@ -13,7 +15,11 @@ interface Operation {
 const JSON_TYPE = "application/json";
 
 /** Every agent-facing resource, once: the document is made of this, and a test walks the routes. */
-export const OPERATIONS: { readonly [path: string]: { readonly [method: string]: Operation } } = {
+export type Operations = {
+  readonly [path: string]: { readonly [method: string]: Operation };
+};
+
+export const OPERATIONS: Operations = {
   "/{tenant}/oauth/token": {
     post: {
       id: "exchangeToken",
@@ -28,7 +34,7 @@ export const OPERATIONS: { readonly [path: string]: { readonly [method: string]:
       id: "openWorkflow",
       summary: "Open a workflow: the same operation as JSON",
       security: "none",
-      body: { type: JSON_TYPE, schema: schemas.openRequest },
+      body: { type: JSON_TYPE, schema: openBodySchema },
       answers: { 201: schemas.tokenAnswer, 400: null, 401: null },
     },
   },
@@ -101,9 +107,9 @@ export const OPERATIONS: { readonly [path: string]: { readonly [method: string]:
 };
 
 /** OpenAPI 3.1: its schemas are JSON Schema 2020-12, as zod writes them. */
-export function openApiDocument(publicUrl: string): unknown {
+export function openApiDocument(publicUrl: string, admin: Operations): unknown {
   const paths = Object.fromEntries(
-    Object.entries(OPERATIONS).map(([path, methods]) => [
+    Object.entries({ ...OPERATIONS, ...admin }).map(([path, methods]) => [
       path,
       {
         parameters: [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
@@ -112,6 +118,7 @@ export function openApiDocument(publicUrl: string): unknown {
           required: true,
           schema: { type: "string" },
         })),
+        ...(path in admin && { servers: [ADMIN_SERVER] }),
         ...Object.fromEntries(
           Object.entries(methods).map(([method, operation]) => [method, describe(operation)]),
         ),
@@ -130,6 +137,11 @@ export function openApiDocument(publicUrl: string): unknown {
     },
   };
 }
+
+const ADMIN_SERVER = {
+  url: "http://localhost",
+  description: "The Unix socket admin.sock in the data folder; the CLI speaks to it",
+};
 
 function describe(operation: Operation): unknown {
   const answers = Object.entries(operation.answers).map(([status, schema]) => [

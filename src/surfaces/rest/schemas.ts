@@ -84,20 +84,6 @@ export const callRequest = z.strictObject({
   arguments: z.record(z.string(), z.json()).optional(),
 });
 
-const workflowDetails = {
-  purpose: z.string(),
-  tools: z.array(z.string()).optional().describe("Absent: all that trust gives."),
-  limits: limits.partial().optional(),
-  lifeMs: z.int().positive().optional(),
-  inputs: z.record(z.string(), z.json()).optional().describe("What the human entered at the start."),
-};
-
-export const openRequest = z.strictObject({
-  subject_token: z.string().describe("The human's OIDC ID token; opens one workflow, once."),
-  client_assertion: z.string().describe("The agent's private_key_jwt (RFC 7523); single use."),
-  ...workflowDetails,
-});
-
 export const tokenRequest = z.object({
   grant_type: z.literal("urn:ietf:params:oauth:grant-type:token-exchange"),
   subject_token: z.string(),

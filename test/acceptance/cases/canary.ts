@@ -36,7 +36,7 @@ export function canaryCases(world: () => World): void {
       expect(JSON.stringify(seen)).not.toContain(REDACTED);
       const errors = [
         await workflow.call("lab_script", { key: "canary-broken" }),
-        await workflow.call("lab_note", { text: ARGUMENT, [ARGUMENT]: ARGUMENT }),
+        await workflow.call("lab_note", { text: ARGUMENT, unheardOf: ARGUMENT }),
         await workflow.call(TOOL_NAME, { text: ARGUMENT }),
         await workflow.call("lab_execute", { text: ARGUMENT }),
         await workflow.request("POST", "/calls", { tool: "lab_note", [ARGUMENT]: 1 }),
@@ -55,7 +55,6 @@ export function canaryCases(world: () => World): void {
         ...sinksIn(host.folders),
         ...[...host.processes.values()].map(({ name, output }) => ({ name: `output of ${name}`, bytes: Buffer.from(output) })),
         { name: "events", bytes: Buffer.from(JSON.stringify(await workflow.events())) },
-        // A wrong key of the agent's own making comes back as a place, which is its parent.
         { name: "errors", bytes: Buffer.from(JSON.stringify(errors.map((one) => ("text" in one ? one.text : one)))) },
       ];
       expect(sinks.map(({ name }) => name)).toEqual(

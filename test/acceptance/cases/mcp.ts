@@ -231,18 +231,18 @@ export function mcpCases(world: () => World): void {
 }
 
 /** What `postern connect` needs to know, in a file of its own. */
-async function profileFile({ folder, acme, agent, host }: World, name: string): Promise<string> {
+async function profileFile({ folder, signInCommand, agent, host }: World, name: string): Promise<string> {
   const jwk = { ...(await exportJWK(agent.assertionKey.privateKey)), kid: agent.assertionKey.kid };
   const at = (file: string): string => join(folder, `${name}-${file}`);
   writeFileSync(at("agent.json"), JSON.stringify(jwk), { mode: 0o600 });
-  writeFileSync(at("id-token"), await acme.signIn("dana"), { mode: 0o600 });
   const profile = {
     gateway: host.urls.gateway,
     tenant: "acme",
     agent: agent.id,
     agentKey: at("agent.json"),
     purpose: "lab",
-    human: { tokenFile: at("id-token") },
+    // A command, because a client may start us twice: once to ask which era we speak.
+    human: { command: signInCommand },
   };
   writeFileSync(at("profile.jsonc"), JSON.stringify(profile));
   return at("profile.jsonc");

@@ -35,6 +35,8 @@ export interface World extends AsyncDisposable {
   /** Globex's agent of the same name. */
   readonly stranger: Agent;
   readonly bundle: string;
+  /** Prints an ID token of dana at acme; empty in the laboratory. */
+  readonly signInCommand: readonly string[];
   /** Where tickets leaks its last request; null in the laboratory. */
   readonly leak: string | null;
   readonly services: ReadonlyMap<string, Running>;
@@ -84,6 +86,7 @@ export async function startWorld(scale: Scale, host: Host = hostOfThisRun()): Pr
       agentES256,
       stranger,
       bundle,
+      signInCommand: scale === "everything" ? example("idp/sign-in.ts", issuer, "dana") : [],
       leak,
       services,
       async [Symbol.asyncDispose]() {
