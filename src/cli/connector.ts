@@ -18,7 +18,10 @@ export function connectorCommand(finish: Finish): Command {
     .action(async (options: GatewayOptions & { network: string; tier: string }) => {
       const { network, tier } = options;
       const { status, body } = await adminOf(options).ask("POST", "/join-codes", { network, tier });
-      if (status !== 201) throw new CliError(`the gateway refused network ${network}: use lower-case letters, digits and dashes`, EXIT.usage);
+      if (status === 400) {
+        throw new CliError(`network ${network}: use lower-case letters, digits and dashes`, EXIT.usage);
+      }
+      if (status !== 201) throw new CliError(`the gateway answered ${status}; its log says more`);
       const code = body as JoinCode;
       if (options.json === true) printJson(code);
       else print(code.code);

@@ -59,7 +59,8 @@ export class PostgresClient {
       username: destination.user,
       password: destination.password,
       socket: () => {
-        if (handed) return Promise.reject(new Error("connection lost"));
+        // Closed before anybody listened: nobody would be told again.
+        if (handed || socket.destroyed) return Promise.reject(new Error("connection lost"));
         handed = true;
         socket.on("data", (bytes: Buffer) => this.#count(bytes.length));
         return Promise.resolve(socket);

@@ -150,6 +150,15 @@ describe("checkBundle", () => {
       "hidden_character",
       "\u202ecord",
     ],
+    ["a lone carriage return", "policies/data.cedar", "@id", "// x\r@id", "hidden_character", "\r"],
+    [
+      "text in tag characters",
+      "tools/books_find.jsonc",
+      "Finds",
+      "\u{e0041}Finds",
+      "hidden_character",
+      "\u{e0041}",
+    ],
     ["a byte order mark", "agents.jsonc", "{", "\ufeff{", "hidden_character", "\ufeff{"],
     ["an alias", "policies/tests.yaml", "[no-long-loans]", "*x", "yaml_feature", "*x"],
     [
@@ -377,5 +386,12 @@ describe("formatMistakes", () => {
       'bundle.jsonc:15:3 unknown_key unknown key "lables"',
     );
     expect(formatMistakes([])).toBe("");
+  });
+
+  it("shows terminal commands in names as text, and cuts long ones", () => {
+    const hostile = spoil("bundle.jsonc", '"library"', '"\\u001b[2J\\u202e"');
+    expect(formatMistakes(hostile)).toContain('bad_id "\\u{1b}[2J\\u{202e}" is not');
+    const long = spoil("bundle.jsonc", '"library"', `"${"x".repeat(5_000)}"`);
+    expect(formatMistakes(long).length).toBeLessThan(1_000);
   });
 });

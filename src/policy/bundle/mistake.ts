@@ -112,8 +112,8 @@ export class Report {
       code,
       file: file.path,
       ...file.position(offset),
-      message,
-      fix,
+      message: shown(message),
+      fix: shown(fix),
       ...(suggestion !== undefined && { suggestion }),
     });
   }
@@ -137,6 +137,17 @@ export class Report {
         compare(a.code, b.code),
     );
   }
+}
+
+const MAX_SHOWN_CHARS = 500;
+
+/** Messages quote the bundle, and terminals obey what a string escape may hide in a name. */
+function shown(text: string): string {
+  const cut = text.length > MAX_SHOWN_CHARS ? `${text.slice(0, MAX_SHOWN_CHARS)}…` : text;
+  return cut.replaceAll(
+    /[\p{C}\p{Zl}\p{Zp}]/gu,
+    (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`,
+  );
 }
 
 function compare(a: string, b: string): number {

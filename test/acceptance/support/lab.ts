@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
 
 /** What one request looked like when it arrived inside the private network. */
 export interface Arrival {
@@ -18,6 +19,8 @@ const CHUNK = Buffer.alloc(64 * 1_024, "x");
 export class Lab {
   readonly origin: string;
   readonly arrivals: Arrival[] = [];
+  /** How long `/note` takes, in milliseconds: what a fast service needs, unless a test says more. */
+  latencyMs: () => number = () => 0;
   readonly #server: Server;
   /** Requests to `/gate/{key}` wait here until somebody opens it. */
   readonly #gates = new Map<string, { readonly open: Promise<void>; release: () => void }>();
@@ -82,6 +85,7 @@ export class Lab {
     const [, name = "", key = ""] = url.pathname.split("/");
     switch (name) {
       case "note":
+        await sleep(this.latencyMs());
         return json(response, 200, { text: url.searchParams.get("text") ?? bodyText(body) });
       case "script": {
         const { type, body: text } = this.#scripts.get(key) ?? { type: "application/json", body: "{}" };
@@ -100,7 +104,7 @@ export class Lab {
       case "cut":
         response.writeHead(200, { "content-type": "application/json", "content-length": "1000" });
         response.write('{"text":"half');
-        await new Promise((resolve) => setTimeout(resolve, 20));
+        await sleep(20);
         return void response.destroy();
       default:
         return json(response, 404, { text: "no such place" });

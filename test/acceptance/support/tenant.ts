@@ -84,12 +84,16 @@ export class Tenant {
     return answer;
   }
 
-  /** A human signs in and starts the agent. Asks again with the nonce, as RFC 9449 §8 wants it. */
-  async open(agent: Agent, login: string, wish: Wish): Promise<Workflow> {
-    const idToken = await this.signIn(login);
-    let answer = await this.exchange(agent, idToken, wish);
+  /** The same, asking again with the nonce as RFC 9449 §8 wants it. */
+  async redeem(agent: Agent, subjectToken: string, wish: Wish): Promise<Answer> {
+    const answer = await this.exchange(agent, subjectToken, wish);
     const nonce = answer.headers.get("dpop-nonce");
-    if (answer.status === 400 && nonce !== null) answer = await this.exchange(agent, idToken, wish, {}, nonce);
+    return nonce === null ? answer : this.exchange(agent, subjectToken, wish, {}, nonce);
+  }
+
+  /** A human signs in and starts the agent. */
+  async open(agent: Agent, login: string, wish: Wish): Promise<Workflow> {
+    const answer = await this.redeem(agent, await this.signIn(login), wish);
     if (answer.status !== 200) throw new Error(`no workflow: ${answer.status} ${answer.text}`);
     return Workflow.from(this, agent, answer);
   }
