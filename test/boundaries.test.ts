@@ -47,7 +47,7 @@ const files = execFileSync("git", ["ls-files", "--cached", "--others", "--exclud
 
 const read = (path: string): string => readFileSync(`${ROOT}/${path}`, "utf8");
 const isTest = (path: string): boolean =>
-  /\.test\.ts$|\.test-support\.ts$|(^|\/)(?:testing|fixture)\.ts$/.test(path);
+  /\.test\.ts$|\.test-support\.ts$|(^|\/)(?:testing[a-z-]*|fixture)\.ts$/.test(path);
 const modules = files.filter((path) => path.endsWith(".ts"));
 const shipped = modules.filter((path) => path.startsWith("src/") && !isTest(path));
 

@@ -23,13 +23,23 @@ const billing: PostgresDestination = {
   connections: 1,
 };
 
-function http(change: Partial<HttpOperation["http"]> = {}, body: string | null = null, contentType: string | null = null) {
+function http(
+  change: Partial<HttpOperation["http"]> = {},
+  body: string | null = null,
+  contentType: string | null = null,
+) {
   const contentDigest = body === null ? null : sha256(body);
   const of = { method: "GET", destination: "tickets", path: "/tickets", query: "", contentDigest };
   return { operation: { http: { ...of, ...change } }, body, contentType };
 }
 function sql(change: Partial<SqlOperation["sql"]> = {}) {
-  const of = { destination: "billing", statement: "select 1", params: [], mode: "read", maxRows: 1 } as const;
+  const of = {
+    destination: "billing",
+    statement: "select 1",
+    params: [],
+    mode: "read",
+    maxRows: 1,
+  } as const;
   return { operation: { sql: { ...of, ...change } }, body: null, contentType: null };
 }
 
@@ -49,17 +59,33 @@ describe("the local allow-list", () => {
     ["method_not_allowed", http({ method: "DELETE" }), tickets],
     ["path_not_allowed", http({ path: "/tickets/.." }), tickets],
     ["query_malformed", http({ query: "a b" }), tickets],
-    ["body_mismatch", { ...http({ method: "POST" }, "{}", "application/json"), body: "{ }" }, tickets],
-    ["body_mismatch", { ...http({ method: "POST" }, "{}", "application/json"), body: null }, tickets],
+    [
+      "body_mismatch",
+      { ...http({ method: "POST" }, "{}", "application/json"), body: "{ }" },
+      tickets,
+    ],
+    [
+      "body_mismatch",
+      { ...http({ method: "POST" }, "{}", "application/json"), body: null },
+      tickets,
+    ],
     ["body_mismatch", http({ method: "POST", contentDigest: "00" }), tickets],
     ["body_mismatch", http({}, "{}", "application/json"), tickets],
     ["body_mismatch", { ...sql(), body: "x" }, billing],
     ["content_type_malformed", http({ method: "POST" }, "{}", null), tickets],
     ["content_type_malformed", http({ method: "POST" }, "{}", "a/b, c/d"), tickets],
-    ["content_type_malformed", http({ method: "POST" }, "{}", "multipart/form-data; boundary=x"), tickets],
+    [
+      "content_type_malformed",
+      http({ method: "POST" }, "{}", "multipart/form-data; boundary=x"),
+      tickets,
+    ],
     ["content_type_malformed", http({}, null, "application/json"), tickets],
     ["statement_not_allowed", sql({ statement: "select 1 " }), billing],
-    ["statement_malformed", sql({ statement: "select 1\0" }), { ...billing, statements: "any" as const }],
+    [
+      "statement_malformed",
+      sql({ statement: "select 1\0" }),
+      { ...billing, statements: "any" as const },
+    ],
     ["statement_malformed", sql({ columns: [] }), billing],
     ["statement_malformed", sql({ columns: ["a\0"] }), billing],
   ])("says %s", (refusal, frame, destination) => {

@@ -139,7 +139,15 @@ describe("connector.jsonc", () => {
   });
 
   it("survives what is no object, no JSON, or nothing", () => {
-    for (const text of ["", "{", "[]", "null", '"x"', '{"destinations": []}', '{"destinations": {"a": 1}}']) {
+    for (const text of [
+      "",
+      "{",
+      "[]",
+      "null",
+      '"x"',
+      '{"destinations": []}',
+      '{"destinations": {"a": 1}}',
+    ]) {
       const read = readConfig(text, PATH, env);
       expect(read.ok).toBe(false);
       if (!read.ok) expect(read.mistakes.length).toBeGreaterThan(0);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { FakeClock, FakeSocket, settle, testKey } from "../tunnel/fixture.ts";
+import { FakeClock, FakeSocket, settle, testKey } from "../tunnel/testing.ts";
 import { signText, verifyText } from "../tunnel/keys.ts";
 import {
   CLOSE,
@@ -57,8 +57,15 @@ class World {
     this.end.message(JSON.stringify(frame));
   }
 
-  challenge(change: { kid?: string; v?: number; text?: string; key?: typeof gatewayKey } = {}): void {
-    const { kid = gatewayKey.jwk.kid, v = 1, text = handshakeText("gateway", OF), key = gatewayKey } = change;
+  challenge(
+    change: { kid?: string; v?: number; text?: string; key?: typeof gatewayKey } = {},
+  ): void {
+    const {
+      kid = gatewayKey.jwk.kid,
+      v = 1,
+      text = handshakeText("gateway", OF),
+      key = gatewayKey,
+    } = change;
     const signature = signText(key.privateKey, text);
     this.say({ t: "challenge", v, session: SESSION, kid, signature });
   }
@@ -89,7 +96,13 @@ class World {
 describe("the handshake, seen from the connector", () => {
   it("says hello, proves itself to a gateway that proved itself, and begins", () => {
     const { socket } = new World().live();
-    expect(socket.sent[0]).toEqual({ t: "hello", v: 1, tenant: "acme", connector: "con_1", nonce: NONCE });
+    expect(socket.sent[0]).toEqual({
+      t: "hello",
+      v: 1,
+      tenant: "acme",
+      connector: "con_1",
+      nonce: NONCE,
+    });
     const signature = String(socket.of("proof")[0]?.["signature"]);
     expect(verifyText(connectorKey.jwk, handshakeText("connector", OF), signature)).toBe(true);
     expect(socket.closedWith).toBeNull();
@@ -189,7 +202,13 @@ describe("a session, seen from the connector", () => {
   });
 
   it("ends on frames that are not of the protocol", () => {
-    for (const text of ["", "{", '{"t":"answer"}', '{"t":"beat"}', '{"t":"beat","now":1,"epoch":0,"x":1}']) {
+    for (const text of [
+      "",
+      "{",
+      '{"t":"answer"}',
+      '{"t":"beat"}',
+      '{"t":"beat","now":1,"epoch":0,"x":1}',
+    ]) {
       const world = new World().live();
       world.request();
       world.end.message(text);

@@ -109,7 +109,7 @@ async function post(url: URL, body: Json): Promise<{ readonly body: Json } | Enr
       headers: { "content-type": "application/json", accept: "application/json" },
       body: JSON.stringify(body),
       // The code must not be carried on to wherever an answer points.
-      redirect: "error",
+      redirect: "manual",
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
     status = response.status;

@@ -1,6 +1,11 @@
 import { once } from "node:events";
 import { createServer, type RequestListener, type Server } from "node:http";
-import { createServer as createTcp, type AddressInfo, type Server as TcpServer, type Socket } from "node:net";
+import {
+  createServer as createTcp,
+  type AddressInfo,
+  type Server as TcpServer,
+  type Socket,
+} from "node:net";
 import { gzipSync } from "node:zlib";
 import { afterEach, describe, expect, it } from "vitest";
 import type { HttpDestination } from "./config.ts";
@@ -20,7 +25,9 @@ async function listening(server: Server | TcpServer): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-async function service(listener: RequestListener): Promise<{ executor: HttpExecutor; requests: () => number }> {
+async function service(
+  listener: RequestListener,
+): Promise<{ executor: HttpExecutor; requests: () => number }> {
   let requests = 0;
   const server = createServer((request, response) => {
     requests++;
@@ -117,7 +124,10 @@ describe("the HTTP executor", () => {
 
   it("keeps bytes that are no text as base64", async () => {
     const { executor } = await service((request, response) => {
-      response.setHeader("content-type", request.url?.startsWith("/tickets") ? "text/plain" : "image/png");
+      response.setHeader(
+        "content-type",
+        request.url?.startsWith("/tickets") ? "text/plain" : "image/png",
+      );
       response.end(Buffer.from([0xff, 0x00]));
     });
     expect(await executor.execute(execution())).toMatchObject({ encoding: "base64", body: "/wA=" });
@@ -156,7 +166,10 @@ describe("the HTTP executor", () => {
       response.writeHead(302, { location: "http://169.254.169.254/latest/meta-data/" });
       response.end();
     });
-    expect(await executor.execute(execution())).toMatchObject({ code: "upstream_rejected", status: 302 });
+    expect(await executor.execute(execution())).toMatchObject({
+      code: "upstream_rejected",
+      status: 302,
+    });
     expect(requests()).toBe(1);
   });
 
@@ -227,7 +240,11 @@ describe("the HTTP executor", () => {
       const answer = executor.execute(execution("POST", { signal: abort.signal }));
       await arrived.promise;
       abort.abort();
-      expect(await answer).toMatchObject({ ok: false, code: "deadline_exceeded", effect: "possible" });
+      expect(await answer).toMatchObject({
+        ok: false,
+        code: "deadline_exceeded",
+        effect: "possible",
+      });
     }
   });
 
@@ -247,7 +264,10 @@ describe("the HTTP executor", () => {
       effect: "none",
     });
     const nowhere = executorFor("http://does-not-exist.invalid");
-    expect(await nowhere.execute(execution("POST"))).toMatchObject({ code: "dns_error", effect: "none" });
+    expect(await nowhere.execute(execution("POST"))).toMatchObject({
+      code: "dns_error",
+      effect: "none",
+    });
   });
 
   it.each([
@@ -278,7 +298,10 @@ describe("the HTTP executor", () => {
     const executor = await raw((socket) => {
       socket.write(`HTTP/1.1 200 OK\r\nx: ${"a".repeat(20_000)}\r\n`);
     });
-    expect(await executor.execute(execution())).toMatchObject({ ok: false, code: "response_too_large" });
+    expect(await executor.execute(execution())).toMatchObject({
+      ok: false,
+      code: "response_too_large",
+    });
   });
 
   it("does not speak TLS with a service that does not", async () => {
@@ -291,6 +314,8 @@ describe("the HTTP executor", () => {
     const executor = await raw((socket) =>
       socket.end("HTTP/1.1 200 OK\r\ncontent-type: text/\x80\r\ncontent-length: 1\r\n\r\na"),
     );
-    expect(await executor.execute(execution())).toMatchObject({ contentType: "application/octet-stream" });
+    expect(await executor.execute(execution())).toMatchObject({
+      contentType: "application/octet-stream",
+    });
   });
 });

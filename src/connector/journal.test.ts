@@ -81,7 +81,10 @@ describe("the journal", () => {
   it("refuses to start over a line in the middle that does not read", async () => {
     for (const bad of ["garbage\n", "{}\n", '{"call":1}\n', "\n"]) {
       await writeFile(join(dir, CURRENT), `{"journal":1,"horizon":""}\n${bad}{"done":"call_1"}\n`);
-      await expect(Journal.open(dir, "")).rejects.toMatchObject({ name: "JournalCorrupt", line: 2 });
+      await expect(Journal.open(dir, "")).rejects.toMatchObject({
+        name: "JournalCorrupt",
+        line: 2,
+      });
     }
     await writeFile(join(dir, CURRENT), "");
     await expect(Journal.open(dir, "")).rejects.toBeInstanceOf(JournalCorrupt);

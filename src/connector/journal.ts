@@ -119,7 +119,11 @@ export class Journal {
     // A start that never became durable was never acted upon.
     if (!this.#current.has(call) && !this.#previous.has(call)) return;
     this.#current.set(call, "done");
-    this.#waiting.push({ line: JSON.stringify({ done: call }), call: null, resolve: () => undefined });
+    this.#waiting.push({
+      line: JSON.stringify({ done: call }),
+      call: null,
+      resolve: () => undefined,
+    });
   }
 
   seen(call: string): SeenState {

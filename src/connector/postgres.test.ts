@@ -35,7 +35,14 @@ function destination(change: Partial<PostgresDestination> = {}): PostgresDestina
 function execution(sql: Partial<SqlOperation["sql"]>, change: Partial<Execution> = {}): Execution {
   return {
     operation: {
-      sql: { destination: "billing", statement: "", params: [], mode: "read", maxRows: 100, ...sql },
+      sql: {
+        destination: "billing",
+        statement: "",
+        params: [],
+        mode: "read",
+        maxRows: 100,
+        ...sql,
+      },
     },
     body: null,
     contentType: null,
@@ -49,12 +56,22 @@ function execution(sql: Partial<SqlOperation["sql"]>, change: Partial<Execution>
   };
 }
 
-const run = (sql: Partial<SqlOperation["sql"]>, change: Partial<Execution> = {}): Promise<ConnectorAnswer> =>
-  executor.execute(execution(sql, change));
+const run = (
+  sql: Partial<SqlOperation["sql"]>,
+  change: Partial<Execution> = {},
+): Promise<ConnectorAnswer> => executor.execute(execution(sql, change));
 
-async function rows(sql: Partial<SqlOperation["sql"]>, change: Partial<Execution> = {}): Promise<unknown> {
+async function rows(
+  sql: Partial<SqlOperation["sql"]>,
+  change: Partial<Execution> = {},
+): Promise<unknown> {
   const answer = await run(sql, change);
-  expect(answer).toMatchObject({ ok: true, status: 200, contentType: "application/json", encoding: "utf8" });
+  expect(answer).toMatchObject({
+    ok: true,
+    status: 200,
+    contentType: "application/json",
+    encoding: "utf8",
+  });
   return answer.ok ? (JSON.parse(answer.body) as { rows: unknown }).rows : null;
 }
 
@@ -136,7 +153,15 @@ describe("the Postgres executor", () => {
   it("binds parameters as values of the type the statement asks for", async () => {
     const statement =
       "select $1::int n, $2::text t, $3::bool b, $4::jsonb j, $5::text x, $6::timestamptz ts, $7::jsonb s";
-    const params = [5, "'; drop table item; --", false, { a: [1] }, null, "2026-01-02T03:04:05Z", "text"];
+    const params = [
+      5,
+      "'; drop table item; --",
+      false,
+      { a: [1] },
+      null,
+      "2026-01-02T03:04:05Z",
+      "text",
+    ];
     expect(await rows({ statement, params })).toEqual([
       {
         n: 5,
@@ -148,13 +173,18 @@ describe("the Postgres executor", () => {
         s: "text",
       },
     ]);
-    expect(await rows({ statement: "select id from item where id = any($1) order by id", params: [[3, 5]] })).toEqual([
-      { id: 3 },
-      { id: 5 },
-    ]);
-    expect(await rows({ statement: "select id from item where name = any($1)", params: [["item 2", 'x"y']] })).toEqual([
-      { id: 2 },
-    ]);
+    expect(
+      await rows({
+        statement: "select id from item where id = any($1) order by id",
+        params: [[3, 5]],
+      }),
+    ).toEqual([{ id: 3 }, { id: 5 }]);
+    expect(
+      await rows({
+        statement: "select id from item where name = any($1)",
+        params: [["item 2", 'x"y']],
+      }),
+    ).toEqual([{ id: 2 }]);
   });
 
   it("shows row security who is asking, each time anew", async () => {
@@ -174,7 +204,9 @@ describe("the Postgres executor", () => {
     expect(await rows({ statement: quoted, columns: ['a"b; drop table item'] })).toEqual([
       { 'a"b; drop table item': 1 },
     ]);
-    expect(await run({ statement, columns: ["missing"] })).toMatchObject({ code: "upstream_rejected" });
+    expect(await run({ statement, columns: ["missing"] })).toMatchObject({
+      code: "upstream_rejected",
+    });
   });
 
   it("cuts at the row cap and says so, and at the cap exactly it does not", async () => {
@@ -182,7 +214,10 @@ describe("the Postgres executor", () => {
     expect(await run({ statement, maxRows: 3 })).toMatchObject({ truncated: false });
     const cut = await run({ statement, maxRows: 2 });
     expect(cut).toMatchObject({ body: '{"rows":[{"n":1},{"n":2}]}', truncated: true });
-    const many = await run({ statement: "select n from generate_series(1, 100000) n", maxRows: 1_200 });
+    const many = await run({
+      statement: "select n from generate_series(1, 100000) n",
+      maxRows: 1_200,
+    });
     expect(many).toMatchObject({ ok: true, truncated: true });
     expect(many.ok && (JSON.parse(many.body) as { rows: unknown[] }).rows).toHaveLength(1_200);
   });
@@ -250,7 +285,9 @@ describe("the Postgres executor", () => {
     expect(await run({ statement: "select id, secret as id from item" })).toMatchObject({
       code: "output_invalid",
     });
-    expect(await run({ statement: 'select 1 as "__proto__"' })).toMatchObject({ code: "output_invalid" });
+    expect(await run({ statement: 'select 1 as "__proto__"' })).toMatchObject({
+      code: "output_invalid",
+    });
   });
 
   it("writes nothing before the journal is on disk, and answers nothing without it", async () => {
@@ -268,7 +305,10 @@ describe("the Postgres executor", () => {
     const abort = new AbortController();
     const written = Promise.withResolvers<boolean>();
     const statement = "insert into item (id) values (400)";
-    const answer = run({ statement, mode: "write" }, { signal: abort.signal, journaled: written.promise });
+    const answer = run(
+      { statement, mode: "write" },
+      { signal: abort.signal, journaled: written.promise },
+    );
     await new Promise((resolve) => setImmediate(resolve));
     abort.abort();
     expect(await answer).toEqual({ ok: false, code: "deadline_exceeded", effect: "none" });
@@ -281,15 +321,20 @@ describe("the Postgres executor", () => {
 
   it("serves more requests than it has connections", async () => {
     const all = await Promise.all(
-      Array.from({ length: 40 }, (_, at) => rows({ statement: "select $1::int as n", params: [at] })),
+      Array.from({ length: 40 }, (_, at) =>
+        rows({ statement: "select $1::int as n", params: [at] }),
+      ),
     );
     expect(all).toEqual(Array.from({ length: 40 }, (_, n) => [{ n }]));
   });
 
   it("leaves nothing behind for the next request where any statement may run", async () => {
     const any = new PostgresExecutor(destination({ statements: "any", connections: 1 }));
-    const ask = (statement: string): Promise<ConnectorAnswer> => any.execute(execution({ statement }));
-    await ask("select set_config('search_path', 'nowhere', false), set_config('role', 'pg_monitor', false)");
+    const ask = (statement: string): Promise<ConnectorAnswer> =>
+      any.execute(execution({ statement }));
+    await ask(
+      "select set_config('search_path', 'nowhere', false), set_config('role', 'pg_monitor', false)",
+    );
     const next = await ask("select current_setting('search_path') p, current_user::text u");
     expect(next).toMatchObject({ body: expect.stringContaining('"u":"postgres"') as string });
     expect(next).not.toMatchObject({ body: expect.stringContaining("nowhere") as string });
@@ -329,8 +374,14 @@ describe("a database that is not there, or goes away", () => {
 
   it.each([
     ["closes at once", (socket: Socket) => socket.destroy()],
-    ["closes after the first message", (socket: Socket) => socket.once("data", () => socket.destroy())],
-    ["answers garbage", (socket: Socket) => socket.once("data", () => socket.end("HTTP/1.1 400 Bad\r\n\r\n"))],
+    [
+      "closes after the first message",
+      (socket: Socket) => socket.once("data", () => socket.destroy()),
+    ],
+    [
+      "answers garbage",
+      (socket: Socket) => socket.once("data", () => socket.end("HTTP/1.1 400 Bad\r\n\r\n")),
+    ],
   ])("is terminated when it %s", async (_name, behave) => {
     const broken = await fake(2, behave);
     const answer = await broken.execute(execution({ statement: "select 1", mode: "write" }));
@@ -377,7 +428,10 @@ describe("a database that is not there, or goes away", () => {
   });
 
   /** In front of the real one; cuts both sides when a message from the client holds `word`. */
-  async function lossy(path: string, word: string | null): Promise<{ close(): Promise<void>; cutOnNextData(): void }> {
+  async function lossy(
+    path: string,
+    word: string | null,
+  ): Promise<{ close(): Promise<void>; cutOnNextData(): void }> {
     const sockets: Socket[] = [];
     let cutNext = false;
     const proxy = createServer((client) => {

@@ -110,19 +110,16 @@ export async function startConnector(options: RunOptions): Promise<RunResult> {
     () => options.ready(state.connector, config),
   );
   const dialling = dialler.run();
-  return {
-    ok: true,
-    connector: {
-      async stop() {
-        stop.abort();
-        await dialler.drain();
-        await dialling;
-        await Promise.all([...executors.values()].map((one) => one.close()));
-        await journal.close();
-        lock.release();
-      },
-    },
+  const stopping = async (): Promise<void> => {
+    stop.abort();
+    await dialler.drain();
+    await dialling;
+    await Promise.all([...executors.values()].map((one) => one.close()));
+    await journal.close();
+    lock.release();
   };
+  let stopped: Promise<void> | null = null;
+  return { ok: true, connector: { stop: () => (stopped ??= stopping()) } };
 }
 
 function fault(name: RunFault, mistakes: readonly Mistake[] = []): RunResult {

@@ -15,6 +15,7 @@ describe("what others import", () => {
 
   it("from verify is this", () => {
     expect(Object.keys(verify).sort()).toEqual([
+      "CALL_TOKEN_HEADER",
       "MAX_SPENT",
       "MemorySpentStore",
       "VERIFY_CODES",

@@ -8,6 +8,7 @@ import { MemorySpentStore, type SpentStore } from "./spent.ts";
 import { refusal, type VerifiedCall, type VerifyRefusal } from "./verify-result.ts";
 import { checkToken, spendToken } from "./verify-token.ts";
 
+export { CALL_TOKEN_HEADER } from "../core/model/claims.ts";
 export { fixedKeys, remoteKeys, type KeySource } from "./keys.ts";
 export { MemorySpentStore, MAX_SPENT, type SpentStore, type Spending } from "./spent.ts";
 export {

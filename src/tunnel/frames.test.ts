@@ -22,7 +22,11 @@ const toGateway: ToGateway[] = [
   { t: "drain" },
   { t: "seen", id: "0", state: "never" },
   { t: "answer", id: "0", answer: { ok: false, code: "busy", effect: "none" } },
-  { t: "answer", id: "0", answer: { ok: false, code: "upstream_error", effect: "possible", status: 500 } },
+  {
+    t: "answer",
+    id: "0",
+    answer: { ok: false, code: "upstream_error", effect: "possible", status: 500 },
+  },
   {
     t: "answer",
     id: "0",
@@ -36,7 +40,13 @@ const toGateway: ToGateway[] = [
     },
   },
 ];
-const http = { method: "GET", destination: "tickets", path: "/tickets", query: "", contentDigest: null };
+const http = {
+  method: "GET",
+  destination: "tickets",
+  path: "/tickets",
+  query: "",
+  contentDigest: null,
+};
 const sql = {
   destination: "billing",
   statement: "select 1",
@@ -94,9 +104,9 @@ describe("frames", () => {
       replaced: 4410,
       version: 4426,
     });
-    expect(handshakeText("gateway", { tenant: "a", connector: "b", nonce: "c", session: "d" })).toBe(
-      "postern-tunnel\n1\ngateway\na\nb\nc\nd",
-    );
+    expect(
+      handshakeText("gateway", { tenant: "a", connector: "b", nonce: "c", session: "d" }),
+    ).toBe("postern-tunnel\n1\ngateway\na\nb\nc\nd");
   });
 
   it.each([
@@ -115,9 +125,18 @@ describe("frames", () => {
     ["an id that is too long", `{"t":"seen","id":"${"a".repeat(33)}","state":"never"}`],
     ["an id with a line break", '{"t":"seen","id":"a\\n","state":"never"}'],
     ["an unknown state", '{"t":"seen","id":"0","state":"maybe"}'],
-    ["an unknown failure code", '{"t":"answer","id":"0","answer":{"ok":false,"code":"toString","effect":"none"}}'],
-    ["an unknown effect", '{"t":"answer","id":"0","answer":{"ok":false,"code":"busy","effect":"some"}}'],
-    ["a status out of range", '{"t":"answer","id":"0","answer":{"ok":false,"code":"busy","effect":"none","status":999}}'],
+    [
+      "an unknown failure code",
+      '{"t":"answer","id":"0","answer":{"ok":false,"code":"toString","effect":"none"}}',
+    ],
+    [
+      "an unknown effect",
+      '{"t":"answer","id":"0","answer":{"ok":false,"code":"busy","effect":"some"}}',
+    ],
+    [
+      "a status out of range",
+      '{"t":"answer","id":"0","answer":{"ok":false,"code":"busy","effect":"none","status":999}}',
+    ],
     [
       "base64 that is none",
       '{"t":"answer","id":"0","answer":{"ok":true,"status":200,"contentType":"a/b","encoding":"base64","body":"*","truncated":false}}',
@@ -126,8 +145,14 @@ describe("frames", () => {
       "a content type that begins another header",
       '{"t":"answer","id":"0","answer":{"ok":true,"status":200,"contentType":"a/b\\r\\nx: y","encoding":"utf8","body":"","truncated":false}}',
     ],
-    ["an upper-case nonce", `{"t":"hello","v":1,"tenant":"acme","connector":"con_1","nonce":"${"AB".repeat(32)}"}`],
-    ["a tenant with a slash", `{"t":"hello","v":1,"tenant":"a/b","connector":"con_1","nonce":"${HEX32}"}`],
+    [
+      "an upper-case nonce",
+      `{"t":"hello","v":1,"tenant":"acme","connector":"con_1","nonce":"${"AB".repeat(32)}"}`,
+    ],
+    [
+      "a tenant with a slash",
+      `{"t":"hello","v":1,"tenant":"a/b","connector":"con_1","nonce":"${HEX32}"}`,
+    ],
     ["half a character", '{"t":"seen","id":"0","state":"\\ud800"}'],
     ["too much depth", `{"t":"beat","x":${"[".repeat(100)}${"]".repeat(100)}}`],
   ])("refuses %s", (_name, text) => {
@@ -177,10 +202,14 @@ describe("frames", () => {
     );
     const types = [...toGateway, ...toConnector].map((one) => one.t);
     fc.assert(
-      fc.property(fc.constantFrom(...types), fc.dictionary(fc.string(), fc.jsonValue()), (t, members) => {
-        parseToGateway(JSON.stringify({ ...members, t }));
-        parseToConnector(JSON.stringify({ ...members, t }));
-      }),
+      fc.property(
+        fc.constantFrom(...types),
+        fc.dictionary(fc.string(), fc.jsonValue()),
+        (t, members) => {
+          parseToGateway(JSON.stringify({ ...members, t }));
+          parseToConnector(JSON.stringify({ ...members, t }));
+        },
+      ),
     );
   });
 });

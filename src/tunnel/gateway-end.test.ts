@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { FakeClock, FakeSocket, settle, testKey } from "./fixture.ts";
+import { FakeClock, FakeSocket, settle, testKey } from "./testing.ts";
 import { GatewayEnd, type Peer, type TunnelEvent } from "./gateway-end.ts";
 import type { ConnectorRecord } from "./handshake.ts";
 import type { TunnelRequest } from "./gateway-session.ts";
@@ -14,7 +14,13 @@ const request: TunnelRequest = {
   token: "token",
   request: {
     operation: {
-      http: { method: "POST", destination: "tickets", path: "/tickets", query: "", contentDigest: null },
+      http: {
+        method: "POST",
+        destination: "tickets",
+        path: "/tickets",
+        query: "",
+        contentDigest: null,
+      },
     },
     body: null,
     contentType: null,
@@ -86,7 +92,9 @@ class World {
   connect(connector = "con_1"): ReturnType<World["dial"]> {
     const dialled = this.hello(connector);
     this.prove(dialled, connector);
-    expect(dialled.socket.of("welcome")).toEqual([{ t: "welcome", now: this.clock.now(), epoch: 7 }]);
+    expect(dialled.socket.of("welcome")).toEqual([
+      { t: "welcome", now: this.clock.now(), epoch: 7 },
+    ]);
     return dialled;
   }
 
@@ -103,7 +111,12 @@ describe("the handshake, seen from the gateway", () => {
     const dialled = world.hello();
     const [challenge] = dialled.socket.of("challenge");
     const session = String(challenge?.["session"]);
-    const text = handshakeText("gateway", { tenant: "acme", connector: "con_1", nonce: NONCE, session });
+    const text = handshakeText("gateway", {
+      tenant: "acme",
+      connector: "con_1",
+      nonce: NONCE,
+      session,
+    });
     expect(verifyText(gatewayKey.jwk, text, String(challenge?.["signature"]))).toBe(true);
     world.prove(dialled);
     expect(dialled.socket.closedWith).toBeNull();
@@ -111,7 +124,11 @@ describe("the handshake, seen from the gateway", () => {
   });
 
   it("refuses any frame before hello, and any other before proof", () => {
-    for (const frame of [{ t: "beat" }, { t: "proof", signature: "A".repeat(86) }, { t: "drain" }]) {
+    for (const frame of [
+      { t: "beat" },
+      { t: "proof", signature: "A".repeat(86) },
+      { t: "drain" },
+    ]) {
       const dialled = new World().dial();
       dialled.say(frame);
       expect(dialled.socket.closedWith).toBe(CLOSE.malformed);
@@ -161,7 +178,12 @@ describe("the handshake, seen from the gateway", () => {
     const world = new World();
     const first = world.hello();
     const session = String(first.socket.of("challenge")[0]?.["session"]);
-    const text = handshakeText("connector", { tenant: "acme", connector: "con_1", nonce: NONCE, session });
+    const text = handshakeText("connector", {
+      tenant: "acme",
+      connector: "con_1",
+      nonce: NONCE,
+      session,
+    });
     const proof = { t: "proof", signature: signText(connectorKey.privateKey, text) };
     first.say(proof);
     first.peer.closed();
@@ -267,7 +289,10 @@ describe("a session, seen from the gateway", () => {
     socket.open = false;
     const answer = await world.end.send("acme", presenter, request);
     expect(answer).toEqual({ ok: false, code: "not_dispatched", effect: "none" });
-    const huge = { ...request, request: { ...request.request, body: "a".repeat(13 * 1_024 * 1_024) } };
+    const huge = {
+      ...request,
+      request: { ...request.request, body: "a".repeat(13 * 1_024 * 1_024) },
+    };
     socket.open = true;
     expect(await world.end.send("acme", presenter, huge)).toMatchObject({ effect: "none" });
   });
@@ -302,7 +327,11 @@ describe("a session, seen from the gateway", () => {
   });
 
   it("ends at the first malformed frame, and at a handshake frame out of place", async () => {
-    for (const text of ["{", '{"t":"beat","x":1}', `{"t":"hello","v":1,"tenant":"acme","connector":"con_1","nonce":"${NONCE}"}`]) {
+    for (const text of [
+      "{",
+      '{"t":"beat","x":1}',
+      `{"t":"hello","v":1,"tenant":"acme","connector":"con_1","nonce":"${NONCE}"}`,
+    ]) {
       const world = new World();
       const { socket, peer } = world.connect();
       const answer = world.end.send("acme", world.presenter(), request);
@@ -345,7 +374,9 @@ describe("choosing a connector", () => {
     const presenter = world.presenter();
     const none = { ok: false, code: "not_dispatched", effect: "none" };
     expect(await world.end.send("other", presenter, request)).toEqual(none);
-    expect(await world.end.send("acme", { ...presenter, connector: "con_2" }, request)).toEqual(none);
+    expect(await world.end.send("acme", { ...presenter, connector: "con_2" }, request)).toEqual(
+      none,
+    );
     expect(socket.of("request")).toHaveLength(0);
   });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { testKey } from "./fixture.ts";
+import { testKey } from "./testing.ts";
 import {
   checkEnrolment,
   formatJoinCode,
@@ -28,14 +28,23 @@ function once(held: JoinGrant = grant): (hash: string) => JoinGrant | null {
 describe("a join code", () => {
   it("reads what it writes, and nothing else", () => {
     expect(parseJoinCode(formatJoinCode(code))).toEqual(code);
-    for (const text of ["", "acme", `${formatJoinCode(code)}x`, `${formatJoinCode(code)}\n`, `A${formatJoinCode(code)}`]) {
+    for (const text of [
+      "",
+      "acme",
+      `${formatJoinCode(code)}x`,
+      `${formatJoinCode(code)}\n`,
+      `A${formatJoinCode(code)}`,
+    ]) {
       expect(parseJoinCode(text)).toBeNull();
     }
   });
 
   it("admits one connector, once", () => {
     const take = once();
-    expect(checkEnrolment("acme", body, 0, take)).toMatchObject({ ok: true, request: { publicKey } });
+    expect(checkEnrolment("acme", body, 0, take)).toMatchObject({
+      ok: true,
+      request: { publicKey },
+    });
     expect(checkEnrolment("acme", body, 0, take)).toEqual({ ok: false, code: "join_code_refused" });
   });
 
@@ -69,7 +78,10 @@ describe("a join code", () => {
       { ...body, publicKey: { kty: "RSA" } },
       { ...body, publicKey: { ...publicKey, x: "short" } },
     ]) {
-      expect(checkEnrolment("acme", bad, 0, take)).toEqual({ ok: false, code: "malformed_request" });
+      expect(checkEnrolment("acme", bad, 0, take)).toEqual({
+        ok: false,
+        code: "malformed_request",
+      });
     }
   });
 });
@@ -87,7 +99,13 @@ describe("tunnel keys", () => {
 
   it("refuses a signature in any other spelling", () => {
     const { jwk } = testKey();
-    for (const signature of ["", "A".repeat(85), "A".repeat(87), `${"A".repeat(85)}B`, "*".repeat(86)]) {
+    for (const signature of [
+      "",
+      "A".repeat(85),
+      "A".repeat(87),
+      `${"A".repeat(85)}B`,
+      "*".repeat(86),
+    ]) {
       expect(verifyText(jwk, "text", signature)).toBe(false);
     }
   });

@@ -1,5 +1,5 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
-import { CALL_TOKEN_HEADER } from "../../../src/core/model/claims.ts";
+import { CALL_TOKEN_HEADER } from "../../../src/sdk/verify.ts";
 import * as routes from "./routes.ts";
 
 /**

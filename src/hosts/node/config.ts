@@ -1,7 +1,12 @@
-import { dirname, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { type ParseError, parseTree, printParseErrorCode, findNodeAtLocation, getNodeValue } from "jsonc-parser";
 import { z } from "zod";
 import type { WrappingSource } from "./wrapping.ts";
+
+/** In the data folder; the local CLI speaks to the gateway over it. */
+export const ADMIN_SOCKET = "admin.sock";
+/** sun_path of Linux without its final zero. */
+const MAX_SOCKET_PATH_BYTES = 107;
 
 const name = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, "lower-case letters, digits and dashes, at most 32");
 
@@ -72,6 +77,11 @@ export function readGatewayConfig(file: string, text: string): ReadConfig {
     return { ok: false, mistakes };
   }
   const { $schema: _, publicUrl, wrappingKey, dataDir, ...rest } = parsed.data;
+  if (Buffer.byteLength(join(resolve(dirname(file), dataDir), ADMIN_SOCKET)) > MAX_SOCKET_PATH_BYTES) {
+    const node = findNodeAtLocation(tree, ["dataDir"]);
+    const fix = `a Unix socket's path has at most ${MAX_SOCKET_PATH_BYTES} bytes: use a shorter folder`;
+    return { ok: false, mistakes: [`${file}:${line(node?.offset ?? 0)} dataDir: ${fix}`] };
+  }
   return {
     ok: true,
     config: {

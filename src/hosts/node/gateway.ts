@@ -17,7 +17,7 @@ import { signText } from "../../tunnel/keys.ts";
 import type { Clock } from "../../tunnel/socket.ts";
 import { nodeAdministration } from "./administration.ts";
 import { ActiveBundles } from "./bundles.ts";
-import type { GatewayConfig } from "./config.ts";
+import { ADMIN_SOCKET, type GatewayConfig } from "./config.ts";
 import { openDataFolder } from "./database.ts";
 import { Directory } from "./directory.ts";
 import { tenantDoors } from "./doors.ts";
@@ -153,7 +153,7 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
     });
 
     const admin = nodeAdministration({ keys, directory, bundles, sessions, evidence, end, now: system.now });
-    const adminServer = await serveAdmin(join(folder.path, "admin.sock"), admin);
+    const adminServer = await serveAdmin(join(folder.path, ADMIN_SOCKET), admin);
     const resources = closing.move();
     return {
       url,

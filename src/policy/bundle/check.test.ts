@@ -277,6 +277,13 @@ describe("checkBundle", () => {
     ]);
   });
 
+  it("refuses an argument that clients would mirror into an HTTP header", () => {
+    const path = "tools/loans_create.jsonc";
+    const text = (good[path] ?? "").replace('"type": "integer"', '"type": "integer", "x-mcp-header": "Days"');
+    expect(text).not.toBe(good[path]);
+    expect(briefly({ ...good, [path]: text }).some((line) => line.endsWith(" schema_keyword"))).toBe(true);
+  });
+
   it("accepts names that only JSON Schema's applicators need", () => {
     const input = `"input": {
       "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -26,6 +26,9 @@ const KNOWN = [
   ...Object.keys(INPUT_VALUE_KEYWORDS),
 ];
 
+/** MCP 2026-07-28: names a header that mirrors an argument (P10). */
+const MIRRORED = "x-mcp-header";
+
 /**
  * JSON Schema 2020-12 as arguments and record conditions use it. A keyword nobody checks is worse
  * than none, so unknown ones are refused; `x-…` are annotations for clients.
@@ -34,6 +37,16 @@ export function checkPlainSchema(node: Located, root: Located, place: Place): vo
   if (node.type === "boolean") return;
   if (!expectType(node, "object", place)) return;
   for (const [key, { node: value, keyOffset }] of node.members) {
+    if (key === MIRRORED) {
+      place.report.add(
+        place.file,
+        keyOffset,
+        "schema_keyword",
+        `"${key}" makes clients copy an argument into an HTTP header, where proxies log it`,
+        `remove "${key}"`,
+      );
+      continue;
+    }
     if (key.startsWith("x-")) continue;
     if (ANNOTATIONS.includes(key)) {
       place.report.add(

@@ -1,0 +1,251 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import type { Operation } from "../core/model/operation.ts";
+import { fixedKeys, MemorySpentStore } from "../sdk/verify.ts";
+import { testKey } from "../tunnel/testing.ts";
+import type { ConnectorAnswer } from "../tunnel/protocol.ts";
+import { sha256 } from "./allow.ts";
+import type { HttpDestination } from "./config.ts";
+import type { Job } from "./end.ts";
+import type { Execution } from "./executor.ts";
+import { ISSUER, mint } from "./testing.ts";
+import type { JournalEntry } from "./journal.ts";
+import { serve, type Service } from "./serve.ts";
+
+const NOW = 1_790_000_000_000;
+const key = testKey();
+const presenter = { connector: "con_1", session: "5e".repeat(16) };
+const tickets: HttpDestination = {
+  kind: "http",
+  origin: "http://127.0.0.1:1",
+  methods: new Set(["POST"]),
+  paths: [["tickets"]],
+  headers: new Map(),
+};
+const body = '{"title":"CANARY"}';
+const operation: Operation = {
+  http: {
+    method: "POST",
+    destination: "tickets",
+    path: "/tickets",
+    query: "",
+    contentDigest: sha256(body),
+  },
+};
+const done: ConnectorAnswer = {
+  ok: true,
+  status: 200,
+  contentType: "text/plain",
+  encoding: "utf8",
+  body: "x",
+  truncated: false,
+};
+const refused = { ok: false, code: "token_refused", effect: "none" };
+
+let service: Service;
+let executed: Execution[];
+let journal: (JournalEntry | string)[];
+let log: unknown[];
+let answer: () => Promise<ConnectorAnswer>;
+
+beforeEach(async () => {
+  executed = [];
+  journal = [];
+  log = [];
+  answer = () => Promise.resolve(done);
+  const executor = {
+    execute: (execution: Execution) => {
+      executed.push(execution);
+      return answer();
+    },
+    close: () => Promise.resolve(),
+  };
+  service = {
+    keys: await fixedKeys({ keys: [key.jwk] }),
+    issuer: ISSUER,
+    audience: ISSUER,
+    tenant: "acme",
+    destinations: new Map([["tickets", tickets]]),
+    executors: new Map([["tickets", executor]]),
+    journal: {
+      started: (entry) => {
+        journal.push(entry);
+        return Promise.resolve(true);
+      },
+      done: (call) => journal.push(call),
+    },
+    log: (level, event, fields) => log.push({ level, event, ...fields }),
+  };
+});
+
+function job(
+  token: string,
+  change: Partial<Job["frame"]> = {},
+  spent = new MemorySpentStore(),
+): Job {
+  return {
+    frame: {
+      t: "request",
+      id: "0",
+      token,
+      operation,
+      body,
+      contentType: "application/json",
+      cap: 100,
+      timeoutMs: 1_000,
+      ...change,
+    },
+    presenter: `${presenter.connector}/${presenter.session}`,
+    spent,
+    now: () => NOW,
+    signal: new AbortController().signal,
+  };
+}
+
+const good = (): string => mint(key, operation, presenter, NOW);
+
+describe("the path of one request", () => {
+  it("verifies, journals the admission's hash, then executes under the token's principals", async () => {
+    expect(await serve(service, job(good()))).toEqual(done);
+    expect(journal).toEqual([{ call: "call_1", txn: "txn_1", record: "11".repeat(32) }, "call_1"]);
+    expect(executed).toMatchObject([
+      {
+        operation,
+        body,
+        contentType: "application/json",
+        cap: 100,
+        principals: { human: "a human", agent: "support-agent", workflow: "wf_1" },
+      },
+    ]);
+    expect(log).toEqual([]);
+  });
+
+  it("spends a token once", async () => {
+    const spent = new MemorySpentStore();
+    const token = good();
+    const [first, second] = await Promise.all([
+      serve(service, job(token, {}, spent)),
+      serve(service, job(token, {}, spent)),
+    ]);
+    expect([first, second]).toEqual([done, refused]);
+    expect(executed).toHaveLength(1);
+    expect(log).toEqual([{ level: "warn", event: "token_refused", code: "token_replayed" }]);
+  });
+
+  const other: Operation = {
+    http: { ...("http" in operation ? operation.http : never()), path: "/admin" },
+  };
+  it.each([
+    ["another operation", () => mint(key, other, presenter, NOW), "operation_mismatch"],
+    [
+      "another session",
+      () => mint(key, operation, { ...presenter, session: "00" }, NOW),
+      "presenter_mismatch",
+    ],
+    [
+      "another connector",
+      () => mint(key, operation, { ...presenter, connector: "con_2" }, NOW),
+      "presenter_mismatch",
+    ],
+    [
+      "another tenant",
+      () => mint(key, operation, presenter, NOW, {}, { tenant: "other" }),
+      "tenant_mismatch",
+    ],
+    [
+      "a preview",
+      () => mint(key, operation, presenter, NOW, {}, { mode: "preview" }),
+      "mode_mismatch",
+    ],
+    [
+      "another issuer",
+      () => mint(key, operation, presenter, NOW, { iss: "http://evil" }),
+      "issuer_mismatch",
+    ],
+    [
+      "another domain",
+      () => mint(key, operation, presenter, NOW, { aud: "http://evil" }),
+      "audience_mismatch",
+    ],
+    ["yesterday", () => mint(key, operation, presenter, NOW - 86_400_000), "token_expired"],
+    ["tomorrow", () => mint(key, operation, presenter, NOW + 86_400_000), "token_not_yet_valid"],
+    [
+      "a century",
+      () => mint(key, operation, presenter, NOW, { exp: 2 ** 40 }),
+      "token_life_too_long",
+    ],
+    ["another key", () => mint(testKey(), operation, presenter, NOW), "token_key_unknown"],
+    ["a forged signature", () => `${good().slice(0, -8)}AAAAAAAA`, "token_signature_invalid"],
+    ["nothing", () => "", "token_malformed"],
+  ])("refuses a token for %s, before anything happens", async (_name, token, code) => {
+    expect(await serve(service, job(token()))).toEqual(refused);
+    expect(executed).toEqual([]);
+    expect(journal).toEqual([]);
+    expect(log).toEqual([{ level: "warn", event: "token_refused", code }]);
+  });
+
+  it("refuses a body that the operation does not cover", async () => {
+    const swapped = job(good(), { body: '{"title":"other"}' });
+    expect(await serve(service, swapped)).toMatchObject({
+      code: "destination_not_found",
+      effect: "none",
+    });
+    expect(executed).toEqual([]);
+  });
+
+  it("refuses what the local list does not name, whatever the gateway signed", async () => {
+    for (const http of [
+      { ...("http" in operation ? operation.http : never()), destination: "payroll" },
+      { ...("http" in operation ? operation.http : never()), path: "/admin" },
+      { ...("http" in operation ? operation.http : never()), method: "DELETE" },
+    ]) {
+      const signed = mint(key, { http }, presenter, NOW);
+      const result = await serve(service, job(signed, { operation: { http } }));
+      expect(result).toEqual({ ok: false, code: "destination_not_found", effect: "none" });
+    }
+    expect(executed).toEqual([]);
+    expect(journal).toEqual([]);
+    expect(log).toHaveLength(3);
+    expect(JSON.stringify(log)).not.toContain("CANARY");
+  });
+
+  it("does nothing for a request that was cut while its token was verified", async () => {
+    const aborted = { ...job(good()), signal: AbortSignal.abort() };
+    expect(await serve(service, aborted)).toEqual({
+      ok: false,
+      code: "deadline_exceeded",
+      effect: "none",
+    });
+    expect(journal).toEqual([]);
+    expect(executed).toEqual([]);
+  });
+
+  it("answers also where an executor breaks, and logs none of it", async () => {
+    answer = () => Promise.reject(new Error("CANARY"));
+    expect(await serve(service, job(good()))).toEqual({
+      ok: false,
+      code: "internal_error",
+      effect: "possible",
+    });
+    expect(log).toEqual([{ level: "error", event: "request_fault" }]);
+  });
+
+  it("logs a failure by its codes", async () => {
+    answer = () =>
+      Promise.resolve({ ok: false, code: "upstream_error", effect: "possible", status: 500 });
+    await serve(service, job(good()));
+    expect(log).toEqual([
+      {
+        level: "info",
+        event: "request_failed",
+        call: "call_1",
+        txn: "txn_1",
+        code: "upstream_error",
+        effect: "possible",
+      },
+    ]);
+  });
+});
+
+function never(): never {
+  throw new Error("not reached");
+}
