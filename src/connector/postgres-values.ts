@@ -44,7 +44,7 @@ const numeric: Parse = (text) => {
 
 /** `2026-11-22 10:20:30.5+00` → RFC 3339 in UTC; the session's time zone is set to UTC. */
 const timestamptz: Parse = (text) =>
-  /\+00$/.test(text) ? `${text.slice(0, -3).replace(" ", "T")}Z` : text;
+  text.endsWith("+00") ? `${text.slice(0, -3).replace(" ", "T")}Z` : text;
 /** Without a zone there is none to claim. */
 const timestamp: Parse = (text) => text.replace(" ", "T");
 const bytea: Parse = (text) => Buffer.from(text.slice(2), "hex").toString("base64");

@@ -99,7 +99,7 @@ export async function startConnector(options: RunOptions): Promise<RunResult> {
     sign: (message) => signText(signing, message),
   };
   const executors = makeExecutors(config);
-  const service = await makeService(config, state, executors, journal, options.log);
+  const service = makeService(config, state, executors, journal, options.log);
   const stop = new AbortController();
   const dialler = new Dialler(
     identity,
@@ -138,15 +138,15 @@ function makeExecutors(config: ConnectorConfig): ReadonlyMap<string, Executor> {
   );
 }
 
-async function makeService(
+function makeService(
   config: ConnectorConfig,
   state: ConnectorState,
   executors: ReadonlyMap<string, Executor>,
   journal: Journal,
   log: Log,
-): Promise<Service> {
+): Service {
   const { issuer, audience, tenant } = state;
-  const keys = await fixedKeys({ keys: state.keys.map((one) => ({ ...one, alg: "EdDSA" })) });
+  const keys = fixedKeys({ keys: state.keys.map((one) => ({ ...one, alg: "EdDSA" })) });
   return {
     keys,
     issuer,

@@ -47,7 +47,7 @@ let journal: (JournalEntry | string)[];
 let log: unknown[];
 let answer: () => Promise<ConnectorAnswer>;
 
-beforeEach(async () => {
+beforeEach(() => {
   executed = [];
   journal = [];
   log = [];
@@ -60,7 +60,7 @@ beforeEach(async () => {
     close: () => Promise.resolve(),
   };
   service = {
-    keys: await fixedKeys({ keys: [key.jwk] }),
+    keys: fixedKeys({ keys: [key.jwk] }),
     issuer: ISSUER,
     audience: ISSUER,
     tenant: "acme",

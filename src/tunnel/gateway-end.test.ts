@@ -164,7 +164,7 @@ describe("the handshake, seen from the gateway", () => {
     const of = { tenant: "acme", connector: "con_1", nonce: NONCE };
     for (const text of [
       (session: string) => handshakeText("connector", { ...of, session, nonce: "00".repeat(32) }),
-      (_: string) => handshakeText("connector", { ...of, session: "0".repeat(32) }),
+      () => handshakeText("connector", { ...of, session: "0".repeat(32) }),
       (session: string) => handshakeText("gateway", { ...of, session }),
     ]) {
       const dialled = new World().hello();

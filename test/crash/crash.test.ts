@@ -49,12 +49,12 @@ describe(`kill -9 of the gateway, ${KILLS} times, seed ${SEED}`, () => {
         const { ledger, ended } = load(workflow, random);
         // Past the first answers, then at any moment.
         while (ledger.calls.length === 0) await sleep(1);
-        await sleep(random.integer(0, 250));
+        await sleep(random.integer(0, 400));
         while (ledger.inFlight < LEAST_IN_FLIGHT) await sleep(1);
         await host.kill("gateway");
         await ended;
         expect(ledger.inFlight, at).toBeGreaterThanOrEqual(LEAST_IN_FLIGHT);
-        await host.restart("gateway");
+        await Promise.all([host.restart("gateway"), anotherConnector(host, random)]);
 
         const events = await workflow.events();
         expect(events.map(({ hash }) => hash), at).toEqual(chainHeads("acme", workflow.id, events));
@@ -110,7 +110,16 @@ function effects({ lab }: World): unknown[] {
   });
 }
 
-/** The connector dials again by itself. */
+/**
+ * A connector that lost its gateway every second or two would wait longer each time, as it should.
+ * A fresh process dials at once; half of the time its predecessor dies as the gateway did.
+ */
+async function anotherConnector(host: NodeHost, random: Random): Promise<void> {
+  if (random.next() < 0.5) await host.kill("internal");
+  else await host.processes.get("internal")?.stop();
+  await host.restart("internal");
+}
+
 async function connected(workflow: Workflow): Promise<void> {
   for (;;) {
     const { outcome } = await workflow.call("lab_note", { text: "anybody there?" });

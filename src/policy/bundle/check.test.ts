@@ -278,10 +278,12 @@ describe("checkBundle", () => {
   });
 
   it("refuses an argument that clients would mirror into an HTTP header", () => {
-    const path = "tools/loans_create.jsonc";
-    const text = (good[path] ?? "").replace('"type": "integer"', '"type": "integer", "x-mcp-header": "Days"');
-    expect(text).not.toBe(good[path]);
-    expect(briefly({ ...good, [path]: text }).some((line) => line.endsWith(" schema_keyword"))).toBe(true);
+    const mistakes = spoil(
+      "tools/loans_create.jsonc",
+      '"type": "integer", "minimum": 1 }',
+      '"type": "integer", "minimum": 1, "x-mcp-header": "Book" }',
+    );
+    expect(briefly(mistakes).map((line) => line.split(" ")[1])).toEqual(["schema_keyword"]);
   });
 
   it("accepts names that only JSON Schema's applicators need", () => {
