@@ -84,7 +84,9 @@ async function stayUp(run: CaseRun): Promise<number> {
   output.invitation(facts, invitation(workspace, network, firstCall(run)));
   output.progress("\nUp until Ctrl-C.");
   up = true;
-  const lost = await network.firstLoss();
+  // Whoever is stopped after Ctrl-C did not end by itself.
+  const lost = await Promise.race([interrupted, network.firstLoss()]);
+  if (lost === "interrupted") return 0;
   output.result(false, [`${lost} ended by itself; its log is in ${workspace.root}/logs`]);
   return 1;
 }
