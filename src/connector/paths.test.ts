@@ -104,7 +104,7 @@ describe("path templates", () => {
       ),
       { numRuns: 5_000 },
     );
-    expect(matched).toBeGreaterThan(100);
+    expect(matched).toBeGreaterThan(10);
   });
 
   it("match only what has the literal segments of one template in its places", () => {

@@ -1,5 +1,5 @@
 import { mkdtemp, rm } from "node:fs/promises";
-import { connect, createServer, type Server, type Socket } from "node:net";
+import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PGlite } from "@electric-sql/pglite";
@@ -10,51 +10,15 @@ import type { ConnectorAnswer } from "../tunnel/protocol.ts";
 import type { PostgresDestination } from "./config.ts";
 import type { Execution } from "./executor.ts";
 import { PostgresExecutor } from "./postgres.ts";
+import { execution, lossyProxy, postgresDestination } from "./testing-postgres.ts";
 
 let dir: string;
 let db: PGlite;
 let server: PGLiteSocketServer;
 let executor: PostgresExecutor;
 
-function destination(change: Partial<PostgresDestination> = {}): PostgresDestination {
-  return {
-    kind: "postgres",
-    host: dir,
-    port: 5_432,
-    tls: false,
-    database: "postgres",
-    user: "postgres",
-    password: "ignored by this server",
-    role: null,
-    statements: new Set(),
-    connections: 4,
-    ...change,
-  };
-}
-
-function execution(sql: Partial<SqlOperation["sql"]>, change: Partial<Execution> = {}): Execution {
-  return {
-    operation: {
-      sql: {
-        destination: "billing",
-        statement: "",
-        params: [],
-        mode: "read",
-        maxRows: 100,
-        ...sql,
-      },
-    },
-    body: null,
-    contentType: null,
-    token: "token",
-    principals: { human: "a human", agent: "support-agent", workflow: "wf_1" },
-    cap: 100_000,
-    timeoutMs: 10_000,
-    signal: new AbortController().signal,
-    journaled: Promise.resolve(true),
-    ...change,
-  };
-}
+const destination = (change: Partial<PostgresDestination> = {}): PostgresDestination =>
+  postgresDestination({ host: dir, ...change });
 
 const run = (
   sql: Partial<SqlOperation["sql"]>,
@@ -190,7 +154,7 @@ describe("the Postgres executor", () => {
   it("shows row security who is asking, each time anew", async () => {
     const statement =
       "select current_setting('postern.human', true) h, current_setting('postern.agent', true) a, current_setting('postern.workflow', true) w";
-    expect(await rows({ statement })).toEqual([{ h: "a human", a: "support-agent", w: "wf_1" }]);
+    expect(await rows({ statement })).toEqual([{ h: "dana", a: "support-agent", w: "wf_1" }]);
     const other = { human: "another", agent: "billing-agent", workflow: "wf_2" };
     expect(await rows({ statement }, { principals: other })).toEqual([
       { h: "another", a: "billing-agent", w: "wf_2" },
@@ -405,7 +369,7 @@ describe("a database that is not there, or goes away", () => {
       ["commit", "possible"],
     ] as const) {
       const path = join(dir, `.s.PGSQL.${word === "insert" ? 4 : 5}`);
-      const proxy = await lossy(path, word);
+      const proxy = await lossyProxy(path, join(dir, ".s.PGSQL.5432"), word);
       const through = new PostgresExecutor(destination({ port: word === "insert" ? 4 : 5 }));
       const statement = "insert into item (id) values (500)";
       const answer = await through.execute(execution({ statement, mode: "write" }));
@@ -417,7 +381,7 @@ describe("a database that is not there, or goes away", () => {
 
   it("tries again where an idle connection had been closed meanwhile", async () => {
     const path = join(dir, ".s.PGSQL.6");
-    const proxy = await lossy(path, null);
+    const proxy = await lossyProxy(path, join(dir, ".s.PGSQL.5432"), null);
     const through = new PostgresExecutor(destination({ port: 6 }));
     const one = execution({ statement: "select 1 as one" });
     expect(await through.execute(one)).toMatchObject({ ok: true });
@@ -426,36 +390,4 @@ describe("a database that is not there, or goes away", () => {
     await through.close();
     await proxy.close();
   });
-
-  /** In front of the real one; cuts both sides when a message from the client holds `word`. */
-  async function lossy(
-    path: string,
-    word: string | null,
-  ): Promise<{ close(): Promise<void>; cutOnNextData(): void }> {
-    const sockets: Socket[] = [];
-    let cutNext = false;
-    const proxy = createServer((client) => {
-      const upstream = connect(join(dir, ".s.PGSQL.5432"));
-      sockets.push(client, upstream);
-      for (const socket of [client, upstream]) socket.on("error", () => undefined);
-      client.on("data", (bytes) => {
-        if (cutNext || (word !== null && bytes.includes(word))) {
-          cutNext = false;
-          client.destroy();
-          upstream.destroy();
-        } else upstream.write(bytes);
-      });
-      upstream.on("data", (bytes) => client.write(bytes));
-      upstream.on("close", () => client.destroy());
-      client.on("close", () => upstream.destroy());
-    });
-    await new Promise<void>((resolve) => proxy.listen(path, resolve));
-    return {
-      cutOnNextData: () => (cutNext = true),
-      async close() {
-        for (const socket of sockets) socket.destroy();
-        await new Promise((resolve) => proxy.close(resolve));
-      },
-    };
-  }
 });

@@ -122,11 +122,12 @@ describe("the path of one request", () => {
   it("spends a token once", async () => {
     const spent = new MemorySpentStore();
     const token = good();
-    const [first, second] = await Promise.all([
+    const answers = await Promise.all([
       serve(service, job(token, {}, spent)),
       serve(service, job(token, {}, spent)),
     ]);
-    expect([first, second]).toEqual([done, refused]);
+    expect(answers).toContainEqual(done);
+    expect(answers).toContainEqual(refused);
     expect(executed).toHaveLength(1);
     expect(log).toEqual([{ level: "warn", event: "token_refused", code: "token_replayed" }]);
   });

@@ -2,9 +2,8 @@ import { randomBytes } from "node:crypto";
 import postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { PostgresDestination } from "../../src/connector/config.ts";
-import type { Execution } from "../../src/connector/executor.ts";
 import { PostgresExecutor } from "../../src/connector/postgres.ts";
-import type { SqlOperation } from "../../src/core/model/operation.ts";
+import { execution, postgresDestination } from "../../src/connector/testing-postgres.ts";
 import type { ConnectorAnswer } from "../../src/tunnel/protocol.ts";
 import { postgresUrl } from "./server.ts";
 
@@ -19,41 +18,19 @@ describe.runIf(url !== null)("the Postgres executor against a real server", () =
   const executors: PostgresExecutor[] = [];
 
   function executor(change: Partial<PostgresDestination> = {}): PostgresExecutor {
-    const one = new PostgresExecutor({
-      kind: "postgres",
-      host: server.hostname,
-      port: Number(server.port),
-      tls: false,
-      database: server.pathname.slice(1),
-      user: `${name}_connector`,
-      password,
-      role: null,
-      statements: new Set(),
-      connections: 2,
-      ...change,
-    });
+    const one = new PostgresExecutor(
+      postgresDestination({
+        host: server.hostname,
+        port: Number(server.port),
+        database: server.pathname.slice(1),
+        user: `${name}_connector`,
+        password,
+        connections: 2,
+        ...change,
+      }),
+    );
     executors.push(one);
     return one;
-  }
-
-  function execution(
-    sql: Partial<SqlOperation["sql"]>,
-    change: Partial<Execution> = {},
-  ): Execution {
-    return {
-      operation: {
-        sql: { destination: "x", statement: "", params: [], mode: "read", maxRows: 100, ...sql },
-      },
-      body: null,
-      contentType: null,
-      token: "token",
-      principals: { human: "dana", agent: "support-agent", workflow: "wf_1" },
-      cap: 1_000_000,
-      timeoutMs: 10_000,
-      signal: new AbortController().signal,
-      journaled: Promise.resolve(true),
-      ...change,
-    };
   }
 
   async function rows(answer: Promise<ConnectorAnswer>): Promise<unknown> {

@@ -20,6 +20,7 @@ import { ActiveBundles } from "./bundles.ts";
 import { ADMIN_SOCKET, type GatewayConfig } from "./config.ts";
 import { openDataFolder } from "./database.ts";
 import { Directory } from "./directory.ts";
+import { Draining } from "./drain.ts";
 import { tenantDoors } from "./doors.ts";
 import { nodeEvidence } from "./evidence.ts";
 import { Journal } from "./journal.ts";
@@ -90,6 +91,7 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
     for (const workflow of interrupted.corrupt) log({ event: "store_corrupt", workflow });
 
     const server = createServer({ requestTimeout: 0, headersTimeout: HEADERS_TIMEOUT_MS });
+    const draining = new Draining(server);
     const port = await listening(server, config.listen.host, config.listen.port);
     const url = config.publicUrl ?? `http://${bracketed(config.listen.host)}:${port}`;
 
@@ -153,13 +155,13 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
     });
 
     const admin = nodeAdministration({ keys, directory, bundles, sessions, evidence, end, now: system.now });
-    const adminServer = await serveAdmin(join(folder.path, ADMIN_SOCKET), admin);
+    const administration = await serveAdmin(join(folder.path, ADMIN_SOCKET), admin);
     const resources = closing.move();
     return {
       url,
       admin,
       async stop() {
-        await Promise.all([drained(server), drained(adminServer)]);
+        await Promise.all([draining.drain(DRAIN_MS), administration.drain(DRAIN_MS)]);
         tunnels.close();
         journal.flush();
         resources.dispose();
@@ -171,16 +173,17 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
   }
 }
 
-async function serveAdmin(path: string, admin: Administration): Promise<Server> {
+async function serveAdmin(path: string, admin: Administration): Promise<Draining> {
   // We own the folder, so a socket that is there was left by a process that died.
   rmSync(path, { force: true });
   const server = createServer(getRequestListener(adminSurface(admin).fetch));
+  const draining = new Draining(server);
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(path, () => resolve());
   });
   chmodSync(path, 0o600);
-  return server;
+  return draining;
 }
 
 function listening(server: Server, host: string, port: number): Promise<number> {
@@ -191,18 +194,6 @@ function listening(server: Server, host: string, port: number): Promise<number> 
       const address = server.address();
       resolve(typeof address === "object" && address !== null ? address.port : port);
     });
-  });
-}
-
-/** No new request; those in flight may end, within reason. */
-function drained(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
-    server.close(() => {
-      clearTimeout(timer);
-      resolve();
-    });
-    server.closeIdleConnections();
   });
 }
 

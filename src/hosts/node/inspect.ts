@@ -51,6 +51,8 @@ export class Inspection implements Disposable {
 
   constructor(folder: string, source: WrappingSource | undefined, env: NodeJS.ProcessEnv) {
     this.#db = openReadOnly(folder);
+    // One snapshot for all reads: a gateway that appends meanwhile must not look like a broken chain.
+    this.#db.exec("BEGIN");
     const usable = source !== undefined || existsSync(join(folder, "keys", "wrapping.key"));
     this.#wrapping = usable ? loadWrapping(folder, source, env) : null;
   }

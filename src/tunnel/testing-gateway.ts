@@ -1,0 +1,79 @@
+import { expect } from "vitest";
+import { GatewayEnd, type Peer, type TunnelEvent } from "./gateway-end.ts";
+import type { ConnectorRecord } from "./handshake.ts";
+import { signText } from "./keys.ts";
+import { handshakeText } from "./protocol.ts";
+import { FakeClock, FakeSocket, testKey } from "./testing.ts";
+
+export const gatewayKey = testKey();
+export const connectorKey = testKey();
+export const NONCE = "cd".repeat(32);
+
+/** A gateway end with one enrolled connector, which a test plays by hand. */
+export class World {
+  readonly clock = new FakeClock();
+  readonly events: TunnelEvent[] = [];
+  readonly records = new Map<string, ConnectorRecord>();
+  #sessions = 0;
+  readonly end = new GatewayEnd(
+    {
+      connector: (tenant, id) => this.records.get(`${tenant}/${id}`) ?? null,
+      sign: (tenant, text) =>
+        tenant === "acme" || tenant === "other"
+          ? { kid: gatewayKey.jwk.kid, signature: signText(gatewayKey.privateKey, text) }
+          : null,
+      epoch: () => 7,
+      nonce: () => String(++this.#sessions).padStart(32, "0"),
+      observe: (event) => this.events.push(event),
+    },
+    this.clock,
+  );
+
+  constructor() {
+    this.enrol("con_1");
+  }
+
+  enrol(id: string, change: Partial<ConnectorRecord> = {}): void {
+    const { kty, crv, x } = connectorKey.jwk;
+    this.records.set(`acme/${id}`, {
+      publicKey: { kty, crv, x },
+      network: "acme",
+      tier: "internal",
+      revoked: false,
+      ...change,
+    });
+  }
+
+  dial(tenant = "acme"): { socket: FakeSocket; peer: Peer; say(frame: unknown): void } {
+    const socket = new FakeSocket();
+    const peer = this.end.accept(tenant, socket);
+    return { socket, peer, say: (frame) => peer.message(JSON.stringify(frame)) };
+  }
+
+  hello(connector = "con_1"): ReturnType<World["dial"]> {
+    const dialled = this.dial();
+    dialled.say({ t: "hello", v: 1, tenant: "acme", connector, nonce: NONCE });
+    return dialled;
+  }
+
+  prove(dialled: ReturnType<World["dial"]>, connector = "con_1", key = connectorKey): void {
+    const session = String(dialled.socket.of("challenge")[0]?.["session"]);
+    const text = handshakeText("connector", { tenant: "acme", connector, nonce: NONCE, session });
+    dialled.say({ t: "proof", signature: signText(key.privateKey, text) });
+  }
+
+  connect(connector = "con_1"): ReturnType<World["dial"]> {
+    const dialled = this.hello(connector);
+    this.prove(dialled, connector);
+    expect(dialled.socket.of("welcome")).toEqual([
+      { t: "welcome", now: this.clock.now(), epoch: 7 },
+    ]);
+    return dialled;
+  }
+
+  presenter(): { connector: string; session: string } {
+    const presenter = this.end.choose("acme", "acme", "internal");
+    if (presenter === null) throw new Error("nobody is there");
+    return presenter;
+  }
+}
