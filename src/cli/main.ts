@@ -6,6 +6,7 @@ import { connectCommand } from "./connect.ts";
 import { connectorCommand } from "./connector.ts";
 import { CliError, EXIT } from "./exit.ts";
 import { gatewayCommand } from "./gateway.ts";
+import { printable } from "./output.ts";
 import { workflowCommand } from "./workflow.ts";
 
 /** `postern NOUN VERB`. */
@@ -35,7 +36,9 @@ export async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     if (error instanceof CliError) {
-      process.stderr.write(`postern: ${error.message}\n`);
+      // A message may name what was asked for, and that may be anything.
+      const lines = error.message.split("\n").map(printable);
+      process.stderr.write(`postern: ${lines.join("\n")}\n`);
       return error.exitCode;
     }
     throw error;

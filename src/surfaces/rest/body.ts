@@ -29,7 +29,7 @@ export async function readText(request: Request, cap: number = MAX_BODY_BYTES): 
 /** Fatal: two readers that replace broken sequences differently would see two bodies. */
 function decoded(bytes: Uint8Array | ArrayBuffer): Body<string> {
   try {
-    return { ok: true, value: new TextDecoder("utf-8", { fatal: true }).decode(bytes) };
+    return { ok: true, value: new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes) };
   } catch {
     return { ok: false, problem: "malformed_json" };
   }
