@@ -8,8 +8,9 @@ export interface LoadPlan {
   readonly headers: { readonly [name: string]: string };
   readonly body: string | null;
   readonly connections: number;
+  /** Measured calls; before them come WARM_UP others over the same connections. */
   readonly calls: number;
-  /** One fresh proof a call, signed before the clock starts. */
+  /** One fresh proof a call, warm-up included, signed before the clock starts. */
   readonly proofs: readonly string[] | null;
   /** What an answer must contain to count; anything else voids the run. */
   readonly expect: string;
@@ -23,15 +24,25 @@ export interface LoadResult {
   readonly p99Ms: number;
 }
 
-export async function load(plan: LoadPlan): Promise<LoadResult> {
+/** The first calls pay for compilation and for connecting; they are made and not measured. */
+export const WARM_UP = 1_000;
+
+/** `begin` runs when the measured part starts. */
+export async function load(plan: LoadPlan, begin: () => void): Promise<LoadResult> {
   const { origin, pathname, search } = new URL(plan.url);
+  const total = WARM_UP + plan.calls;
   const latencies = new Float64Array(plan.calls);
   let next = 0;
+  let started = 0;
   const clients = Array.from({ length: plan.connections }, () => new Client(origin, { pipelining: 1 }));
   const loop = async (client: Client): Promise<void> => {
-    for (let at = next++; at < plan.calls; at = next++) {
+    for (let at = next++; at < total; at = next++) {
+      if (at === WARM_UP) {
+        begin();
+        started = performance.now();
+      }
       const proof = plan.proofs?.[at];
-      const started = performance.now();
+      const sent = performance.now();
       const answer = await client.request({
         path: pathname + search,
         method: plan.method,
@@ -39,13 +50,12 @@ export async function load(plan: LoadPlan): Promise<LoadResult> {
         body: plan.body,
       });
       const text = await answer.body.text();
-      latencies[at] = performance.now() - started;
+      if (at >= WARM_UP) latencies[at - WARM_UP] = performance.now() - sent;
       if (answer.statusCode !== 200 || !text.includes(plan.expect)) {
         throw new Error(`void: status ${answer.statusCode}, answer without ${plan.expect}`);
       }
     }
   };
-  const started = performance.now();
   await Promise.all(clients.map(loop));
   const seconds = (performance.now() - started) / 1_000;
   await Promise.all(clients.map((client) => client.close()));

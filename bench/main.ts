@@ -3,7 +3,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type Governed, startGoverned } from "./governed.ts";
-import { load, type LoadPlan, type LoadResult, signProofs } from "./load.ts";
+import { load, type LoadPlan, signProofs, WARM_UP } from "./load.ts";
 import { cpuSeconds, residentMb, start } from "./process.ts";
 import { report, type Row } from "./report.ts";
 
@@ -16,8 +16,6 @@ const { values } = parseArgs({
 });
 const CALLS = Number(values.calls ?? 6_000);
 const CONNECTIONS = (values.connections ?? "1,32,256").split(",").map(Number);
-/** Runs before the measured one: the first calls pay for compilation. */
-const WARM_UP = 1_000;
 
 const pinned = availableParallelism() > 1 && canPin();
 const [gatewayCore, otherCore] = pinned ? [0, 1] : [null, null];
@@ -99,32 +97,27 @@ function mcpPlan(governed: Governed, connections: number): Unproven {
 
 async function governedRow(name: string, governed: Governed, plan: Unproven): Promise<Row> {
   const { credential, proofKey, gateway } = governed;
-  const proofs = async (count: number): Promise<string[]> =>
-    signProofs(proofKey, count, { method: plan.method, url: plan.url, credential });
-  made += WARM_UP;
-  await load({ ...plan, calls: WARM_UP, proofs: await proofs(WARM_UP) });
   const calls = callsAt(plan.connections);
-  made += calls;
-  const ready = await proofs(calls);
-  return row(name, plan.connections, gateway.pid, () => load({ ...plan, calls, proofs: ready }));
+  const { method, url } = plan;
+  const proofs = await signProofs(proofKey, WARM_UP + calls, { method, url, credential });
+  made += WARM_UP + calls;
+  return row(name, gateway.pid, { ...plan, calls, proofs });
 }
 
-async function measured(name: string, pid: number | null, plan: Omit<LoadPlan, "calls">): Promise<Row> {
-  await load({ ...plan, calls: WARM_UP });
-  const calls = callsAt(plan.connections) * 2;
-  return row(name, plan.connections, pid, () => load({ ...plan, calls }));
+/** A direct or proxied call costs so little that twice as many take no longer. */
+function measured(name: string, pid: number | null, plan: Omit<LoadPlan, "calls">): Promise<Row> {
+  return row(name, pid, { ...plan, calls: callsAt(plan.connections) * 2 });
 }
 
-async function row(
-  name: string,
-  connections: number,
-  pid: number | null,
-  run: () => Promise<LoadResult>,
-): Promise<Row> {
-  const before = pid === null ? 0 : cpuSeconds(pid);
-  const result = await run();
-  const cpuUs = pid === null ? null : ((cpuSeconds(pid) - before) / result.calls) * 1e6;
-  return { name, connections, ...result, cpuUs, residentMb: pid === null ? null : residentMb(pid) };
+async function row(name: string, pid: number | null, plan: LoadPlan): Promise<Row> {
+  let before = 0;
+  const result = await load(plan, () => {
+    before = pid === null ? 0 : cpuSeconds(pid);
+  });
+  const { connections, calls } = plan;
+  if (pid === null) return { name, connections, ...result, cpuUs: null, residentMb: null };
+  const cpuUs = ((cpuSeconds(pid) - before) / calls) * 1e6;
+  return { name, connections, ...result, cpuUs, residentMb: residentMb(pid) };
 }
 
 /** One connection is bound by latency: fewer calls say the same. */
