@@ -39,7 +39,8 @@ export async function serve(service: Service, job: Job): Promise<ConnectorAnswer
     });
     if (!verified.ok) {
       service.log("warn", "token_refused", { code: verified.code });
-      return failure("token_refused", "none");
+      // A spent token says that somebody came first, and not that nothing happened.
+      return failure("token_refused", verified.code === "token_replayed" ? "possible" : "none");
     }
     // Cut or fenced while the token was verified: not even the journal hears of it.
     if (job.signal.aborted) return failure("deadline_exceeded", "none");

@@ -3,7 +3,7 @@ import { acmeCases } from "./cases/acme.ts";
 import { canaryCases } from "./cases/canary.ts";
 import { connectorCases } from "./cases/connectors.ts";
 import { contractCases } from "./cases/contract.ts";
-import { identityCases } from "./cases/identity.ts";
+import { exchangeCases } from "./cases/exchange.ts";
 import { inputCases } from "./cases/input.ts";
 import { mcpCases } from "./cases/mcp.ts";
 import { memoryCases } from "./cases/memory.ts";
@@ -12,6 +12,9 @@ import { outcomeCases } from "./cases/outcomes.ts";
 import { recordCases } from "./cases/record.ts";
 import { hostOfThisRun } from "./host.ts";
 import { isNodeHost } from "./support/node-host.ts";
+import { requestCases } from "./cases/requests.ts";
+import { stockOAuthCases } from "./cases/stock-oauth.ts";
+import { wireCases } from "./cases/wire.ts";
 import { startWorld, type World } from "./support/world.ts";
 
 /**
@@ -32,13 +35,16 @@ describe("acceptance", () => {
     await started?.[Symbol.asyncDispose]();
   });
 
-  identityCases(world);
+  exchangeCases(world);
+  requestCases(world);
+  stockOAuthCases(world);
   outcomeCases(world);
   acmeCases(world);
   recordCases(world);
   inputCases(world);
   mcpCases(world);
   connectorCases(world);
+  wireCases(world);
   memoryCases(world);
   if (isNodeHost(host)) nodeCases(world, () => host);
   canaryCases(world);

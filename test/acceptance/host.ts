@@ -7,7 +7,11 @@ export interface Network {
   readonly folder: string;
   readonly tenants: {
     readonly [name: string]: {
-      readonly idp: { readonly issuer: string; readonly audience: string; readonly algorithms: readonly string[] };
+      readonly idp: {
+        readonly issuer: string;
+        readonly audience: string;
+        readonly algorithms: readonly string[];
+      };
       /** Bundle folder to activate. */
       readonly bundle: string;
     };
@@ -24,6 +28,8 @@ export interface ConnectorPlan {
   /** `destinations` of the connector's own file. */
   readonly destinations: { readonly [id: string]: object };
   readonly env?: NodeJS.ProcessEnv;
+  /** Dialled instead of the gateway's own address: somebody stands in between. */
+  readonly gatewayUrl?: string;
 }
 
 /**
@@ -48,6 +54,8 @@ export interface Host {
   dial(plan: ConnectorPlan, join: string): Running;
   /** Gateway and connectors, by name. */
   readonly processes: ReadonlyMap<string, Running>;
+  /** Those and their predecessors: what any of them ever wrote. */
+  readonly history: readonly Running[];
   /** Folders in which the host and its connectors keep what they store. */
   readonly folders: readonly string[];
 }
@@ -56,7 +64,9 @@ export function hostOfThisRun(): Host {
   const wanted = process.env["POSTERN_ACCEPTANCE_HOST"] ?? "node";
   const make = HOSTS[wanted];
   if (make === undefined) {
-    throw new Error(`POSTERN_ACCEPTANCE_HOST=${wanted}: choose one of ${Object.keys(HOSTS).join(", ")}`);
+    throw new Error(
+      `POSTERN_ACCEPTANCE_HOST=${wanted}: choose one of ${Object.keys(HOSTS).join(", ")}`,
+    );
   }
   return make();
 }

@@ -57,9 +57,14 @@ describe(`kill -9 of the gateway, ${KILLS} times, seed ${SEED}`, () => {
         await Promise.all([host.restart("gateway"), anotherConnector(host, random)]);
 
         const events = await workflow.events();
-        expect(events.map(({ hash }) => hash), at).toEqual(chainHeads("acme", workflow.id, events));
+        expect(
+          events.map(({ hash }) => hash),
+          at,
+        ).toEqual(chainHeads("acme", workflow.id, events));
         keeps(ledger, events, at);
-        expect(effects(world), at).toEqual(effects(world).filter((call) => admitted(events).has(call)));
+        expect(effects(world), at).toEqual(
+          effects(world).filter((call) => admitted(events).has(call)),
+        );
         const saved = await workflow.request("GET", "/checkpoint");
         const { value = 0 } = (saved.body ?? {}) as { value?: number };
         expect(value, at).toBeGreaterThanOrEqual(ledger.checkpoint);
@@ -89,14 +94,19 @@ function keeps(ledger: Ledger, events: readonly StoredEvent[], at: string): void
     if (UNRECORDED.has(reason?.code ?? "")) continue;
     const event = last.get(call);
     expect(event, `${at}: ${outcome} ${call} was acknowledged and is gone`).toBeDefined();
-    expect([event?.["outcome"], event?.["code"]], `${at}: ${call}`).toEqual([outcome, reason?.code ?? null]);
+    expect([event?.["outcome"], event?.["code"]], `${at}: ${call}`).toEqual([
+      outcome,
+      reason?.code ?? null,
+    ]);
   }
   const unsettled = [...last.values()].filter(({ type }) => type === "call.admitted");
   expect(unsettled, at).toEqual([]);
 }
 
 function admitted(events: readonly StoredEvent[]): ReadonlySet<unknown> {
-  return new Set(events.filter(({ event }) => event.type === "call.admitted").map(({ event }) => event["call"]));
+  return new Set(
+    events.filter(({ event }) => event.type === "call.admitted").map(({ event }) => event["call"]),
+  );
 }
 
 /** The calls that reached the private service, by the token each came with. */

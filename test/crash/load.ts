@@ -14,7 +14,10 @@ const CALLERS = 48;
 const TOOLS = ["lab_note", "lab_write", "lab_note", "lab_fortress"] as const;
 
 /** Callers that call as fast as they are answered, until nobody answers any more. */
-export function load(workflow: Workflow, random: Random): { readonly ledger: Ledger; readonly ended: Promise<void> } {
+export function load(
+  workflow: Workflow,
+  random: Random,
+): { readonly ledger: Ledger; readonly ended: Promise<void> } {
   const ledger: Ledger = { calls: [], checkpoint: 0, inFlight: 0 };
   const call = async (caller: number): Promise<void> => {
     for (let n = 0; ; n++) {

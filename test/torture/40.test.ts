@@ -5,6 +5,10 @@ import { nodeHost } from "../acceptance/support/node-host.ts";
 import type { Workflow } from "../acceptance/support/workflow.ts";
 import { startWorld, type World } from "../acceptance/support/world.ts";
 
+/** What draws on a terminal or hides in a line; a line feed ends one, and is all that may be there. */
+// oxlint-disable-next-line no-control-regex -- these are the very characters
+const CONTROLS = /[\0-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]/;
+
 /**
  * Torture 40: CR/LF in headers, `Mcp-Name` ≠ body, duplicate JSON keys, `__proto__`, confusable tool
  * names, ANSI and bidi in arguments → refused or inert; one log line an event.
@@ -54,7 +58,11 @@ describe("torture 40: text that wants to be more than text", () => {
     });
 
     it("in a path or query are bytes of a name that nobody has", async () => {
-      for (const path of ["/calls/call_1%0d%0aSet-Cookie:%20a=b", "/calls/%0a%0a", "/events?after=1%0d%0a"]) {
+      for (const path of [
+        "/calls/call_1%0d%0aSet-Cookie:%20a=b",
+        "/calls/%0a%0a",
+        "/events?after=1%0d%0a",
+      ]) {
         const answer = await workflow.request("GET", path);
         expect([400, 404]).toContain(answer.status);
         expect(answer.headers.get("set-cookie")).toBeNull();
@@ -83,7 +91,11 @@ describe("torture 40: text that wants to be more than text", () => {
   });
 
   describe("an MCP header that differs from the body", () => {
-    const speak = (headers: Record<string, string>, version: string, params: object = {}): Promise<Answer> =>
+    const speak = (
+      headers: Record<string, string>,
+      version: string,
+      params: object = {},
+    ): Promise<Answer> =>
       workflow.request(
         "POST",
         workflow.tenant.resource,
@@ -93,7 +105,13 @@ describe("torture 40: text that wants to be more than text", () => {
           method: "tools/call",
           params: { name: "lab_fortress", arguments: {}, ...params },
         },
-        { headers: { accept: "application/json, text/event-stream", "mcp-protocol-version": version, ...headers } },
+        {
+          headers: {
+            accept: "application/json, text/event-stream",
+            "mcp-protocol-version": version,
+            ...headers,
+          },
+        },
       );
     const envelope = {
       _meta: {
@@ -102,19 +120,22 @@ describe("torture 40: text that wants to be more than text", () => {
       },
     };
 
-    it.each(["lab_note", "LAB_FORTRESS", "lab_fortress ", "lab_note, lab_fortress", "=?base64?bGFiX25vdGU=?="])(
-      "Mcp-Name: %s for a call of lab_fortress is refused in both eras",
-      async (name) => {
-        const modern = { "mcp-method": "tools/call", "mcp-name": name };
-        const newer = await speak(modern, "2026-07-28", envelope);
-        // A header's outer spaces are not part of it (RFC 9110 §5.5).
-        const same = name.trim() === "lab_fortress";
-        expect(newer.status).toBe(same ? 200 : 400);
-        if (!same) expect(newer.body).toMatchObject({ error: { code: -32020 } });
-        const older = await speak({ "mcp-name": name }, "2025-11-25");
-        expect(older.status).toBe(same ? 200 : 400);
-      },
-    );
+    it.each([
+      "lab_note",
+      "LAB_FORTRESS",
+      "lab_fortress ",
+      "lab_note, lab_fortress",
+      "=?base64?bGFiX25vdGU=?=",
+    ])("Mcp-Name: %s for a call of lab_fortress is refused in both eras", async (name) => {
+      const modern = { "mcp-method": "tools/call", "mcp-name": name };
+      const newer = await speak(modern, "2026-07-28", envelope);
+      // A header's outer spaces are not part of it (RFC 9110 §5.5).
+      const same = name.trim() === "lab_fortress";
+      expect(newer.status).toBe(same ? 200 : 400);
+      if (!same) expect(newer.body).toMatchObject({ error: { code: -32020 } });
+      const older = await speak({ "mcp-name": name }, "2025-11-25");
+      expect(older.status).toBe(same ? 200 : 400);
+    });
 
     it("decides on the body where both agree", async () => {
       const named = { "mcp-method": "tools/call", "mcp-name": "lab_fortress" };
@@ -139,7 +160,10 @@ describe("torture 40: text that wants to be more than text", () => {
     ])("%s is refused before anybody acts on it", async (text) => {
       const before = world.lab.arrivals.length;
       const answer = await workflow.request("POST", "/calls", undefined, { raw: text });
-      expect([answer.status, (answer.body as { code: string }).code]).toEqual([400, "malformed_json"]);
+      expect([answer.status, (answer.body as { code: string }).code]).toEqual([
+        400,
+        "malformed_json",
+      ]);
       expect(world.lab.arrivals).toHaveLength(before);
     });
 
@@ -147,10 +171,16 @@ describe("torture 40: text that wants to be more than text", () => {
       for (const key of ["constructor", "prototype", "toString", "hasOwnProperty"]) {
         const raw = `{"tool":"lab_note","arguments":{"text":"x","${key}":{"isAdmin":true}}}`;
         const answer = await workflow.request("POST", "/calls", undefined, { raw });
-        expect(answer.body).toMatchObject({ outcome: "failed", reason: { code: "invalid_arguments" } });
+        expect(answer.body).toMatchObject({
+          outcome: "failed",
+          reason: { code: "invalid_arguments" },
+        });
       }
       for (const tool of ["constructor", "__proto__", "toString", "hasOwnProperty"]) {
-        expect(await workflow.call(tool)).toMatchObject({ outcome: "policy_denied", reason: { code: "unknown_tool" } });
+        expect(await workflow.call(tool)).toMatchObject({
+          outcome: "policy_denied",
+          reason: { code: "unknown_tool" },
+        });
       }
     });
   });
@@ -177,7 +207,9 @@ describe("torture 40: text that wants to be more than text", () => {
         reason: { code: "unknown_tool", ruleIds: ["core:tool"] },
       });
       expect(world.lab.arrivals).toHaveLength(before);
-      expect(await workflow.eventsOf(outcome.call)).toEqual([expect.objectContaining({ tool: null })]);
+      expect(await workflow.eventsOf(outcome.call)).toEqual([
+        expect.objectContaining({ tool: null }),
+      ]);
     });
 
     it("is not what its look-alike is: that one is served", async () => {
@@ -202,19 +234,16 @@ describe("torture 40: text that wants to be more than text", () => {
       const { call } = await workflow.call("lab_write", { text: ANSI + BIDI });
       const shown = await host.command("call", "show", call, "--tenant", "acme");
       expect(shown.code).toBe(0);
-      // oxlint-disable-next-line no-control-regex -- the very characters that must not be there
-      expect(shown.stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f\u202a-\u202e\u2066-\u2069]/);
+      expect(shown.stdout).not.toMatch(CONTROLS);
       const named = await host.command("call", "show", `${call}${ANSI}`, "--tenant", "acme");
       expect(named.code).not.toBe(0);
-      // oxlint-disable-next-line no-control-regex
-      expect(named.stderr + named.stdout).not.toMatch(/\u001b/);
+      expect(named.stderr + named.stdout).not.toMatch(CONTROLS);
     });
   });
 
   it("leaves one line an event in every log, and not a byte of what was sent", async () => {
     for (const { name, stderr } of host.processes.values()) {
-      // oxlint-disable-next-line no-control-regex
-      expect(stderr, name).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069]/);
+      expect(stderr, name).not.toMatch(CONTROLS);
       for (const line of stderr.split("\n").filter((text) => text !== "")) {
         const parsed = JSON.parse(line) as { event?: string };
         expect(parsed.event, line).toEqual(expect.any(String));

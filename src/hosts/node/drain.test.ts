@@ -6,7 +6,11 @@ import { Draining } from "./drain.ts";
 
 const FOREVER_MS = 60_000;
 
-async function listening(): Promise<{ readonly server: Server; readonly draining: Draining; readonly port: number }> {
+async function listening(): Promise<{
+  readonly server: Server;
+  readonly draining: Draining;
+  readonly port: number;
+}> {
   const server = createServer();
   const draining = new Draining(server);
   server.listen(0, "127.0.0.1");
@@ -30,8 +34,14 @@ describe("draining a server", () => {
 
   it("does not wait for a socket that became something else", async () => {
     const { server, draining, port } = await listening();
-    server.on("upgrade", (_request, socket) => socket.write("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n"));
-    const client = request({ port, host: "127.0.0.1", headers: { connection: "upgrade", upgrade: "x" } }).end();
+    server.on("upgrade", (_request, socket) =>
+      socket.write("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n"),
+    );
+    const client = request({
+      port,
+      host: "127.0.0.1",
+      headers: { connection: "upgrade", upgrade: "x" },
+    }).end();
     const [, socket] = (await once(client, "upgrade")) as [unknown, { destroy(): void }];
     await draining.drain(FOREVER_MS);
     socket.destroy();

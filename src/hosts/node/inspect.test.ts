@@ -11,7 +11,8 @@ import { callCommand, hostOn, openCommand, temporaryFolder, WRITE } from "./test
 const FLIPS = 400;
 const SEED = Number(process.env["POSTERN_SEED"] ?? 20_261_122);
 const FILES = { "bundle.jsonc": "{}" };
-const digestOf = (files: object): string => (JSON.stringify(files) === JSON.stringify(FILES) ? sha256("bundle") : "");
+const digestOf = (files: object): string =>
+  JSON.stringify(files) === JSON.stringify(FILES) ? sha256("bundle") : "";
 
 /** mulberry32. */
 function randomOf(seed: number): () => number {
@@ -37,7 +38,14 @@ async function recorded(path: string): Promise<void> {
       const settlement =
         n % 4 === 0
           ? ({ kind: "failed", code: "deadline_exceeded", effect: "possible" } as const)
-          : ({ kind: "answered", redactions: [], dropped: 0, undeclared: 0, truncated: false, bytes: 9 } as const);
+          : ({
+              kind: "answered",
+              redactions: [],
+              dropped: 0,
+              undeclared: 0,
+              truncated: false,
+              bytes: 9,
+            } as const);
       await session.submit({ type: "settle", call, settlement, runtimeMs: n });
     }
     await session.submit({ type: "checkpoint", seat: "seat_1", value: { workflow }, bytes: 20 });
@@ -67,14 +75,18 @@ function readRecord(folder: string): readonly RecordRow[] | null {
 }
 
 /** The first number of each workflow at which the two differ. */
-function firstChanges(before: readonly RecordRow[], after: readonly RecordRow[]): Map<string, number> {
+function firstChanges(
+  before: readonly RecordRow[],
+  after: readonly RecordRow[],
+): Map<string, number> {
   const [old, now] = [before, after].map((rows) => new Set(rows.map(({ row }) => row)));
   const apart = [
     ...before.filter(({ row }) => now?.has(row) === false),
     ...after.filter(({ row }) => old?.has(row) === false),
   ];
   const first = new Map<string, number>();
-  for (const { workflow, seq } of apart) first.set(workflow, Math.min(seq, first.get(workflow) ?? seq));
+  for (const { workflow, seq } of apart)
+    first.set(workflow, Math.min(seq, first.get(workflow) ?? seq));
   return first;
 }
 
@@ -148,22 +160,55 @@ describe(`audit verify, ${FLIPS} flipped bytes, seed ${SEED}`, () => {
       }
     }
     // All three happen; a test that only ever sees one of them shows nothing.
-    expect(Math.min(tally.named, tally.corrupt, tally.unchanged), JSON.stringify(tally)).toBeGreaterThan(0);
+    expect(
+      Math.min(tally.named, tally.corrupt, tally.unchanged),
+      JSON.stringify(tally),
+    ).toBeGreaterThan(0);
   });
 
   it("names the row when a hand, not a disk, changes it: the file is sound, the record is not", async () => {
     const tamperings: [string, Partial<Finding>][] = [
-      ["UPDATE event SET bytes = replace(bytes, 'agent', 'Agent') WHERE workflow = 'wf_2' AND seq = 3", { fault: "hash", workflow: "wf_2", seq: 3 }],
-      ["DELETE FROM event WHERE workflow = 'wf_2' AND seq = 5", { fault: "gap", workflow: "wf_2", seq: 5 }],
-      ["DELETE FROM event WHERE workflow = 'wf_2' AND seq = 25", { fault: "gap", workflow: "wf_2", seq: 25 }],
-      ["UPDATE event SET type = 'call.refused' WHERE workflow = 'wf_2' AND seq = 1", { fault: "column_differs", workflow: "wf_2", seq: 1 }],
-      ["UPDATE event SET call = 'call_x' WHERE workflow = 'wf_2' AND seq = 1", { fault: "column_differs", workflow: "wf_2", seq: 1 }],
-      ["UPDATE sealed SET expires = expires + 1 WHERE workflow = 'wf_2' AND seq = 7", { fault: "sealed_changed", workflow: "wf_2", seq: 7 }],
-      ["UPDATE sealed SET bytes = (SELECT bytes FROM sealed WHERE workflow = 'wf_2' AND seq = 8) WHERE workflow = 'wf_2' AND seq = 9", { fault: "sealed_changed", workflow: "wf_2", seq: 9 }],
-      ["DELETE FROM sealed WHERE workflow = 'wf_2' AND seq = 10", { fault: "sealed_missing", workflow: "wf_2", seq: 10 }],
-      ["UPDATE session SET wrapped_key = (SELECT wrapped_key FROM session WHERE workflow = 'wf_1') WHERE workflow = 'wf_2'", { fault: "key_unusable", workflow: "wf_2" }],
+      [
+        "UPDATE event SET bytes = replace(bytes, 'agent', 'Agent') WHERE workflow = 'wf_2' AND seq = 3",
+        { fault: "hash", workflow: "wf_2", seq: 3 },
+      ],
+      [
+        "DELETE FROM event WHERE workflow = 'wf_2' AND seq = 5",
+        { fault: "gap", workflow: "wf_2", seq: 5 },
+      ],
+      [
+        "DELETE FROM event WHERE workflow = 'wf_2' AND seq = 25",
+        { fault: "gap", workflow: "wf_2", seq: 25 },
+      ],
+      [
+        "UPDATE event SET type = 'call.refused' WHERE workflow = 'wf_2' AND seq = 1",
+        { fault: "column_differs", workflow: "wf_2", seq: 1 },
+      ],
+      [
+        "UPDATE event SET call = 'call_x' WHERE workflow = 'wf_2' AND seq = 1",
+        { fault: "column_differs", workflow: "wf_2", seq: 1 },
+      ],
+      [
+        "UPDATE sealed SET expires = expires + 1 WHERE workflow = 'wf_2' AND seq = 7",
+        { fault: "sealed_changed", workflow: "wf_2", seq: 7 },
+      ],
+      [
+        "UPDATE sealed SET bytes = (SELECT bytes FROM sealed WHERE workflow = 'wf_2' AND seq = 8) WHERE workflow = 'wf_2' AND seq = 9",
+        { fault: "sealed_changed", workflow: "wf_2", seq: 9 },
+      ],
+      [
+        "DELETE FROM sealed WHERE workflow = 'wf_2' AND seq = 10",
+        { fault: "sealed_missing", workflow: "wf_2", seq: 10 },
+      ],
+      [
+        "UPDATE session SET wrapped_key = (SELECT wrapped_key FROM session WHERE workflow = 'wf_1') WHERE workflow = 'wf_2'",
+        { fault: "key_unusable", workflow: "wf_2" },
+      ],
       ["DELETE FROM event WHERE workflow = 'wf_2'", { fault: "gap", workflow: "wf_2", seq: 0 }],
-      ["UPDATE event SET bytes = replace(bytes, 'activated', 'Activated') WHERE workflow = 'tenant'", { fault: "hash", workflow: "tenant", seq: 0 }],
+      [
+        "UPDATE event SET bytes = replace(bytes, 'activated', 'Activated') WHERE workflow = 'tenant'",
+        { fault: "hash", workflow: "tenant", seq: 0 },
+      ],
       ["UPDATE bundle SET files = '{}'", { fault: "bundle_changed" }],
     ];
     using original = temporaryFolder();

@@ -13,8 +13,9 @@ const MARISOL = "cus_000001";
 
 /** The Acme network: a private Postgres and a private HTTP service, reached through connectors. */
 export function acmeCases(world: () => World): void {
-  const open = (): Promise<Workflow> => world().acme.open(world().agent, "dana", { purpose: "support-case" });
-  const rowsOf = ({ result }: Outcome): Row[] => (result?.value as { rows: Row[] }).rows;
+  const open = (): Promise<Workflow> =>
+    world().acme.open(world().agent, "dana", { purpose: "support-case" });
+  const rowsOf = ({ result }: Outcome): Row[] => (result as { value: { rows: Row[] } }).value.rows;
 
   describe("Acme's Postgres", () => {
     it("answers a statement of the bundle over the real protocol, under row security", async () => {
@@ -22,7 +23,12 @@ export function acmeCases(world: () => World): void {
       const outcome = await workflow.call("customers_find", { query: "Marisol Vega" });
       expect(outcome.outcome).toBe("ok");
       expect(rowsOf(outcome)).toEqual([
-        { id: MARISOL, name: "Marisol Vega-Okafor", city: expect.any(String), plan: expect.any(String) },
+        {
+          id: MARISOL,
+          name: "Marisol Vega-Okafor",
+          city: expect.any(String),
+          plan: expect.any(String),
+        },
       ]);
     });
 
@@ -39,7 +45,9 @@ export function acmeCases(world: () => World): void {
         expect([card ?? null, iban ?? null]).toEqual([null, null]);
         for (const line of lines as Row[]) expect(line["orderedBy"]).toBeNull();
       }
-      const rules = outcome.redactions?.map(({ path, dataClass, ruleIds }) => [path.replaceAll(/\d+/g, "*"), dataClass, ...ruleIds].join(" "));
+      const rules = outcome.redactions?.map(({ path, dataClass, ruleIds }) =>
+        [path.replaceAll(/\d+/g, "*"), dataClass, ...ruleIds].join(" "),
+      );
       expect([...new Set(rules)].sort()).toEqual(
         expect.arrayContaining([
           "/rows/*/contactEmail customer.contact contact-details-stay-home",
@@ -52,7 +60,9 @@ export function acmeCases(world: () => World): void {
 
     it("treats SQL in an argument as text", async () => {
       const workflow = await open();
-      const outcome = await workflow.call("customers_find", { query: "'; drop table acme.customers; --" });
+      const outcome = await workflow.call("customers_find", {
+        query: "'; drop table acme.customers; --",
+      });
       expect(outcome).toMatchObject({ outcome: "ok", result: { value: { rows: [] } } });
       expect(rowsOf(await workflow.call("customers_find", { query: "Marisol" }))).toHaveLength(1);
     });
@@ -87,8 +97,10 @@ export function acmeCases(world: () => World): void {
           },
         },
       });
-      const { id } = outcome.result?.value as { id: string };
-      expect(await workflow.call("tickets_set_status", { ticketId: id, status: "closed" })).toMatchObject({ outcome: "ok" });
+      const { id } = (outcome.result as { value: { id: string } }).value;
+      expect(
+        await workflow.call("tickets_set_status", { ticketId: id, status: "closed" }),
+      ).toMatchObject({ outcome: "ok" });
       expect(await workflow.call("tickets_get", { ticketId: id })).toMatchObject({
         outcome: "ok",
         result: { value: { status: "closed" } },
@@ -106,7 +118,9 @@ export function acmeCases(world: () => World): void {
         body: string;
       };
       const token = stolen.headers["txn-token"] ?? "";
-      const [admitted] = await workflow.events().then((events) => events.filter(({ event }) => event.type === "call.admitted"));
+      const [admitted] = await workflow
+        .events()
+        .then((events) => events.filter(({ event }) => event.type === "call.admitted"));
       const path = new URL(stolen.url).pathname;
       const operation = `{"http":{"contentDigest":"${sha256(stolen.body)}","destination":"tickets","method":"POST","path":"${path}","query":""}}`;
       const issuer = workflow.tenant.url;
@@ -154,7 +168,11 @@ export function acmeCases(world: () => World): void {
       });
       expect(replay.status).toBe(401);
       expect(await replay.json()).toMatchObject({ code: "token_replayed" });
-      const without = await fetch(url, { method, body, headers: { "content-type": "application/json" } });
+      const without = await fetch(url, {
+        method,
+        body,
+        headers: { "content-type": "application/json" },
+      });
       expect(without.status).toBe(401);
     });
   });

@@ -18,12 +18,20 @@ const CARD = /\b(?:411111|424242|555555|510510|222300)\d{10}\b/;
 export function canaryCases(world: () => World): void {
   describe("canaries", () => {
     it("planted in arguments, rows, tokens and the checkpoint are in no log, event, error or unencrypted file", async () => {
-      const { acme, globex, agent, lab, host } = world();
+      const { acme, globex, agent, lab, host, services } = world();
       const workflow = await acme.open(agent, "dana", { purpose: "lab", inputs: { case: INPUT } });
       lab.script("canary", { text: ROW });
       lab.script("canary-broken", { text: { wrong: UPSTREAM_ERROR } });
       lab.script("canary-people", {
-        people: [{ name: ROW, rank: "basic", mail: REDACTED, home: { street: REDACTED, city: REDACTED }, orders: [] }],
+        people: [
+          {
+            name: ROW,
+            rank: "basic",
+            mail: REDACTED,
+            home: { street: REDACTED, city: REDACTED },
+            orders: [],
+          },
+        ],
         index: {},
       });
       const seen = [
@@ -42,26 +50,51 @@ export function canaryCases(world: () => World): void {
         await workflow.request("POST", "/calls", { tool: "lab_note", [ARGUMENT]: 1 }),
         await workflow.request("POST", "/calls", undefined, { raw: `{"tool":"${ARGUMENT}"` }),
         await workflow.request("GET", `/calls/${ARGUMENT}`),
-        await send(`${acme.url}/oauth/token`, { method: "POST", body: new URLSearchParams({ subject_token: ARGUMENT }) }),
+        await send(`${acme.url}/oauth/token`, {
+          method: "POST",
+          body: new URLSearchParams({ subject_token: ARGUMENT }),
+        }),
       ];
       await workflow.request("PUT", "/checkpoint", { secret: CHECKPOINT });
       expect((await workflow.request("GET", "/checkpoint")).text).toContain(CHECKPOINT);
 
       const callTokens = lab.arrivals.map(({ headers }) => String(headers["txn-token"] ?? ""));
-      const tokens = [...acme.tokens, ...globex.tokens, ...callTokens].filter((token) => token.length > 40);
+      const tokens = [...acme.tokens, ...globex.tokens, ...callTokens].filter(
+        (token) => token.length > 40,
+      );
       expect(tokens.length).toBeGreaterThan(200);
-      const canaries = [ARGUMENT, ROW, REDACTED, UPSTREAM_ERROR, CHECKPOINT, INPUT, TOOL_NAME, ...signatures(tokens)];
+      const canaries = [
+        ARGUMENT,
+        ROW,
+        REDACTED,
+        UPSTREAM_ERROR,
+        CHECKPOINT,
+        INPUT,
+        TOOL_NAME,
+        ...signatures(tokens),
+      ];
       const sinks: Sink[] = [
         ...sinksIn(host.folders),
-        ...[...host.processes.values()].map(({ name, output }) => ({ name: `output of ${name}`, bytes: Buffer.from(output) })),
+        ...[...host.history, ...services.values()].map(({ name, output }) => ({
+          name: `output of ${name}`,
+          bytes: Buffer.from(output),
+        })),
         { name: "events", bytes: Buffer.from(JSON.stringify(await workflow.events())) },
-        { name: "errors", bytes: Buffer.from(JSON.stringify(errors.map((one) => ("text" in one ? one.text : one)))) },
+        {
+          name: "errors",
+          bytes: Buffer.from(JSON.stringify(errors.map((one) => ("text" in one ? one.text : one)))),
+        },
       ];
       expect(sinks.map(({ name }) => name)).toEqual(
-        expect.arrayContaining([expect.stringMatching(/postern\.db$/), expect.stringMatching(/postern\.db-wal$/), "output of gateway"]),
+        expect.arrayContaining([
+          expect.stringMatching(/postern\.db$/),
+          expect.stringMatching(/postern\.db-wal$/),
+          "output of gateway",
+        ]),
       );
       expect(tracesOf(canaries, sinks)).toEqual([]);
-      for (const { name, bytes } of sinks) expect(CARD.test(bytes.toString("latin1")), name).toBe(false);
+      for (const { name, bytes } of sinks)
+        expect(CARD.test(bytes.toString("latin1")), name).toBe(false);
     });
 
     it("are found by the same search where somebody does log them", () => {
@@ -72,11 +105,13 @@ export function canaryCases(world: () => World): void {
       const sink = { name: "debug file of tickets", bytes: leaked };
       expect(tracesOf(signatures([headers["txn-token"]]), [sink])).toHaveLength(1);
       const log = { name: "a log", bytes: Buffer.from(`{"event":"call","text":"${ARGUMENT}"}`) };
-      const encoded = { name: "a dump", bytes: Buffer.from(Buffer.from(`..${ARGUMENT}..`).toString("base64")) };
-      expect(tracesOf([ARGUMENT], [log, encoded, { name: "clean", bytes: Buffer.from("nothing") }])).toEqual([
-        `${ARGUMENT.slice(0, 16)}… in a log`,
-        `${ARGUMENT.slice(0, 16)}… in a dump`,
-      ]);
+      const encoded = {
+        name: "a dump",
+        bytes: Buffer.from(Buffer.from(`..${ARGUMENT}..`).toString("base64")),
+      };
+      expect(
+        tracesOf([ARGUMENT], [log, encoded, { name: "clean", bytes: Buffer.from("nothing") }]),
+      ).toEqual([`${ARGUMENT.slice(0, 16)}… in a log`, `${ARGUMENT.slice(0, 16)}… in a dump`]);
       expect(lab.arrivals.length).toBeGreaterThan(0);
     });
   });
@@ -84,5 +119,7 @@ export function canaryCases(world: () => World): void {
 
 /** The part of a token that makes it valid; its claims may be told. */
 function signatures(tokens: readonly string[]): string[] {
-  return tokens.map((token) => token.split(".")[2] ?? "").filter((signature) => signature.length > 40);
+  return tokens
+    .map((token) => token.split(".")[2] ?? "")
+    .filter((signature) => signature.length > 40);
 }

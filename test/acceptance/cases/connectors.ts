@@ -6,7 +6,8 @@ import type { World } from "../support/world.ts";
 
 /** A connector that comes, goes, dies, and that is not one. */
 export function connectorCases(world: () => World): void {
-  const open = (): Promise<Workflow> => world().acme.open(world().agent, "dana", { purpose: "lab" });
+  const open = (): Promise<Workflow> =>
+    world().acme.open(world().agent, "dana", { purpose: "lab" });
 
   describe("a connector that dies in the middle of a call", () => {
     it("leaves a failed read, an unknown mutation, and comes back to say what it knows", async () => {
@@ -16,9 +17,15 @@ export function connectorCases(world: () => World): void {
       const write = workflow.call("lab_change_doomed", { key: "dies-writing" });
       await Promise.all([lab.waiting("dies-reading"), lab.waiting("dies-writing")]);
       await host.kill("doomed");
-      expect(await read).toMatchObject({ outcome: "failed", reason: { kind: "network", code: "connector_lost" } });
+      expect(await read).toMatchObject({
+        outcome: "failed",
+        reason: { kind: "network", code: "connector_lost" },
+      });
       const unknown = await write;
-      expect(unknown).toMatchObject({ outcome: "outcome_unknown", reason: { code: "connector_lost" } });
+      expect(unknown).toMatchObject({
+        outcome: "outcome_unknown",
+        reason: { code: "connector_lost" },
+      });
       lab.open("dies-reading");
       lab.open("dies-writing");
       expect(await workflow.call("lab_doomed", { key: "dies-reading" })).toMatchObject({
@@ -28,7 +35,9 @@ export function connectorCases(world: () => World): void {
 
       await host.restart("doomed");
       expect(await host.connectorState("doomed")).toBe("connected");
-      expect(await workflow.call("lab_doomed", { key: "dies-reading" })).toMatchObject({ outcome: "ok" });
+      expect(await workflow.call("lab_doomed", { key: "dies-reading" })).toMatchObject({
+        outcome: "ok",
+      });
       // The journal saw this call start: nobody can say that nothing happened.
       const types = (await workflow.eventsOf(unknown.call)).map(({ type }) => type);
       expect(types).toEqual(["call.admitted", "call.settled"]);
@@ -45,7 +54,10 @@ export function connectorCases(world: () => World): void {
       while ((await workflow.events()).length < 2) await sleep(10);
       await host.kill("doomed");
       const unknown = await write;
-      expect(unknown).toMatchObject({ outcome: "outcome_unknown", reason: { code: "connector_lost" } });
+      expect(unknown).toMatchObject({
+        outcome: "outcome_unknown",
+        reason: { code: "connector_lost" },
+      });
       expect((await workflow.view()).used).toMatchObject({ calls: 1, cost: 1 });
 
       await host.restart("doomed");
@@ -63,13 +75,50 @@ export function connectorCases(world: () => World): void {
     });
   });
 
+  describe("a connector that falls silent", () => {
+    it("loses its session with its lease: calls fail at once, until it is back", async () => {
+      const { host, lab } = world();
+      const workflow = await open();
+      lab.open("silent");
+      expect((await workflow.call("lab_doomed", { key: "silent" })).outcome).toBe("ok");
+      const connector = host.processes.get("doomed");
+      connector?.signal("SIGSTOP");
+      const fenced = await until(async () => {
+        const outcome = await workflow.call("lab_doomed", { key: "silent" });
+        return outcome.reason?.code === "connector_unavailable";
+      });
+      connector?.signal("SIGCONT");
+      expect(fenced).toBe(true);
+      const back = await until(
+        async () => (await workflow.call("lab_doomed", { key: "silent" })).outcome === "ok",
+      );
+      expect(back).toBe(true);
+    });
+  });
+
+  describe("a connector of one tenant", () => {
+    it("serves nobody else", async () => {
+      const { globex, stranger, lab } = world();
+      const foreign = await globex.open(stranger, "pat", { purpose: "lab" });
+      const before = lab.arrivals.length;
+      expect(await foreign.call("lab_note", { text: "x" })).toMatchObject({
+        outcome: "failed",
+        reason: { code: "connector_unavailable" },
+      });
+      expect(lab.arrivals).toHaveLength(before);
+      expect((await (await open()).call("lab_note", { text: "x" })).outcome).toBe("ok");
+    });
+  });
+
   describe("enrolment", () => {
     const extra = (name: string, change: Partial<ConnectorPlan> = {}): ConnectorPlan => ({
       name,
       tenant: "acme",
       network: "annex",
       tier: "internal",
-      destinations: { lab: { kind: "http", origin: world().lab.origin, methods: ["GET"], paths: ["/note"] } },
+      destinations: {
+        lab: { kind: "http", origin: world().lab.origin, methods: ["GET"], paths: ["/note"] },
+      },
       ...change,
     });
 
@@ -117,10 +166,17 @@ export function connectorCases(world: () => World): void {
 
 /** The connector is asked when its session begins; the answer takes a moment. */
 async function reconciled(workflow: Workflow, { call }: Outcome): Promise<object | undefined> {
-  for (let waited = 0; waited < 5_000; waited += 50) {
-    const last = (await workflow.eventsOf(call)).at(-1);
-    if (last?.type === "call.reconciled") return last;
-    await sleep(50);
+  const last = async (): Promise<{ readonly type: string } | undefined> =>
+    (await workflow.eventsOf(call)).at(-1);
+  await until(async () => (await last())?.type === "call.reconciled");
+  return last();
+}
+
+/** A lease is five seconds, a pause before dialling at most ten. */
+async function until(holds: () => Promise<boolean>): Promise<boolean> {
+  for (let waited = 0; waited < 17_000; waited += 100) {
+    if (await holds()) return true;
+    await sleep(100);
   }
-  return undefined;
+  return false;
 }

@@ -1,11 +1,9 @@
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
-import { exportJWK } from "jose";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Answer } from "../support/http.ts";
 import { postern, Running } from "../support/process.ts";
+import { profileFile } from "../support/profile.ts";
 import type { Outcome, Workflow } from "../support/workflow.ts";
 import type { World } from "../support/world.ts";
 
@@ -20,9 +18,14 @@ export function mcpCases(world: () => World): void {
   describe.each(ERAS)("an MCP client of %s", (version, mode) => {
     let workflow: Workflow;
     const connected = async (): Promise<Client> => {
-      const client = new Client({ name: "acceptance", version: "1" }, { versionNegotiation: { mode } });
+      const client = new Client(
+        { name: "acceptance", version: "1" },
+        { versionNegotiation: { mode } },
+      );
       await client.connect(
-        new StreamableHTTPClientTransport(new URL(workflow.tenant.resource), { fetch: authorised(workflow) }),
+        new StreamableHTTPClientTransport(new URL(workflow.tenant.resource), {
+          fetch: authorised(workflow),
+        }),
       );
       return client;
     };
@@ -42,7 +45,10 @@ export function mcpCases(world: () => World): void {
       expect(names).not.toContain("lab_fortress");
       expect(names).not.toContain("lab_island");
       const note = tools.find(({ name }) => name === "lab_note");
-      expect(note?.inputSchema).toMatchObject({ type: "object", properties: { text: { type: "string" } } });
+      expect(note?.inputSchema).toMatchObject({
+        type: "object",
+        properties: { text: { type: "string" } },
+      });
       expect(JSON.stringify(tools)).not.toContain("dataClass");
       await client.close();
     });
@@ -50,18 +56,28 @@ export function mcpCases(world: () => World): void {
     it("gets every outcome as a tool result that its own schema accepts", async () => {
       const { lab } = world();
       lab.script("mcp-people", {
-        people: [{ name: "ann", rank: "basic", mail: "a@x", home: { street: "s", city: "c" }, orders: [] }],
+        people: [
+          { name: "ann", rank: "basic", mail: "a@x", home: { street: "s", city: "c" }, orders: [] },
+        ],
         index: {},
       });
       const client = await connected();
       await client.listTools();
       const ok = await client.callTool({ name: "lab_note", arguments: { text: "hi" } });
-      expect(ok).toMatchObject({ structuredContent: { text: "hi" }, content: [{ type: "text", text: '{"text":"hi"}' }] });
+      expect(ok).toMatchObject({
+        structuredContent: { text: "hi" },
+        content: [{ type: "text", text: '{"text":"hi"}' }],
+      });
       expect(ok.isError ?? false).toBe(false);
       expect(outcomeOf(ok)).toMatchObject({ outcome: "ok", call: expect.stringMatching(/^call_/) });
 
-      const partial = await client.callTool({ name: "lab_people", arguments: { key: "mcp-people" } });
-      expect(partial.structuredContent).toMatchObject({ people: [{ name: "ann", mail: null, home: null }] });
+      const partial = await client.callTool({
+        name: "lab_people",
+        arguments: { key: "mcp-people" },
+      });
+      expect(partial.structuredContent).toMatchObject({
+        people: [{ name: "ann", mail: null, home: null }],
+      });
       expect(partial.isError ?? false).toBe(false);
       expect(outcomeOf(partial)).toMatchObject({
         outcome: "partial_result",
@@ -77,10 +93,19 @@ export function mcpCases(world: () => World): void {
       });
       const failed = await client.callTool({ name: "lab_status", arguments: { code: 500 } });
       expect(failed.isError).toBe(true);
-      expect(outcomeOf(failed)).toMatchObject({ outcome: "failed", reason: { code: "upstream_error", status: 500 } });
-      const unknown = await client.callTool({ name: "lab_change_status", arguments: { code: 500 } });
+      expect(outcomeOf(failed)).toMatchObject({
+        outcome: "failed",
+        reason: { code: "upstream_error", status: 500 },
+      });
+      const unknown = await client.callTool({
+        name: "lab_change_status",
+        arguments: { code: 500 },
+      });
       expect(unknown.isError).toBe(true);
-      expect(outcomeOf(unknown)).toMatchObject({ outcome: "outcome_unknown", reconcile: expect.any(String) });
+      expect(outcomeOf(unknown)).toMatchObject({
+        outcome: "outcome_unknown",
+        reconcile: expect.any(String),
+      });
       await client.close();
     });
 
@@ -100,41 +125,54 @@ export function mcpCases(world: () => World): void {
       lab.script("mcp-image", "pixels", "image/png");
       lab.script("mcp-blocks", { content: [{ type: "text", text: "a block" }] });
       const client = await connected();
-      expect((await client.callTool({ name: "lab_text", arguments: { key: "mcp-text" } })).content).toEqual([
-        { type: "text", text: "just words" },
-      ]);
-      expect((await client.callTool({ name: "lab_image", arguments: { key: "mcp-image" } })).content).toEqual([
+      expect(
+        (await client.callTool({ name: "lab_text", arguments: { key: "mcp-text" } })).content,
+      ).toEqual([{ type: "text", text: "just words" }]);
+      expect(
+        (await client.callTool({ name: "lab_image", arguments: { key: "mcp-image" } })).content,
+      ).toEqual([
         { type: "image", mimeType: "image/png", data: Buffer.from("pixels").toString("base64") },
       ]);
-      expect((await client.callTool({ name: "lab_content", arguments: { key: "mcp-blocks" } })).content).toEqual([
-        { type: "text", text: "a block" },
-      ]);
+      expect(
+        (await client.callTool({ name: "lab_content", arguments: { key: "mcp-blocks" } })).content,
+      ).toEqual([{ type: "text", text: "a block" }]);
       await client.close();
     });
 
     it(`speaks ${version} through \`postern connect\`, knowing nothing of Postern`, async () => {
-      const { folder } = world();
       const profile = await profileFile(world(), version);
-      const connect = new Running(`connect-${version}`, postern("connect", "--profile", profile, "--http", "0"));
+      const connect = new Running(
+        `connect-${version}`,
+        postern("connect", "--profile", profile, "--http", "0"),
+      );
       const { url } = await connect.ready();
       const client = new Client({ name: "stock", version: "1" }, { versionNegotiation: { mode } });
       await client.connect(new StreamableHTTPClientTransport(new URL(String(url))));
       const { tools } = await client.listTools();
       expect(tools.map(({ name }) => name)).toContain("lab_note");
-      const result = await client.callTool({ name: "lab_note", arguments: { text: `through ${version}` } });
+      const result = await client.callTool({
+        name: "lab_note",
+        arguments: { text: `through ${version}` },
+      });
       expect(result.structuredContent).toEqual({ text: `through ${version}` });
       const denied = await client.callTool({ name: "lab_secret", arguments: {} });
       expect(outcomeOf(denied)).toMatchObject({ outcome: "policy_denied" });
       await client.close();
       expect(await connect.stop()).toBe(0);
-      expect(connect.output).not.toContain(folder.concat("/never"));
     });
 
     it("may run `postern connect` as a child on standard input and output", async () => {
-      const [command = "", ...args] = postern("connect", "--profile", await profileFile(world(), `stdio-${version}`));
+      const [command = "", ...args] = postern(
+        "connect",
+        "--profile",
+        await profileFile(world(), `stdio-${version}`),
+      );
       const client = new Client({ name: "stock", version: "1" }, { versionNegotiation: { mode } });
       await client.connect(new StdioClientTransport({ command, args, stderr: "ignore" }));
-      const result = await client.callTool({ name: "lab_note", arguments: { text: "over a pipe" } });
+      const result = await client.callTool({
+        name: "lab_note",
+        arguments: { text: "over a pipe" },
+      });
       expect(result.structuredContent).toEqual({ text: "over a pipe" });
       await client.close();
     });
@@ -189,7 +227,12 @@ export function mcpCases(world: () => World): void {
     });
 
     it("holds clients of the older era to their headers, where they send any", async () => {
-      const older = { jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "lab_note", arguments: { text: "x" } } };
+      const older = {
+        jsonrpc: "2.0",
+        id: 1,
+        method: "tools/call",
+        params: { name: "lab_note", arguments: { text: "x" } },
+      };
       const version = { "mcp-protocol-version": "2025-11-25" };
       const lying = await speak(older, { ...version, "mcp-name": "lab_write" });
       expect([lying.status, lying.body]).toMatchObject([400, { error: { code: -32020 } }]);
@@ -198,10 +241,25 @@ export function mcpCases(world: () => World): void {
 
     it.each([
       ["not JSON", "{", 400, -32700],
-      ["a repeated key", '{"jsonrpc":"2.0","id":1,"method":"tools/list","method":"tools/call"}', 400, -32600],
-      ["__proto__", '{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"__proto__":{}}}', 400, -32600],
+      [
+        "a repeated key",
+        '{"jsonrpc":"2.0","id":1,"method":"tools/list","method":"tools/call"}',
+        400,
+        -32600,
+      ],
+      [
+        "__proto__",
+        '{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"__proto__":{}}}',
+        400,
+        -32600,
+      ],
       ["a batch", '[{"jsonrpc":"2.0","id":1,"method":"tools/list"}]', 400, -32600],
-      ["ten megabytes", `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"x":"${"y".repeat(10_000_000)}"}}`, 413, -32600],
+      [
+        "ten megabytes",
+        `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"x":"${"y".repeat(10_000_000)}"}}`,
+        413,
+        -32600,
+      ],
     ])("refuses %s", async (_, raw, status, code) => {
       const answer = await speak(raw, { "mcp-method": "tools/list" });
       expect(answer.status).toBe(status);
@@ -211,9 +269,21 @@ export function mcpCases(world: () => World): void {
     it("knows the method, the version and the envelope, or says so", async () => {
       const unknown = await speak(modern("tools/destroy", {}), { "mcp-method": "tools/destroy" });
       expect([unknown.status, unknown.body]).toMatchObject([404, { error: { code: -32601 } }]);
-      const bare = { jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "lab_note", arguments: {}, _meta: { "io.modelcontextprotocol/protocolVersion": "2026-07-28" } } };
+      const bare = {
+        jsonrpc: "2.0",
+        id: 1,
+        method: "tools/call",
+        params: {
+          name: "lab_note",
+          arguments: {},
+          _meta: { "io.modelcontextprotocol/protocolVersion": "2026-07-28" },
+        },
+      };
       const incomplete = await speak(bare, named);
-      expect([incomplete.status, incomplete.body]).toMatchObject([400, { error: { code: -32602 } }]);
+      expect([incomplete.status, incomplete.body]).toMatchObject([
+        400,
+        { error: { code: -32602 } },
+      ]);
       const text = JSON.stringify(call).replace("2026-07-28", "2031-01-01");
       const future = await speak(text, { ...named, "mcp-protocol-version": "2031-01-01" });
       expect([future.status, future.body]).toMatchObject([400, { error: { code: -32022 } }]);
@@ -230,30 +300,14 @@ export function mcpCases(world: () => World): void {
   });
 }
 
-/** What `postern connect` needs to know, in a file of its own. */
-async function profileFile({ folder, signInCommand, agent, host }: World, name: string): Promise<string> {
-  const jwk = { ...(await exportJWK(agent.assertionKey.privateKey)), kid: agent.assertionKey.kid };
-  const at = (file: string): string => join(folder, `${name}-${file}`);
-  writeFileSync(at("agent.json"), JSON.stringify(jwk), { mode: 0o600 });
-  const profile = {
-    gateway: host.urls.gateway,
-    tenant: "acme",
-    agent: agent.id,
-    agentKey: at("agent.json"),
-    purpose: "lab",
-    // A command, because a client may start us twice: once to ask which era we speak.
-    human: { command: signInCommand },
-  };
-  writeFileSync(at("profile.jsonc"), JSON.stringify(profile));
-  return at("profile.jsonc");
-}
-
 function outcomeOf(result: { readonly _meta?: unknown }): Outcome {
   return (result._meta as Record<string, Outcome>)[OUTCOME] as Outcome;
 }
 
 /** Credential and a fresh proof on each request: all that a client needs to know of us. */
-function authorised(workflow: Workflow): (url: string | URL, init?: RequestInit) => Promise<Response> {
+function authorised(
+  workflow: Workflow,
+): (url: string | URL, init?: RequestInit) => Promise<Response> {
   return async (url, init = {}) => {
     const headers = new Headers(init.headers);
     const own = await workflow.authorise(init.method ?? "GET", String(url));

@@ -1,15 +1,19 @@
-import { statSync } from "node:fs";
+import { cpSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { changedBundle } from "../support/bundle-folder.ts";
 import { chainHeads } from "../support/chain.ts";
 import type { NodeHost } from "../support/node-host.ts";
+import { profileFile } from "../support/profile.ts";
 import type { Workflow } from "../support/workflow.ts";
 import type { World } from "../support/world.ts";
 
 /** What an operator of the Node host sees: the command line and the data folder. */
 export function nodeCases(world: () => World, host: () => NodeHost): void {
-  const open = (): Promise<Workflow> => world().acme.open(world().agent, "dana", { purpose: "lab" });
+  const open = (): Promise<Workflow> =>
+    world().acme.open(world().agent, "dana", { purpose: "lab" });
 
   describe("the data folder", () => {
     it("belongs to one process; a second is refused with a clear error, at once", async () => {
@@ -45,13 +49,19 @@ export function nodeCases(world: () => World, host: () => NodeHost): void {
         call,
         workflow: workflow.id,
         outcome: "ok",
-        principals: { human: expect.stringMatching(/^[0-9a-f]{64}$/), agent: "support-agent", tool: "lab_note" },
+        principals: {
+          human: expect.stringMatching(/^[0-9a-f]{64}$/),
+          agent: "support-agent",
+          tool: "lab_note",
+        },
         token: { txn: admitted?.["txn"], scope: "tool:lab_note" },
       });
       expect(shown.stdout).not.toContain("canary-in-show");
       const people = await host().command("call", "show", call, "--tenant", "acme");
       expect(people.stdout).toContain("support-reads-records");
-      expect((await host().command("call", "show", "call_none", "--tenant", "acme")).code).not.toBe(0);
+      expect((await host().command("call", "show", "call_none", "--tenant", "acme")).code).not.toBe(
+        0,
+      );
     });
 
     it("replays a workflow from its inputs to the same hashes", async () => {
@@ -78,9 +88,60 @@ export function nodeCases(world: () => World, host: () => NodeHost): void {
       expect(verified.code).toBe(0);
     });
 
+    it("names what somebody changed in the record", async () => {
+      const workflow = await open();
+      await workflow.call("lab_note", { text: "x" });
+      const copy = join(world().folder, "tampered");
+      cpSync(host().dataDir, copy, { recursive: true, filter: (path) => !path.endsWith(".sock") });
+      {
+        using db = new DatabaseSync(join(copy, "postern.db"));
+        db.exec("DROP TRIGGER event_no_update");
+        const change = db.prepare(
+          "UPDATE event SET bytes = replace(bytes, '\"ok\"', '\"no\"') WHERE workflow = ? AND seq = 2",
+        );
+        expect(change.run(workflow.id).changes).toBe(1);
+      }
+      const verified = await host().command("audit", "verify", copy, "--json");
+      expect(verified.code).toBe(1);
+      expect(JSON.parse(verified.stdout)).toMatchObject({
+        findings: [{ fault: "hash", tenant: "acme", workflow: workflow.id, seq: 2 }],
+      });
+      const spoken = await host().command("audit", "verify", copy);
+      expect(spoken.stdout).toContain(`${workflow.id} seq 2`);
+    });
+
+    it("makes one call as a human who signs in, from a profile", async () => {
+      const profile = await profileFile(world(), "call-make");
+      const made = await host().command(
+        "call",
+        "make",
+        "lab_note",
+        '{"text":"by hand"}',
+        "--as",
+        profile,
+      );
+      expect(JSON.parse(made.stdout)).toMatchObject({
+        outcome: "ok",
+        result: { value: { text: "by hand" } },
+      });
+      expect(made.code).toBe(0);
+      const denied = await host().command("call", "make", "lab_secret", "{}", "--as", profile);
+      expect(JSON.parse(denied.stdout)).toMatchObject({
+        outcome: "policy_denied",
+        reason: { ruleIds: ["secrets-stay-secret"] },
+      });
+      expect(denied.code).not.toBe(0);
+    });
+
     it("refuses a bundle with mistakes, and the old one stays", async () => {
       const { bundle, folder } = world();
-      const broken = changedBundle(bundle, join(folder, "broken"), "trust.jsonc", '"support-agent"', '"suport-agent"');
+      const broken = changedBundle(
+        bundle,
+        join(folder, "broken"),
+        "trust.jsonc",
+        '"support-agent"',
+        '"suport-agent"',
+      );
       const { code, stdout, stderr } = await host().activate("acme", broken);
       expect(code).not.toBe(0);
       expect(stdout + stderr).toMatch(/trust\.jsonc:\d+/);
@@ -103,7 +164,13 @@ export function nodeCases(world: () => World, host: () => NodeHost): void {
       const gated = await host().activate("acme", stricter);
       expect(gated.code).not.toBe(0);
       expect(gated.stdout + gated.stderr).toContain("notes may be read");
-      const honest = changedBundle(stricter, join(folder, "honest"), "policies/tests.yaml", "tool: lab_note\n    purpose: lab\n    expect: allow", "tool: lab_note\n    purpose: lab\n    expect: deny\n    class: action\n    rules: [no-notes-today]");
+      const honest = changedBundle(
+        stricter,
+        join(folder, "honest"),
+        "policies/tests.yaml",
+        "tool: lab_note\n    purpose: lab\n    expect: allow",
+        "tool: lab_note\n    purpose: lab\n    expect: deny\n    class: action\n    rules: [no-notes-today]",
+      );
       const activated = await host().activate("acme", honest);
       expect(activated.code, activated.stdout + activated.stderr).toBe(0);
       try {
@@ -147,11 +214,40 @@ export function nodeCases(world: () => World, host: () => NodeHost): void {
     });
   });
 
+  describe("a gateway that is told to stop", () => {
+    it("answers what is under way, ends well, and comes back with everything it knew", async () => {
+      const { lab, agent } = world();
+      const workflow = await open();
+      const url = workflow.url;
+      const used = await agent.proof("GET", url, { token: workflow.credential });
+      expect((await workflow.request("GET", "", undefined, { proof: used })).status).toBe(200);
+      const call = workflow.call("lab_gate", { key: "stopping" });
+      await lab.waiting("stopping");
+      const stopping = host().gateway.stop();
+      lab.open("stopping");
+      expect(await call).toMatchObject({ outcome: "ok", result: { value: { text: "stopping" } } });
+      expect(await stopping).toBe(0);
+      await host().restart("gateway");
+
+      // Nothing is left of the memory of proofs: until a second has passed, the nonce stands in.
+      const replayed = await workflow.request("GET", "", undefined, { proof: used });
+      expect(replayed.status).toBe(401);
+      expect(replayed.headers.get("www-authenticate")).toContain('error="use_dpop_nonce"');
+      expect(replayed.headers.get("dpop-nonce")).toEqual(expect.any(String));
+      const types = (await workflow.events()).map(({ event }) => event.type);
+      expect(types).toEqual(["workflow.opened", "call.admitted", "call.settled"]);
+      await reconnected(workflow);
+    });
+  });
+
   describe("the log", () => {
     it("is one JSON object a line, with an event and nothing of anybody's request", () => {
-      const lines = host().gateway.stderr.split("\n").filter((line) => line !== "");
+      const lines = host()
+        .gateway.stderr.split("\n")
+        .filter((line) => line !== "");
       expect(lines.length).toBeGreaterThan(0);
-      for (const line of lines) expect(JSON.parse(line)).toMatchObject({ event: expect.any(String) });
+      for (const line of lines)
+        expect(JSON.parse(line)).toMatchObject({ event: expect.any(String) });
     });
 
     it("says nothing at all on standard output but that it is ready", () => {
@@ -160,4 +256,13 @@ export function nodeCases(world: () => World, host: () => NodeHost): void {
       expect(JSON.parse(lines[0] ?? "")).toMatchObject({ event: "ready", dataDir: host().dataDir });
     });
   });
+}
+
+/** Connectors dial again by themselves, after a pause that is partly random. */
+async function reconnected(workflow: Workflow): Promise<void> {
+  for (let waited = 0; waited < 15_000; waited += 100) {
+    if ((await workflow.call("lab_note", { text: "back?" })).outcome === "ok") return;
+    await sleep(100);
+  }
+  throw new Error("the connector did not come back");
 }

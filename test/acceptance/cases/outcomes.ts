@@ -96,7 +96,11 @@ export function outcomeCases(world: () => World): void {
     it("removes fields that nobody declared, and stays ok", async () => {
       world().lab.script("undeclared", { text: "fine", secret: "never described" });
       const outcome = await workflow.call("lab_script", { key: "undeclared" });
-      expect(outcome).toEqual({ outcome: "ok", call: CALL, result: { kind: "json", value: { text: "fine" } } });
+      expect(outcome).toEqual({
+        outcome: "ok",
+        call: CALL,
+        result: { kind: "json", value: { text: "fine" } },
+      });
       const [, settled] = await workflow.eventsOf(outcome.call);
       expect(settled).toMatchObject({ outcome: "ok", undeclared: 1 });
     });
@@ -112,7 +116,10 @@ export function outcomeCases(world: () => World): void {
       const base64 = Buffer.from("not really a picture").toString("base64");
       expect(image.result).toEqual({ kind: "binary", contentType: "image/png", base64 });
       const content = await workflow.call("lab_content", { key: "blocks" });
-      expect(content).toMatchObject({ outcome: "ok", result: { kind: "mcp", content: [{ type: "text", text: "one block" }] } });
+      expect(content).toMatchObject({
+        outcome: "ok",
+        result: { kind: "mcp", content: [{ type: "text", text: "one block" }] },
+      });
     });
   });
 
@@ -126,8 +133,20 @@ export function outcomeCases(world: () => World): void {
       ["lab_secret", {}, "data", "data_denied", ["secrets-stay-secret"]],
       ["lab_unfunded", {}, "budget", "budget_denied", ["default:budget"]],
       ["lab_expensive", {}, "budget", "budget_denied", ["nothing-expensive"]],
-      ["lab_amount", { amount: 999_999_999 }, "action", "policy_error", ["breaks-on-large-numbers"]],
-      ["tickets_create", { customerId: "cus_000001", title: "t", text: "t", priority: "urgent" }, "action", "action_denied", ["urgent-is-for-humans"]],
+      [
+        "lab_amount",
+        { amount: 999_999_999 },
+        "action",
+        "policy_error",
+        ["breaks-on-large-numbers"],
+      ],
+      [
+        "tickets_create",
+        { customerId: "cus_000001", title: "t", text: "t", priority: "urgent" },
+        "action",
+        "action_denied",
+        ["urgent-is-for-humans"],
+      ],
     ])("%s %j is denied by the %s class: %s %j", async (tool, args, policyClass, code, ruleIds) => {
       const { lab } = world();
       const before = lab.arrivals.length;
@@ -140,7 +159,14 @@ export function outcomeCases(world: () => World): void {
       });
       expect(lab.arrivals).toHaveLength(before);
       expect(await workflow.eventsOf(outcome.call)).toEqual([
-        expect.objectContaining({ type: "call.refused", outcome: "policy_denied", tool, code, policyClass, ruleIds }),
+        expect.objectContaining({
+          type: "call.refused",
+          outcome: "policy_denied",
+          tool,
+          code,
+          policyClass,
+          ruleIds,
+        }),
       ]);
     });
 
@@ -156,7 +182,9 @@ export function outcomeCases(world: () => World): void {
         reason: { code: "unknown_tool", ruleIds: ["core:tool"] },
       });
       const events = await workflow.eventsOf(outcome.call);
-      expect(events).toEqual([expect.objectContaining({ type: "call.refused", tool: null, code: "unknown_tool" })]);
+      expect(events).toEqual([
+        expect.objectContaining({ type: "call.refused", tool: null, code: "unknown_tool" }),
+      ]);
       expect(JSON.stringify(await workflow.events())).not.toContain("rm_rf_everything");
     });
 
@@ -209,16 +237,51 @@ export function outcomeCases(world: () => World): void {
     });
 
     it.each([
-      ["answers 500", "lab_status", { code: 500 }, failed("upstream_error", "upstream", true, { status: 500 })],
-      ["answers 404", "lab_status", { code: 404 }, failed("upstream_rejected", "upstream", false, { status: 404 })],
-      ["redirects", "lab_status", { code: 302 }, failed("upstream_rejected", "upstream", false, { status: 302 })],
+      [
+        "answers 500",
+        "lab_status",
+        { code: 500 },
+        failed("upstream_error", "upstream", true, { status: 500 }),
+      ],
+      [
+        "answers 404",
+        "lab_status",
+        { code: 404 },
+        failed("upstream_rejected", "upstream", false, { status: 404 }),
+      ],
+      [
+        "redirects",
+        "lab_status",
+        { code: 302 },
+        failed("upstream_rejected", "upstream", false, { status: 302 }),
+      ],
       ["hangs", "lab_hang", {}, failed("deadline_exceeded", "timeout", true)],
       ["closes mid-body", "lab_cut", {}, failed("connection_terminated", "network", true)],
       ["is not there", "lab_closed", {}, failed("connection_refused", "network", true)],
-      ["announces a gigabyte", "lab_huge", { form: "declared" }, failed("response_too_large", "upstream", false, { status: 200 })],
-      ["sends a gigabyte", "lab_huge", { form: "chunked" }, failed("response_too_large", "upstream", false, { status: 200 })],
-      ["is not in the connector's list", "lab_unlisted", {}, failed("destination_not_found", "network", false)],
-      ["is asked for an unlisted path", "lab_offpath", {}, failed("destination_not_found", "network", false)],
+      [
+        "announces a gigabyte",
+        "lab_huge",
+        { form: "declared" },
+        failed("response_too_large", "upstream", false, { status: 200 }),
+      ],
+      [
+        "sends a gigabyte",
+        "lab_huge",
+        { form: "chunked" },
+        failed("response_too_large", "upstream", false, { status: 200 }),
+      ],
+      [
+        "is not in the connector's list",
+        "lab_unlisted",
+        {},
+        failed("destination_not_found", "network", false),
+      ],
+      [
+        "is asked for an unlisted path",
+        "lab_offpath",
+        {},
+        failed("destination_not_found", "network", false),
+      ],
       ["has no connector", "lab_absent", {}, failed("connector_unavailable", "network", true)],
     ])("a read from a service that %s has failed", async (_, tool, args, expected) => {
       expect(await workflow.call(tool, args)).toEqual(expected);
@@ -266,7 +329,12 @@ export function outcomeCases(world: () => World): void {
       const { events } = answer.body as { events: { event: object }[] };
       expect(events.map(({ event }) => event)).toEqual([
         expect.objectContaining({ type: "call.admitted" }),
-        expect.objectContaining({ type: "call.settled", outcome: "outcome_unknown", code, calls: 1 }),
+        expect.objectContaining({
+          type: "call.settled",
+          outcome: "outcome_unknown",
+          code,
+          calls: 1,
+        }),
       ]);
     });
 
@@ -274,7 +342,10 @@ export function outcomeCases(world: () => World): void {
       ["refused it with a 4xx", "lab_change_status", { code: 409 }, "upstream_rejected"],
       ["was not there", "lab_change_closed", {}, "connection_refused"],
     ])("a mutation has plainly failed where the service %s", async (_, tool, args, code) => {
-      expect(await workflow.call(tool, args)).toMatchObject({ outcome: "failed", reason: { code } });
+      expect(await workflow.call(tool, args)).toMatchObject({
+        outcome: "failed",
+        reason: { code },
+      });
     });
   });
 }

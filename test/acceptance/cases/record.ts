@@ -5,7 +5,8 @@ import type { World } from "../support/world.ts";
 
 /** The record and the agent's own state: durable, chained, nobody else's. */
 export function recordCases(world: () => World): void {
-  const open = (): ReturnType<World["acme"]["open"]> => world().acme.open(world().agent, "dana", { purpose: "lab" });
+  const open = (): ReturnType<World["acme"]["open"]> =>
+    world().acme.open(world().agent, "dana", { purpose: "lab" });
 
   describe("the record", () => {
     it("tells a workflow from open to close, in order, as a chain that anybody can compute", async () => {
@@ -50,10 +51,16 @@ export function recordCases(world: () => World): void {
     it("is given in pages", async () => {
       const workflow = await open();
       for (let n = 0; n < 3; n++) await workflow.call("lab_fortress");
-      const first = (await workflow.request("GET", "/events?limit=3")).body as { events: object[]; next: number };
+      const first = (await workflow.request("GET", "/events?limit=3")).body as {
+        events: object[];
+        next: number;
+      };
       expect(first.events).toHaveLength(3);
       expect(first.next).toBe(2);
-      const rest = (await workflow.request("GET", "/events?after=2")).body as { events: object[]; next: null };
+      const rest = (await workflow.request("GET", "/events?after=2")).body as {
+        events: object[];
+        next: null;
+      };
       expect(rest.events).toHaveLength(1);
       expect(rest.next).toBeNull();
       for (const query of ["after=x", "limit=x", "limit=0", "limit=-1", "after=1e3"]) {
@@ -80,12 +87,17 @@ export function recordCases(world: () => World): void {
       }
       const posts = await Promise.all(
         [other.id, unknownWorkflow].map((id) =>
-          mine.request("POST", `${base}/${id}/calls`, { tool: "lab_note", arguments: { text: "x" } }),
+          mine.request("POST", `${base}/${id}/calls`, {
+            tool: "lab_note",
+            arguments: { text: "x" },
+          }),
         ),
       );
       expect(posts.map(({ status }) => status)).toEqual([404, 404]);
       expect(posts[0]?.text).toBe(posts[1]?.text);
-      expect((await other.events()).filter(({ event }) => event.type === "call.admitted")).toHaveLength(1);
+      expect(
+        (await other.events()).filter(({ event }) => event.type === "call.admitted"),
+      ).toHaveLength(1);
     });
 
     it("looks the same from another tenant, whether the workflow exists or not", async () => {
@@ -107,7 +119,9 @@ export function recordCases(world: () => World): void {
       const { acme, globex, agent, stranger } = world();
       const here = await acme.open(agent, "dana", { purpose: "lab" });
       const there = await globex.open(stranger, "dana", { purpose: "lab" });
-      const humans = await Promise.all([here, there].map(async (one) => (await one.events())[0]?.event["human"]));
+      const humans = await Promise.all(
+        [here, there].map(async (one) => (await one.events())[0]?.event["human"]),
+      );
       expect(humans[0]).toMatch(/^[0-9a-f]{64}$/);
       expect(humans[1]).toMatch(/^[0-9a-f]{64}$/);
       expect(humans[0]).not.toBe(humans[1]);
@@ -123,7 +137,10 @@ export function recordCases(world: () => World): void {
       expect([put.status, put.body]).toEqual([200, { seq: 1 }]);
       expect((await workflow.request("GET", "/checkpoint")).body).toEqual({ seq: 1, value: first });
       await workflow.request("PUT", "/checkpoint", "another");
-      expect((await workflow.request("GET", "/checkpoint")).body).toEqual({ seq: 2, value: "another" });
+      expect((await workflow.request("GET", "/checkpoint")).body).toEqual({
+        seq: 2,
+        value: "another",
+      });
     });
 
     it("has a limit, and is not lost by running into it", async () => {
@@ -148,10 +165,15 @@ export function recordCases(world: () => World): void {
       expect((await workflow.request("PUT", "/checkpoint", 1)).status).toBe(409);
       expect((await workflow.request("POST", "/close")).status).toBe(409);
       const form = { subject_token_type: "urn:ietf:params:oauth:token-type:access_token" };
-      const renewal = await workflow.tenant.exchange(workflow.agent, workflow.credential, null, { form });
+      const renewal = await workflow.tenant.exchange(workflow.agent, workflow.credential, null, {
+        form,
+      });
       expect(renewal.status).toBe(400);
       expect((await workflow.view()).status).toBe("closed");
-      expect((await workflow.events()).at(-1)?.event).toMatchObject({ type: "call.refused", code: "workflow_closed" });
+      expect((await workflow.events()).at(-1)?.event).toMatchObject({
+        type: "call.refused",
+        code: "workflow_closed",
+      });
     });
   });
 }

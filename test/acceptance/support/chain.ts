@@ -5,7 +5,11 @@ import type { StoredEvent } from "./workflow.ts";
  * The chain of a record, computed again from docs/protocol/audit-record.md alone: whoever does not
  * trust the operator must be able to write these few lines.
  */
-export function chainHeads(tenant: string, workflow: string, events: readonly StoredEvent[]): string[] {
+export function chainHeads(
+  tenant: string,
+  workflow: string,
+  events: readonly StoredEvent[],
+): string[] {
   let head = sha256(canonical({ format: "postern-record/1", tenant, workflow }));
   return events.map(({ event }) => (head = sha256(head + canonical(event))));
 }

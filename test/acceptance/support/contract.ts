@@ -10,7 +10,9 @@ interface Document {
 interface Operation {
   readonly operationId: string;
   readonly responses: {
-    readonly [status: string]: { readonly content?: { readonly [type: string]: { schema: Schema } } };
+    readonly [status: string]: {
+      readonly content?: { readonly [type: string]: { schema: Schema } };
+    };
   };
 }
 
@@ -39,7 +41,9 @@ export class Contract {
     const type = (answer.headers.get("content-type") ?? "").split(";", 1)[0] ?? "";
     const schema = content[type]?.schema;
     if (schema === undefined) {
-      throw new Error(`${operationId} ${answer.status}: ${type || "no content type"} is undocumented`);
+      throw new Error(
+        `${operationId} ${answer.status}: ${type || "no content type"} is undocumented`,
+      );
     }
     const { valid, errors } = this.#validator(`${operationId} ${key} ${type}`, schema).validate(
       answer.body,

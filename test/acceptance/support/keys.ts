@@ -67,9 +67,20 @@ export class Agent {
   }
 
   /** RFC 7523, for the token endpoint of one tenant. */
-  assertion(audience: string, change: Claims = {}, header: Partial<JWTHeaderParameters> = {}): Promise<string> {
+  assertion(
+    audience: string,
+    change: Claims = {},
+    header: Partial<JWTHeaderParameters> = {},
+  ): Promise<string> {
     const now = seconds();
-    const claims = { iss: this.id, sub: this.id, aud: audience, jti: randomUUID(), iat: now, exp: now + 50 };
+    const claims = {
+      iss: this.id,
+      sub: this.id,
+      aud: audience,
+      jti: randomUUID(),
+      iat: now,
+      exp: now + 50,
+    };
     return sign(this.assertionKey, { ...claims, ...change }, header);
   }
 
@@ -77,10 +88,15 @@ export class Agent {
   proof(
     method: string,
     url: string,
-    more: { readonly token?: string | undefined; readonly nonce?: string | undefined; readonly change?: Claims } = {},
+    more: {
+      readonly token?: string | undefined;
+      readonly nonce?: string | undefined;
+      readonly change?: Claims;
+    } = {},
   ): Promise<string> {
     const { token, nonce, change } = more;
-    const ath = token === undefined ? undefined : createHash("sha256").update(token).digest("base64url");
+    const ath =
+      token === undefined ? undefined : createHash("sha256").update(token).digest("base64url");
     const htu = url.split("?", 1)[0];
     const claims = { jti: randomUUID(), htm: method, htu, iat: seconds(), ath, nonce };
     const { alg, publicJwk: jwk } = this.proofKey;

@@ -88,7 +88,10 @@ export class Lab {
         await sleep(this.latencyMs());
         return json(response, 200, { text: url.searchParams.get("text") ?? bodyText(body) });
       case "script": {
-        const { type, body: text } = this.#scripts.get(key) ?? { type: "application/json", body: "{}" };
+        const { type, body: text } = this.#scripts.get(key) ?? {
+          type: "application/json",
+          body: "{}",
+        };
         response.writeHead(200, { "content-type": type });
         return void response.end(text);
       }
@@ -131,7 +134,8 @@ async function huge(response: ServerResponse, declared: boolean): Promise<void> 
   });
   response.write(head);
   for (let sent = 0; sent < GIGABYTE && !response.destroyed; sent += CHUNK.length) {
-    if (!response.write(CHUNK)) await Promise.race([once(response, "drain"), once(response, "close")]);
+    if (!response.write(CHUNK))
+      await Promise.race([once(response, "drain"), once(response, "close")]);
   }
   response.end('"}');
 }

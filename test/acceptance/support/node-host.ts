@@ -17,24 +17,30 @@ export function isNodeHost(host: Host): host is NodeHost {
   return "kind" in host && host.kind === "node";
 }
 
+export interface NodeHostOptions {
+  /** Goes before every command that uses the data folder: another view of the disk. */
+  readonly wrap?: readonly string[];
+  /** Goes before the gateway only: a tracer that lets it keep its process id. */
+  readonly tracer?: readonly string[];
+  readonly dataDir?: string;
+}
+
 /** The Node host as real processes: one gateway, one process for each connector. */
-export function nodeHost(options: { readonly wrap?: readonly string[]; readonly dataDir?: string } = {}): NodeHost {
-  return new Processes(options.wrap ?? [], options.dataDir);
+export function nodeHost(options: NodeHostOptions = {}): NodeHost {
+  return new Processes(options);
 }
 
 class Processes implements NodeHost {
   readonly kind = "node";
   readonly processes = new Map<string, Running>();
-  readonly #wrap: readonly string[];
+  readonly history: Running[] = [];
+  readonly #options: NodeHostOptions;
   readonly #plans = new Map<string, ConnectorPlan>();
-  readonly #givenDataDir: string | undefined;
   #network: Network | null = null;
   #url = "";
 
-  /** `wrap` goes before the gateway's own command: strace, a shell with a limit. */
-  constructor(wrap: readonly string[], dataDir: string | undefined) {
-    this.#wrap = wrap;
-    this.#givenDataDir = dataDir;
+  constructor(options: NodeHostOptions) {
+    this.#options = options;
   }
 
   get urls(): { readonly gateway: string } {
@@ -48,7 +54,7 @@ class Processes implements NodeHost {
   }
 
   get dataDir(): string {
-    return this.#givenDataDir ?? join(this.#folder, "data");
+    return this.#options.dataDir ?? join(this.#folder, "data");
   }
 
   get folders(): readonly string[] {
@@ -88,12 +94,22 @@ class Processes implements NodeHost {
   async connectorState(name: string): Promise<"connected" | "away"> {
     const { network, tier, tenant } = this.#plan(name);
     const { stdout } = await this.command("connector", "list", "--json", "--tenant", tenant);
-    const { connectors } = JSON.parse(stdout) as { connectors: { network: string; tier: string; connected: boolean }[] };
+    const { connectors } = JSON.parse(stdout) as {
+      connectors: { network: string; tier: string; connected: boolean }[];
+    };
     const own = connectors.find((one) => one.network === network && one.tier === tier);
     return own?.connected === true ? "connected" : "away";
   }
 
-  async joinCode({ tenant, network, tier }: { tenant: string; network: string; tier: string }): Promise<string> {
+  async joinCode({
+    tenant,
+    network,
+    tier,
+  }: {
+    tenant: string;
+    network: string;
+    tier: string;
+  }): Promise<string> {
     const scope = ["--tenant", tenant, "--network", network, "--tier", tier];
     const { code, stdout, stderr } = await this.command("connector", "enroll", ...scope);
     if (code !== 0) throw new Error(`no join code: ${stderr}`);
@@ -101,26 +117,37 @@ class Processes implements NodeHost {
   }
 
   dial(plan: ConnectorPlan, join: string): Running {
-    const running = new Running(plan.name, this.#connectorCommand(plan, join), plan.env);
     this.#plans.set(plan.name, plan);
-    this.processes.set(plan.name, running);
-    return running;
+    return this.#spawn(plan.name, this.#connectorCommand(plan, join), plan.env);
   }
 
   command(...args: readonly string[]): Promise<Ended> {
-    return run(postern(...args), { POSTERN_DATA_DIR: this.dataDir });
+    return run(this.#postern(...args), { POSTERN_DATA_DIR: this.dataDir });
   }
 
   intruder(): Running {
-    return new Running("intruder", postern("gateway", "run", "--config", this.#configFile(0)));
+    return new Running(
+      "intruder",
+      this.#postern("gateway", "run", "--config", this.#configFile(0)),
+    );
   }
 
   async #startGateway(port: number): Promise<void> {
-    const command = [...this.#wrap, ...postern("gateway", "run", "--config", this.#configFile(port))];
-    const gateway = new Running("gateway", command);
-    this.processes.set("gateway", gateway);
+    const command = this.#postern("gateway", "run", "--config", this.#configFile(port));
+    const gateway = this.#spawn("gateway", [...(this.#options.tracer ?? []), ...command]);
     const { url } = await gateway.ready();
     this.#url = String(url);
+  }
+
+  #spawn(name: string, argv: readonly string[], env?: NodeJS.ProcessEnv): Running {
+    const running = new Running(name, argv, env);
+    this.processes.set(name, running);
+    this.history.push(running);
+    return running;
+  }
+
+  #postern(...args: readonly string[]): string[] {
+    return [...(this.#options.wrap ?? []), ...postern(...args)];
   }
 
   async #activateFirst(tenant: string, bundle: string): Promise<void> {
@@ -131,7 +158,10 @@ class Processes implements NodeHost {
   /** A restarted gateway must be found where it was: its address is its name in every token. */
   #configFile(port: number): string {
     const file = join(this.#folder, `postern-${port}.jsonc`);
-    const tenants = Object.entries(this.#network?.tenants ?? {}).map(([name, { idp }]) => [name, { idp }]);
+    const tenants = Object.entries(this.#network?.tenants ?? {}).map(([name, { idp }]) => [
+      name,
+      { idp },
+    ]);
     const config = {
       listen: { host: "127.0.0.1", port },
       dataDir: this.dataDir,
@@ -147,9 +177,7 @@ class Processes implements NodeHost {
   }
 
   async #startConnector(plan: ConnectorPlan, join?: string): Promise<void> {
-    const connector = new Running(plan.name, this.#connectorCommand(plan, join), plan.env);
-    this.processes.set(plan.name, connector);
-    await connector.ready();
+    await this.#spawn(plan.name, this.#connectorCommand(plan, join), plan.env).ready();
   }
 
   #connectorCommand(plan: ConnectorPlan, code?: string): string[] {
@@ -157,8 +185,11 @@ class Processes implements NodeHost {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const file = join(folder, "connector.jsonc");
     const { network, tier, destinations } = plan;
-    writeFileSync(file, JSON.stringify({ network, tier, stateDir: join(folder, "state"), destinations }));
-    const where = ["--config", file, "--gateway", this.#url];
+    writeFileSync(
+      file,
+      JSON.stringify({ network, tier, stateDir: join(folder, "state"), destinations }),
+    );
+    const where = ["--config", file, "--gateway", plan.gatewayUrl ?? this.#url];
     return postern("connector", "run", ...where, ...(code === undefined ? [] : ["--join", code]));
   }
 

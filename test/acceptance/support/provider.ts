@@ -27,7 +27,9 @@ export class Provider {
         "/keys": { keys: [{ ...key.publicJwk, kid: key.kid, alg: key.alg, use: "sig" }] },
       };
       const document = documents[request.url ?? ""];
-      response.writeHead(document === undefined ? 404 : 200, { "content-type": "application/json" });
+      response.writeHead(document === undefined ? 404 : 200, {
+        "content-type": "application/json",
+      });
       response.end(JSON.stringify(document ?? {}));
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

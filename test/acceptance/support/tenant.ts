@@ -9,7 +9,11 @@ export type SignIn = (login: string) => Promise<string>;
 export interface Wish {
   readonly purpose: string;
   readonly tools?: readonly string[];
-  readonly limits?: { readonly calls?: number; readonly cost?: number; readonly runtimeMs?: number };
+  readonly limits?: {
+    readonly calls?: number;
+    readonly cost?: number;
+    readonly runtimeMs?: number;
+  };
   readonly lifeMs?: number;
   readonly inputs?: { readonly [name: string]: unknown };
 }
@@ -59,7 +63,8 @@ export class Tenant {
     nonce?: string,
   ): Promise<Answer> {
     const { method = "POST", url = this.tokenEndpoint } = tampering.proofFor ?? {};
-    const proof = tampering.proof === undefined ? await agent.proof(method, url, { nonce }) : tampering.proof;
+    const proof =
+      tampering.proof === undefined ? await agent.proof(method, url, { nonce }) : tampering.proof;
     const form: { [parameter: string]: string | null } = {
       grant_type: "urn:ietf:params:oauth:grant-type:token-exchange",
       subject_token: subjectToken,
@@ -72,7 +77,9 @@ export class Tenant {
       }),
       ...tampering.form,
     };
-    const present = Object.entries(form).filter((entry): entry is [string, string] => entry[1] !== null);
+    const present = Object.entries(form).filter(
+      (entry): entry is [string, string] => entry[1] !== null,
+    );
     this.tokens.push(subjectToken, form["client_assertion"] ?? "", proof ?? "");
     const answer = await send(this.tokenEndpoint, {
       method: "POST",

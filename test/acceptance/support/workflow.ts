@@ -6,7 +6,12 @@ import type { Tenant } from "./tenant.ts";
 export interface Outcome {
   readonly outcome: string;
   readonly call: string;
-  readonly result?: { readonly kind: string; readonly value?: unknown; readonly text?: string; readonly base64?: string };
+  readonly result?: {
+    readonly kind: string;
+    readonly value?: unknown;
+    readonly text?: string;
+    readonly base64?: string;
+  };
   readonly redactions?: readonly {
     readonly path: string;
     readonly dataClass: string;
@@ -78,7 +83,11 @@ export class Workflow {
   }
 
   /** Credential and a fresh proof for one request. */
-  async authorise(method: string, url: string, change: RequestChange = {}): Promise<Record<string, string>> {
+  async authorise(
+    method: string,
+    url: string,
+    change: RequestChange = {},
+  ): Promise<Record<string, string>> {
     const token = change.credential === undefined ? this.credential : change.credential;
     const proof =
       change.proof === undefined
@@ -91,7 +100,12 @@ export class Workflow {
     };
   }
 
-  async request(method: string, path: string, body?: unknown, change: RequestChange = {}): Promise<Answer> {
+  async request(
+    method: string,
+    path: string,
+    body?: unknown,
+    change: RequestChange = {},
+  ): Promise<Answer> {
     const url = path.startsWith("http") ? path : `${this.url}${path}`;
     const text = change.raw ?? (body === undefined ? undefined : JSON.stringify(body));
     for (let attempt = 1; ; attempt++) {
@@ -118,7 +132,7 @@ export class Workflow {
 
   async events(): Promise<StoredEvent[]> {
     const all: StoredEvent[] = [];
-    for (let after: number | null = -1; after !== null; ) {
+    for (let after: number | null = -1; after !== null;) {
       const { body } = await this.request("GET", `/events?after=${after}`);
       const page = body as { events: StoredEvent[]; next: number | null };
       all.push(...page.events);
@@ -129,10 +143,15 @@ export class Workflow {
 
   /** The events of one call, in order. */
   async eventsOf(call: string): Promise<StoredEvent["event"][]> {
-    return (await this.events()).map(({ event }) => event).filter((event) => event["call"] === call);
+    return (await this.events())
+      .map(({ event }) => event)
+      .filter((event) => event["call"] === call);
   }
 
-  async view(): Promise<{ readonly status: string; readonly used: { readonly calls: number; readonly cost: number; readonly runtimeMs: number } }> {
+  async view(): Promise<{
+    readonly status: string;
+    readonly used: { readonly calls: number; readonly cost: number; readonly runtimeMs: number };
+  }> {
     return (await this.request("GET", "")).body as Awaited<ReturnType<Workflow["view"]>>;
   }
 }

@@ -11,6 +11,7 @@ import { Lab } from "./lab.ts";
 import { ROOT, Running } from "./process.ts";
 import { Provider } from "./provider.ts";
 import { Tenant } from "./tenant.ts";
+import { Wire } from "./wire.ts";
 
 /**
  * `laboratory`: one hostile HTTP service and an identity provider by hand; light enough to be killed
@@ -37,6 +38,8 @@ export interface World extends AsyncDisposable {
   readonly bundle: string;
   /** Prints an ID token of dana at acme; empty in the laboratory. */
   readonly signInCommand: readonly string[];
+  /** Between the gateway and the connector of network `wire`. */
+  readonly wire: Wire;
   /** Where tickets leaks its last request; null in the laboratory. */
   readonly leak: string | null;
   readonly services: ReadonlyMap<string, Running>;
@@ -47,15 +50,22 @@ export async function startWorld(scale: Scale, host: Host = hostOfThisRun()): Pr
   const folder = mkdtempSync(join(tmpdir(), "postern-"));
   const services = new Map<string, Running>();
   const agent = await Agent.create("support-agent");
-  const agentES256 = new Agent(agent.id, await keyPair("ES256", "support-agent-ES256"), agent.proofKey);
+  const agentES256 = new Agent(
+    agent.id,
+    await keyPair("ES256", "support-agent-ES256"),
+    agent.proofKey,
+  );
   const stranger = await Agent.create("support-agent");
   const keys = [agent.assertionKey, agentES256.assertionKey];
   const bundle = bundleFolder(join(folder, "bundle"), { "support-agent": keys });
-  const foreign = bundleFolder(join(folder, "bundle-globex"), { "support-agent": [stranger.assertionKey] });
+  const foreign = bundleFolder(join(folder, "bundle-globex"), {
+    "support-agent": [stranger.assertionKey],
+  });
   const [lab, provider] = await Promise.all([Lab.start(), Provider.start()]);
   const leak = scale === "everything" ? join(folder, "leaked-request.json") : null;
   const issuer = scale === "everything" ? await realProvider(services) : provider.issuer;
   const idp = { audience: "postern", algorithms: ["ES256"] };
+  let wire: Wire | null = null;
   const network: Network = {
     folder,
     tenants: {
@@ -63,8 +73,13 @@ export async function startWorld(scale: Scale, host: Host = hostOfThisRun()): Pr
       globex: { idp: { issuer: provider.issuer, ...idp }, bundle: foreign },
     },
     connectors: async (gatewayUrl) => {
-      const tiers = [internal(lab, scale === "everything" ? await tickets(services, gatewayUrl, leak) : null), doomed(lab)];
-      return scale === "everything" ? [...tiers, await confidential(services, folder)] : tiers;
+      if (scale === "laboratory") return [internal(lab, null)];
+      const [origin, billing] = await Promise.all([
+        tickets(services, gatewayUrl, leak),
+        confidential(services, folder),
+      ]);
+      wire = await Wire.start(gatewayUrl);
+      return [internal(lab, origin), doomed(lab), wired(lab, wire), billing];
     },
   };
   const byHand = (login: string): Promise<string> => provider.idToken(login);
@@ -79,19 +94,28 @@ export async function startWorld(scale: Scale, host: Host = hostOfThisRun()): Pr
       folder,
       lab,
       contract,
-      acme: new Tenant(gateway, "acme", scale === "everything" ? (login) => signIn(issuer, login) : byHand),
+      acme: new Tenant(
+        gateway,
+        "acme",
+        scale === "everything" ? (login) => signIn(issuer, login) : byHand,
+      ),
       globex: new Tenant(gateway, "globex", byHand),
       provider,
       agent,
       agentES256,
       stranger,
       bundle,
+      get wire() {
+        if (wire === null) throw new Error("the laboratory has no wire");
+        return wire;
+      },
       signInCommand: scale === "everything" ? example("idp/sign-in.ts", issuer, "dana") : [],
       leak,
       services,
       async [Symbol.asyncDispose]() {
         holdTo(null);
         await host.stop();
+        await wire?.stop();
         await end(services, lab, provider, folder);
       },
     };
@@ -102,7 +126,12 @@ export async function startWorld(scale: Scale, host: Host = hostOfThisRun()): Pr
   }
 }
 
-async function end(services: Map<string, Running>, lab: Lab, provider: Provider, folder: string): Promise<void> {
+async function end(
+  services: Map<string, Running>,
+  lab: Lab,
+  provider: Provider,
+  folder: string,
+): Promise<void> {
   for (const service of services.values()) await service.kill();
   await Promise.all([lab.stop(), provider.stop()]);
   rmSync(folder, { recursive: true, force: true });
@@ -112,7 +141,11 @@ function example(script: string, ...args: readonly string[]): string[] {
   return [process.execPath, join(ROOT, "examples/acme", script), ...args];
 }
 
-function serve(services: Map<string, Running>, name: string, argv: readonly string[]): Promise<{ readonly [name: string]: unknown }> {
+function serve(
+  services: Map<string, Running>,
+  name: string,
+  argv: readonly string[],
+): Promise<{ readonly [name: string]: unknown }> {
   const service = new Running(name, argv);
   services.set(name, service);
   return service.ready();
@@ -123,7 +156,11 @@ async function realProvider(services: Map<string, Running>): Promise<string> {
   return String(issuer);
 }
 
-async function tickets(services: Map<string, Running>, gatewayUrl: string, leak: string | null): Promise<string> {
+async function tickets(
+  services: Map<string, Running>,
+  gatewayUrl: string,
+  leak: string | null,
+): Promise<string> {
   const issuer = `${gatewayUrl}/acme`;
   const leaking = leak === null ? [] : ["--debug-request", leak];
   const argv = example("tickets/server.ts", "--issuer", issuer, "--tenant", "acme", ...leaking);
@@ -149,7 +186,12 @@ function internal(lab: Lab, ticketsOrigin: string | null): ConnectorPlan {
     destinations: {
       lab: { kind: "http", origin: lab.origin, methods: ["GET", "POST"], paths },
       // The discard port: nobody listens there.
-      closed: { kind: "http", origin: "http://127.0.0.1:9", methods: ["GET", "POST"], paths: ["/note"] },
+      closed: {
+        kind: "http",
+        origin: "http://127.0.0.1:9",
+        methods: ["GET", "POST"],
+        paths: ["/note"],
+      },
       ...(ticketsOrigin !== null && {
         tickets: {
           kind: "http",
@@ -169,15 +211,45 @@ function doomed(lab: Lab): ConnectorPlan {
     network: "acme",
     tier: "public",
     destinations: {
-      doomed: { kind: "http", origin: lab.origin, methods: ["GET", "POST"], paths: ["/gate/{key}"] },
+      doomed: {
+        kind: "http",
+        origin: lab.origin,
+        methods: ["GET", "POST"],
+        paths: ["/gate/{key}"],
+      },
     },
   };
 }
 
-async function confidential(services: Map<string, Running>, folder: string): Promise<ConnectorPlan> {
+function wired(lab: Lab, { url }: Wire): ConnectorPlan {
+  return {
+    name: "wired",
+    tenant: "acme",
+    network: "wire",
+    tier: "internal",
+    gatewayUrl: url,
+    destinations: {
+      wired: {
+        kind: "http",
+        origin: lab.origin,
+        methods: ["GET", "POST"],
+        paths: ["/note", "/status/{code}"],
+      },
+    },
+  };
+}
+
+async function confidential(
+  services: Map<string, Running>,
+  folder: string,
+): Promise<ConnectorPlan> {
   const socket = join(folder, "pg");
   mkdirSync(socket, { mode: 0o700 });
-  const facts = await serve(services, "billing", example("billing/server.ts", "--socket-dir", socket));
+  const facts = await serve(
+    services,
+    "billing",
+    example("billing/server.ts", "--socket-dir", socket),
+  );
   return {
     name: "confidential",
     tenant: "acme",

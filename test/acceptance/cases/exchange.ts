@@ -9,7 +9,7 @@ import type { World } from "../support/world.ts";
 const LAB = { purpose: "lab" } as const;
 
 /** Who may come in, as whom, and what everybody else is told. */
-export function identityCases(world: () => World): void {
+export function exchangeCases(world: () => World): void {
   describe("token exchange", () => {
     it("turns a human's sign-in and an agent's assertion into a workflow credential", async () => {
       const { acme, agent } = world();
@@ -103,7 +103,9 @@ export function identityCases(world: () => World): void {
       const { acme, agent } = world();
       const assertion = await agent.assertion(acme.tokenEndpoint);
       const form = { client_assertion: assertion };
-      expect((await acme.exchange(agent, await acme.signIn("dana"), LAB, { form })).status).toBe(200);
+      expect((await acme.exchange(agent, await acme.signIn("dana"), LAB, { form })).status).toBe(
+        200,
+      );
       const idToken = await acme.signIn("dana");
       const again = await acme.exchange(agent, idToken, LAB, { form });
       expect(again.status).toBe(401);
@@ -114,7 +116,9 @@ export function identityCases(world: () => World): void {
     it("accepts a DPoP proof once", async () => {
       const { acme, agent } = world();
       const proof = await agent.proof("POST", acme.tokenEndpoint);
-      expect((await acme.exchange(agent, await acme.signIn("dana"), LAB, { proof })).status).toBe(200);
+      expect((await acme.exchange(agent, await acme.signIn("dana"), LAB, { proof })).status).toBe(
+        200,
+      );
       const idToken = await acme.signIn("dana");
       const again = await acme.exchange(agent, idToken, LAB, { proof });
       expect(again.status).toBe(400);
@@ -163,7 +167,9 @@ export function identityCases(world: () => World): void {
       const { globex, provider, stranger } = world();
       const assertion = await stranger.assertion(globex.tokenEndpoint, change);
       const idToken = await provider.idToken("pat");
-      const bad = await globex.exchange(stranger, idToken, LAB, { form: { client_assertion: assertion } });
+      const bad = await globex.exchange(stranger, idToken, LAB, {
+        form: { client_assertion: assertion },
+      });
       expect(bad.status).toBe(401);
       expect(bad.body).toMatchObject({ error: "invalid_client" });
       expect((await globex.exchange(stranger, idToken, LAB)).status).toBe(200);
@@ -176,7 +182,11 @@ export function identityCases(world: () => World): void {
       const secret = new TextEncoder().encode(JSON.stringify(agent.assertionKey.publicJwk));
       const header = base64url({ alg: "HS256", typ: "JWT", kid: agent.assertionKey.kid });
       const mac = await hmac(secret, `${header}.${payload}`);
-      const mixed = new Agent(agent.id, { ...agentES256.assertionKey, kid: agent.assertionKey.kid }, agent.proofKey);
+      const mixed = new Agent(
+        agent.id,
+        { ...agentES256.assertionKey, kid: agent.assertionKey.kid },
+        agent.proofKey,
+      );
       for (const assertion of [
         unsigned(good),
         `${header}.${payload}.${mac}`,
@@ -192,12 +202,17 @@ export function identityCases(world: () => World): void {
         expect(answer.body).toMatchObject({ error: "invalid_client" });
       }
       const form = { client_assertion: good };
-      expect((await acme.exchange(agent, await acme.signIn("dana"), LAB, { form })).status).toBe(200);
+      expect((await acme.exchange(agent, await acme.signIn("dana"), LAB, { form })).status).toBe(
+        200,
+      );
     });
 
     it.each<[string, (tenant: World["acme"], agent: Agent) => Promise<Tampering>]>([
       ["for another method", async () => ({ proofFor: { method: "GET" } })],
-      ["for another URL", async () => ({ proofFor: { url: "http://127.0.0.1:1/acme/oauth/token" } })],
+      [
+        "for another URL",
+        async () => ({ proofFor: { url: "http://127.0.0.1:1/acme/oauth/token" } }),
+      ],
       ["that is missing", async () => ({ proof: null })],
       [
         "that is minutes old",
@@ -207,11 +222,15 @@ export function identityCases(world: () => World): void {
       ],
       [
         "of another type",
-        async ({ tokenEndpoint }, agent) => ({ proof: await sign(agent.proofKey, { htm: "POST", htu: tokenEndpoint }) }),
+        async ({ tokenEndpoint }, agent) => ({
+          proof: await sign(agent.proofKey, { htm: "POST", htu: tokenEndpoint }),
+        }),
       ],
       [
         "that nobody signed",
-        async ({ tokenEndpoint }, agent) => ({ proof: unsigned(await agent.proof("POST", tokenEndpoint)) }),
+        async ({ tokenEndpoint }, agent) => ({
+          proof: unsigned(await agent.proof("POST", tokenEndpoint)),
+        }),
       ],
     ])("refuses a proof %s", async (_, tampering) => {
       const { globex, provider, stranger } = world();
@@ -227,13 +246,32 @@ export function identityCases(world: () => World): void {
       ["another resource", { resource: "https://elsewhere.example/mcp" }, "invalid_target"],
       ["no resource", { resource: null }, "invalid_request"],
       ["no details", { authorization_details: null }, "invalid_request"],
-      ["details that repeat a key", { authorization_details: '[{"type":"dev.postern/workflow","purpose":"lab","purpose":"support-case"}]' }, "invalid_authorization_details"],
-      ["details with __proto__", { authorization_details: '[{"type":"dev.postern/workflow","purpose":"lab","__proto__":{}}]' }, "invalid_authorization_details"],
-      ["details of another type", { authorization_details: '[{"type":"other","purpose":"lab"}]' }, "invalid_authorization_details"],
+      [
+        "details that repeat a key",
+        {
+          authorization_details:
+            '[{"type":"dev.postern/workflow","purpose":"lab","purpose":"support-case"}]',
+        },
+        "invalid_authorization_details",
+      ],
+      [
+        "details with __proto__",
+        {
+          authorization_details: '[{"type":"dev.postern/workflow","purpose":"lab","__proto__":{}}]',
+        },
+        "invalid_authorization_details",
+      ],
+      [
+        "details of another type",
+        { authorization_details: '[{"type":"other","purpose":"lab"}]' },
+        "invalid_authorization_details",
+      ],
       ["an actor token", { actor_token: "x", actor_token_type: "y" }, "invalid_request"],
     ])("refuses %s with an OAuth error", async (_, form, error) => {
       const { globex, provider, stranger } = world();
-      const answer = await globex.exchange(stranger, await provider.idToken("pat"), LAB, { form: form ?? {} });
+      const answer = await globex.exchange(stranger, await provider.idToken("pat"), LAB, {
+        form: form ?? {},
+      });
       expect(answer.status).toBe(400);
       expect(answer.body).toMatchObject({ error });
     });
@@ -241,7 +279,11 @@ export function identityCases(world: () => World): void {
     it.each([
       ["a human whom no edge covers", "mallory", { purpose: "lab" }],
       ["a purpose that no edge names", "dana", { purpose: "world-domination" }],
-      ["a tool that the edge does not grant", "erin", { purpose: "billing-review", tools: ["tickets_create"] }],
+      [
+        "a tool that the edge does not grant",
+        "erin",
+        { purpose: "billing-review", tools: ["tickets_create"] },
+      ],
       ["a purpose of another human's edge", "erin", { purpose: "support-case" }],
     ])("denies %s with the outcome object and the rule", async (_, login, wish) => {
       const { acme, agent } = world();
@@ -273,7 +315,9 @@ export function identityCases(world: () => World): void {
         limits: { calls: 3, cost: 999_999_999 },
       });
       expect(some.tools).toEqual(["invoices_list"]);
-      expect(await some.view()).toMatchObject({ limits: { calls: 3, cost: 10_000, runtimeMs: 100_000 } });
+      expect(await some.view()).toMatchObject({
+        limits: { calls: 3, cost: 10_000, runtimeMs: 100_000 },
+      });
     });
 
     it("renews a credential for the same agent and key only", async () => {
@@ -293,100 +337,17 @@ export function identityCases(world: () => World): void {
       expect((await same.call("lab_note", { text: "again" })).outcome).toBe("ok");
     });
   });
-
-  describe("an agent's request", () => {
-    it("finds out from RFC 9728 metadata where to ask for a credential", async () => {
-      const { acme, host } = world();
-      const { gateway } = host.urls;
-      const { status, body } = await send(`${gateway}/.well-known/oauth-protected-resource/acme/mcp`);
-      expect(status).toBe(200);
-      expect(body).toEqual({
-        resource: acme.resource,
-        authorization_servers: [acme.url],
-        bearer_methods_supported: ["header"],
-        dpop_signing_alg_values_supported: ["EdDSA", "ES256"],
-        dpop_bound_access_tokens_required: true,
-        authorization_details_types_supported: ["dev.postern/workflow"],
-      });
-      const server = await send(`${gateway}/.well-known/oauth-authorization-server/acme`);
-      expect(server.body).toMatchObject({
-        issuer: acme.url,
-        token_endpoint: acme.tokenEndpoint,
-        jwks_uri: `${acme.url}/jwks`,
-        grant_types_supported: ["urn:ietf:params:oauth:grant-type:token-exchange"],
-        token_endpoint_auth_methods_supported: ["private_key_jwt"],
-      });
-      expect((await send(`${gateway}/.well-known/oauth-protected-resource/initech/mcp`)).status).toBe(404);
-    });
-
-    it.each(["POST /acme/mcp", "GET /acme/v1/workflows/wf_0", "POST /acme/v1/workflows/wf_0/calls"])(
-      "%s without a credential is told where to go",
-      async (line) => {
-        const { host } = world();
-        const { gateway } = host.urls;
-        const [method = "", path = ""] = line.split(" ");
-        const answer = await send(`${gateway}${path}`, { method });
-        expect(answer.status).toBe(401);
-        expect(answer.headers.get("www-authenticate")).toBe(
-          `Bearer resource_metadata="${gateway}/.well-known/oauth-protected-resource/acme/mcp", DPoP algs="EdDSA ES256"`,
-        );
-      },
-    );
-
-    it("is refused with a forged, foreign, unbound or repeated credential", async () => {
-      const { acme, globex, agent, stranger } = world();
-      const workflow = await acme.open(agent, "dana", LAB);
-      const foreign = await globex.open(stranger, "pat", LAB);
-      const thief = await Agent.create("thief");
-      const token = workflow.credential;
-      const url = workflow.url;
-      const forged = token.replace(/\.[^.]+$/, `.${Buffer.alloc(64, 1).toString("base64url")}`);
-      const repeated = await agent.proof("GET", url, { token });
-      const cases: [string, Parameters<Workflow["request"]>[3], string][] = [
-        ["bearer", { headers: { authorization: `Bearer ${token}` } }, "invalid_token"],
-        ["alg none", { credential: unsigned(token) }, "invalid_token"],
-        ["forged", { credential: forged }, "invalid_token"],
-        ["foreign", { credential: foreign.credential }, "invalid_token"],
-        ["another's proof", { proof: await thief.proof("GET", url, { token }) }, "invalid_token"],
-        ["no proof", { proof: null }, "invalid_dpop_proof"],
-        ["proof without ath", { proof: await agent.proof("GET", url) }, "invalid_dpop_proof"],
-        ["proof of a POST", { proof: await agent.proof("POST", url, { token }) }, "invalid_dpop_proof"],
-        ["proof of another URL", { proof: await agent.proof("GET", `${url}/events`, { token }) }, "invalid_dpop_proof"],
-      ];
-      for (const [name, change, error] of cases) {
-        const answer = await workflow.request("GET", "", undefined, change);
-        expect(answer.status, name).toBe(401);
-        expect(answer.headers.get("www-authenticate"), name).toContain(`error="${error}"`);
-        expect(answer.body).toMatchObject({ code: "unauthenticated", status: 401 });
-      }
-      expect((await workflow.request("GET", "", undefined, { proof: repeated })).status).toBe(200);
-      expect((await workflow.request("GET", "", undefined, { proof: repeated })).status).toBe(401);
-      expect((await workflow.request("GET", "")).status).toBe(200);
-    });
-
-    it("is refused once the workflow's life is over", async () => {
-      const { acme, agent } = world();
-      const workflow = await acme.open(agent, "dana", { ...LAB, lifeMs: 2_000 });
-      expect(workflow.expiresIn).toBeLessThanOrEqual(2);
-      expect((await workflow.call("lab_note", { text: "in time" })).outcome).toBe("ok");
-      await new Promise((resolve) => setTimeout(resolve, 2_100));
-      const late = await workflow.request("POST", "/calls", { tool: "lab_note", arguments: { text: "late" } });
-      expect(late.status).toBe(401);
-      expect(late.headers.get("www-authenticate")).toContain('error="invalid_token"');
-    });
-
-    it("is never known by its host header", async () => {
-      const { acme, agent } = world();
-      const workflow = await acme.open(agent, "dana", LAB);
-      const proof = await agent.proof("GET", workflow.url.replace("127.0.0.1", "localhost"), { token: workflow.credential });
-      const answer = await workflow.request("GET", "", undefined, { proof });
-      expect(answer.status).toBe(401);
-    });
-  });
 }
 
 async function hmac(secret: Uint8Array<ArrayBuffer>, text: string): Promise<string> {
-  const key = await crypto.subtle.importKey("raw", secret, { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
-  return Buffer.from(await crypto.subtle.sign("HMAC", key, Buffer.from(text))).toString("base64url");
+  const key = await crypto.subtle.importKey(
+    "raw",
+    secret,
+    { name: "HMAC", hash: "SHA-256" },
+    false,
+    ["sign"],
+  );
+  return Buffer.from(await crypto.subtle.sign("HMAC", key, Buffer.from(text))).toString(
+    "base64url",
+  );
 }
-

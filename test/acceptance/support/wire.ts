@@ -1,0 +1,95 @@
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { WebSocket, WebSocketServer } from "ws";
+
+/** One frame on its way from the gateway to the connector, as docs/protocol/tunnel.md describes it. */
+export interface Frame {
+  readonly t: string;
+  readonly [field: string]: unknown;
+}
+
+export type Tamper = (frame: Frame) => readonly Frame[];
+
+const honest: Tamper = (frame) => [frame];
+
+/** Somebody who holds the wire between gateway and connector, and knows the protocol. */
+export class Wire {
+  readonly url: string;
+  /** What becomes of each request frame. */
+  tamper = honest;
+  readonly #server: Server;
+  readonly #gatewayUrl: string;
+
+  private constructor(server: Server, gatewayUrl: string) {
+    this.#server = server;
+    this.#gatewayUrl = gatewayUrl;
+    this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  }
+
+  static async start(gatewayUrl: string): Promise<Wire> {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const wire = new Wire(server, gatewayUrl);
+    wire.#listen();
+    return wire;
+  }
+
+  /** Tampers with what is sent while `work` runs. */
+  async holding<T>(tamper: Tamper, work: () => Promise<T>): Promise<T> {
+    this.tamper = (frame) => (frame.t === "request" ? tamper(frame) : [frame]);
+    try {
+      return await work();
+    } finally {
+      this.tamper = honest;
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  #listen(): void {
+    this.#server.on("request", async (request, response) => {
+      const chunks: Buffer[] = [];
+      for await (const chunk of request) chunks.push(chunk as Buffer);
+      const answer = await fetch(`${this.#gatewayUrl}${request.url ?? ""}`, {
+        method: request.method ?? "GET",
+        headers: { "content-type": request.headers["content-type"] ?? "" },
+        ...(chunks.length > 0 && { body: Buffer.concat(chunks) }),
+      });
+      response.writeHead(answer.status, {
+        "content-type": answer.headers.get("content-type") ?? "",
+      });
+      response.end(await answer.text());
+    });
+    const sockets = new WebSocketServer({ noServer: true });
+    this.#server.on("upgrade", (request, socket, head) => {
+      sockets.handleUpgrade(request, socket, head, (connector) =>
+        this.#join(connector, request.url ?? ""),
+      );
+    });
+  }
+
+  #join(connector: WebSocket, path: string): void {
+    const gateway = new WebSocket(`${this.#gatewayUrl.replace("http", "ws")}${path}`);
+    const early: string[] = [];
+    connector.on("message", (data) => {
+      const text = String(data);
+      if (gateway.readyState === WebSocket.OPEN) gateway.send(text);
+      else early.push(text);
+    });
+    gateway.on("open", () => early.splice(0).forEach((text) => gateway.send(text)));
+    gateway.on("message", (data) => {
+      const frame = JSON.parse(String(data)) as Frame;
+      for (const one of this.tamper(frame)) connector.send(JSON.stringify(one));
+    });
+    for (const [one, other] of [
+      [gateway, connector],
+      [connector, gateway],
+    ] as const) {
+      one.on("close", () => other.terminate());
+      one.on("error", () => other.terminate());
+    }
+  }
+}

@@ -1,0 +1,92 @@
+import { join } from "node:path";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { payloadOf } from "../acceptance/support/keys.ts";
+import { nodeHost } from "../acceptance/support/node-host.ts";
+import { startWorld, type World } from "../acceptance/support/world.ts";
+import { printed, type Step, steps, tracer } from "./trace.ts";
+
+const ROUNDS = 10;
+const PARALLEL = 48;
+
+/**
+ * `kill -9` alone cannot see a missing fsync, because the kernel outlives the process: this looks at
+ * the order in which the gateway asked the kernel for things.
+ */
+describe("what leaves the gateway, and when", () => {
+  const folder = mkdtempSync(join(tmpdir(), "pf-"));
+  const file = join(folder, "trace");
+  const host = nodeHost({ tracer: tracer(file) });
+  let world: World;
+  let trace: readonly Step[];
+  const answered: string[] = [];
+  /** Calls and the tokens they went out with. */
+  const dispatched = new Map<string, string>();
+  let events = 0;
+
+  beforeAll(async () => {
+    world = await startWorld("laboratory", host);
+    const { acme, agent, lab } = world;
+    const workflow = await acme.open(agent, "dana", { purpose: "lab" });
+    for (let round = 0; round < ROUNDS; round++) {
+      const tool = round % 2 === 0 ? "lab_note" : "lab_write";
+      const outcomes = await Promise.all(
+        Array.from({ length: PARALLEL }, (_, n) => workflow.call(tool, { text: String(n) })),
+      );
+      for (const { outcome, call } of outcomes) {
+        expect(outcome).toBe("ok");
+        answered.push(call);
+      }
+    }
+    for (const { headers } of lab.arrivals) {
+      const token = String(headers["txn-token"]);
+      const { tctx } = payloadOf(token) as { tctx: { call: string } };
+      dispatched.set(tctx.call, token);
+    }
+    await host.gateway.stop();
+    trace = steps(file);
+    await host.restart("gateway");
+    events = (await workflow.events()).length;
+  }, 120_000);
+  afterAll(async () => {
+    await world?.[Symbol.asyncDispose]();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const first = (kind: Step["kind"], text: string, from = 0): number =>
+    trace.findIndex((step, at) => at >= from && step.kind === kind && step.text.includes(text));
+
+  it("is an answer only after the sync that covers its settlement", () => {
+    expect(answered).toHaveLength(ROUNDS * PARALLEL);
+    for (const call of answered) {
+      // Members are sorted: `calls` follows `call` in a settlement, `connector` in an admission.
+      const recorded = first("record", printed(`"call":"${call}","calls":`));
+      const synced = first("sync", "", recorded);
+      const sent = first("network", printed(`"call":"${call}"`));
+      expect(recorded, call).toBeGreaterThanOrEqual(0);
+      expect(synced, call).toBeGreaterThan(recorded);
+      expect(sent, call).toBeGreaterThan(synced);
+    }
+  });
+
+  it("is a request for a tool only after the sync that covers its admission", () => {
+    expect(dispatched.size).toBe(ROUNDS * PARALLEL);
+    for (const [call, token] of dispatched) {
+      const recorded = first("record", printed(`"call":"${call}","connector":`));
+      const synced = first("sync", "", recorded);
+      const sent = first("network", token);
+      expect(recorded, call).toBeGreaterThanOrEqual(0);
+      expect(synced, call).toBeGreaterThan(recorded);
+      expect(sent, call).toBeGreaterThan(synced);
+    }
+  });
+
+  it("shares syncs: there are far fewer than events", () => {
+    const syncs = trace.filter(({ kind }) => kind === "sync").length;
+    expect(events).toBe(2 * ROUNDS * PARALLEL + 1);
+    // At least one for the admissions and one for the settlements of each round.
+    expect(syncs).toBeGreaterThanOrEqual(2 * ROUNDS);
+    expect(syncs).toBeLessThan(events / 2);
+  });
+});
