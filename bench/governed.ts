@@ -22,10 +22,19 @@ export interface Governed extends AsyncDisposable {
   readonly credential: string;
   readonly proofKey: ProofKey;
   /** Stops the gateway and counts what it recorded. */
-  record(): Promise<{ readonly events: number; readonly admitted: number; readonly verified: boolean; readonly spent: number }>;
+  record(): Promise<{
+    readonly events: number;
+    readonly admitted: number;
+    readonly verified: boolean;
+    readonly spent: number;
+  }>;
 }
 
-export async function startGoverned(upstream: string, gatewayCore: number | null, otherCore: number | null): Promise<Governed> {
+export async function startGoverned(
+  upstream: string,
+  gatewayCore: number | null,
+  otherCore: number | null,
+): Promise<Governed> {
   const folder = mkdtempSync(join(tmpdir(), "postern-bench-"));
   const running: Running[] = [];
   const run = async (args: readonly string[], core: number | null): Promise<Running> => {
@@ -40,19 +49,36 @@ export async function startGoverned(upstream: string, gatewayCore: number | null
   const data = join(folder, "data");
   const config = join(folder, "postern.jsonc");
   const tenants = { [TENANT]: { idp: { issuer, audience: CLIENT_ID, algorithms: ["ES256"] } } };
-  writeFileSync(config, JSON.stringify({ listen: { host: "127.0.0.1", port: 0 }, dataDir: data, tenants }));
+  writeFileSync(
+    config,
+    JSON.stringify({ listen: { host: "127.0.0.1", port: 0 }, dataDir: data, tenants }),
+  );
   const gateway = await run(
     [POSTERN, "gateway", "run", "--config", config, "--bundle", join(folder, "bundle")],
     gatewayCore,
   );
   const url = String(gateway.facts["url"]);
-  const { code } = postern(["connector", "enroll", "--network", "bench", "--tier", "internal", "--data", data]) as { code: string };
+  const { code } = postern([
+    "connector",
+    "enroll",
+    "--network",
+    "bench",
+    "--tier",
+    "internal",
+    "--data",
+    data,
+  ]) as { code: string };
   const connectorFile = join(folder, "connector.jsonc");
   const state = join(folder, "connector");
   const notes = { kind: "http", origin: upstream, methods: ["GET"], paths: ["/notes/{id}"] };
   writeFileSync(
     connectorFile,
-    JSON.stringify({ network: "bench", tier: "internal", stateDir: state, destinations: { notes } }),
+    JSON.stringify({
+      network: "bench",
+      tier: "internal",
+      stateDir: state,
+      destinations: { notes },
+    }),
   );
   const connector = await run(
     [POSTERN, "connector", "run", "--config", connectorFile, "--gateway", url, "--join", code],
@@ -78,12 +104,24 @@ export async function startGoverned(upstream: string, gatewayCore: number | null
     async record() {
       await connector.stop();
       await gateway.stop();
-      const verification = postern(["audit", "verify", data]) as { events: number; findings: unknown[] };
-      const counted = execFileSync(process.execPath, [join(import.meta.dirname, "count.ts"), data, state], {
-        encoding: "utf8",
-      });
+      const verification = postern(["audit", "verify", data]) as {
+        events: number;
+        findings: unknown[];
+      };
+      const counted = execFileSync(
+        process.execPath,
+        [join(import.meta.dirname, "count.ts"), data, state],
+        {
+          encoding: "utf8",
+        },
+      );
       const { admitted, spent } = JSON.parse(counted) as { admitted: number; spent: number };
-      return { events: verification.events, admitted, spent, verified: verification.findings.length === 0 };
+      return {
+        events: verification.events,
+        admitted,
+        spent,
+        verified: verification.findings.length === 0,
+      };
     },
     async [Symbol.asyncDispose]() {
       for (const one of running.toReversed()) await one.stop();
@@ -95,7 +133,10 @@ export async function startGoverned(upstream: string, gatewayCore: number | null
 function writeBundle(folder: string, key: object): void {
   cpSync(join(import.meta.dirname, "bundle"), join(folder, "bundle"), { recursive: true });
   const file = join(folder, "bundle", "agents.jsonc");
-  writeFileSync(file, readFileSync(file, "utf8").replace('"keys": []', `"keys": [${JSON.stringify(key)}]`));
+  writeFileSync(
+    file,
+    readFileSync(file, "utf8").replace('"keys": []', `"keys": [${JSON.stringify(key)}]`),
+  );
 }
 
 function postern(args: readonly string[]): unknown {

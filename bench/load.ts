@@ -34,7 +34,10 @@ export async function load(plan: LoadPlan, begin: () => void): Promise<LoadResul
   const latencies = new Float64Array(plan.calls);
   let next = 0;
   let started = 0;
-  const clients = Array.from({ length: plan.connections }, () => new Client(origin, { pipelining: 1 }));
+  const clients = Array.from(
+    { length: plan.connections },
+    () => new Client(origin, { pipelining: 1 }),
+  );
   const loop = async (client: Client): Promise<void> => {
     for (let at = next++; at < total; at = next++) {
       if (at === WARM_UP) {
@@ -60,7 +63,8 @@ export async function load(plan: LoadPlan, begin: () => void): Promise<LoadResul
   const seconds = (performance.now() - started) / 1_000;
   await Promise.all(clients.map((client) => client.close()));
   latencies.sort();
-  const at = (share: number): number => latencies[Math.min(plan.calls - 1, Math.floor(plan.calls * share))] ?? 0;
+  const at = (share: number): number =>
+    latencies[Math.min(plan.calls - 1, Math.floor(plan.calls * share))] ?? 0;
   return {
     calls: plan.calls,
     seconds,

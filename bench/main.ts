@@ -12,7 +12,11 @@ import { report, type Row } from "./report.ts";
  * machine: ratios travel, absolute figures do not. `--json` for machines, `--calls N` for longer.
  */
 const { values } = parseArgs({
-  options: { json: { type: "boolean" }, calls: { type: "string" }, connections: { type: "string" } },
+  options: {
+    json: { type: "boolean" },
+    calls: { type: "string" },
+    connections: { type: "string" },
+  },
 });
 const CALLS = Number(values.calls ?? 6_000);
 const CONNECTIONS = (values.connections ?? "1,32,256").split(",").map(Number);
@@ -22,7 +26,11 @@ const [gatewayCore, otherCore] = pinned ? [0, 1] : [null, null];
 if (pinned) execFileSync("taskset", ["-cp", "1", String(process.pid)], { stdio: "ignore" });
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
-say(pinned ? "gateway and proxy on core 0, everything else on core 1" : "taskset is missing: nothing is pinned");
+say(
+  pinned
+    ? "gateway and proxy on core 0, everything else on core 1"
+    : "taskset is missing: nothing is pinned",
+);
 
 const upstream = await start([join(import.meta.dirname, "upstream.ts")], otherCore);
 const upstreamUrl = String(upstream.facts["url"]);
@@ -32,7 +40,13 @@ let made = 0;
 try {
   await using governed = await startGoverned(upstreamUrl, gatewayCore, otherCore);
   const path = "/notes/note-1";
-  const plain = { method: "GET", headers: {}, body: null, proofs: null, expect: "Quarterly" } as const;
+  const plain = {
+    method: "GET",
+    headers: {},
+    body: null,
+    proofs: null,
+    expect: "Quarterly",
+  } as const;
   for (const connections of CONNECTIONS) {
     say(`${connections} connections`);
     rows.push(await measured("direct", null, { ...plain, url: upstreamUrl + path, connections }));
@@ -46,7 +60,9 @@ try {
     record.verified ? "" : "the chain does not verify",
     record.admitted === made ? "" : `${record.admitted} admissions for ${made} calls`,
     record.spent === made ? "" : `${record.spent} spent tokens for ${made} calls`,
-    record.events >= 2 * made && record.events <= 3 * made ? "" : `${record.events} events for ${made} calls`,
+    record.events >= 2 * made && record.events <= 3 * made
+      ? ""
+      : `${record.events} events for ${made} calls`,
   ].filter((fault) => fault !== "");
   if (faults.length > 0) throw new Error(`void: ${faults.join("; ")}`);
   process.stdout.write(report(rows, { calls: made, events: record.events }, values.json === true));

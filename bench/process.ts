@@ -15,7 +15,9 @@ export interface Running {
 /** A Node program that says `{"event":"ready",…}`, kept on one core where `taskset` is there. */
 export function start(args: readonly string[], core: number | null): Promise<Running> {
   const [program, all] =
-    core === null ? [process.execPath, args] : ["taskset", ["-c", String(core), process.execPath, ...args]];
+    core === null
+      ? [process.execPath, args]
+      : ["taskset", ["-c", String(core), process.execPath, ...args]];
   const child = spawn(program, all, { stdio: ["ignore", "pipe", "pipe"] });
   let errors = "";
   child.stderr.on("data", (chunk: Buffer) => (errors = (errors + chunk.toString()).slice(-2_000)));

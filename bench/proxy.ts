@@ -26,5 +26,7 @@ server.keepAliveTimeout = 60_000;
 server.listen(0, "127.0.0.1", () => {
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("no port");
-  process.stdout.write(`${JSON.stringify({ event: "ready", url: `http://127.0.0.1:${address.port}` })}\n`);
+  process.stdout.write(
+    `${JSON.stringify({ event: "ready", url: `http://127.0.0.1:${address.port}` })}\n`,
+  );
 });

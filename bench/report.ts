@@ -23,7 +23,17 @@ export function report(
     };
   });
   if (json) return `${JSON.stringify({ rows: withRatios, total })}\n`;
-  const head = ["", "conns", "calls/s", "of direct", "p50 ms", "added", "p99 ms", "CPU µs", "RSS MB"];
+  const head = [
+    "",
+    "conns",
+    "calls/s",
+    "of direct",
+    "p50 ms",
+    "added",
+    "p99 ms",
+    "CPU µs",
+    "RSS MB",
+  ];
   const cells = withRatios.map((row) => [
     row.name,
     String(row.connections),
@@ -35,9 +45,13 @@ export function report(
     row.cpuUs === null ? "" : row.cpuUs.toFixed(0),
     row.residentMb === null ? "" : row.residentMb.toFixed(0),
   ]);
-  const widths = head.map((_, at) => Math.max(...[head, ...cells].map((line) => line[at]?.length ?? 0)));
+  const widths = head.map((_, at) =>
+    Math.max(...[head, ...cells].map((line) => line[at]?.length ?? 0)),
+  );
   const lines = [head, ...cells].map((line) =>
-    line.map((cell, at) => (at === 0 ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0))).join("  "),
+    line
+      .map((cell, at) => (at === 0 ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0)))
+      .join("  "),
   );
   return `${lines.join("\n")}\n${total.calls} governed calls, ${total.events} events, chain verified, every token spent once\n`;
 }

@@ -12,7 +12,10 @@ const record = JSON.stringify({
 const server = createServer((request, response) => {
   request.resume();
   request.on("end", () => {
-    response.writeHead(200, { "content-type": "application/json", "content-length": record.length });
+    response.writeHead(200, {
+      "content-type": "application/json",
+      "content-length": record.length,
+    });
     response.end(record);
   });
 });
@@ -20,5 +23,7 @@ server.keepAliveTimeout = 60_000;
 server.listen(0, "127.0.0.1", () => {
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("no port");
-  process.stdout.write(`${JSON.stringify({ event: "ready", url: `http://127.0.0.1:${address.port}` })}\n`);
+  process.stdout.write(
+    `${JSON.stringify({ event: "ready", url: `http://127.0.0.1:${address.port}` })}\n`,
+  );
 });

@@ -20,8 +20,11 @@ export function auditCommand(finish: Finish): Command {
       if (options.json === true) printJson(verification);
       else {
         for (const finding of findings) print(`${pc.red(finding.fault)} ${where(finding)}`);
-        const rows = sealedChecked ? `${sealed} sealed rows` : "sealed rows not checked (no wrapping key)";
-        const verdict = findings.length === 0 ? pc.green("the record verifies") : pc.red("the record is broken");
+        const rows = sealedChecked
+          ? `${sealed} sealed rows`
+          : "sealed rows not checked (no wrapping key)";
+        const verdict =
+          findings.length === 0 ? pc.green("the record verifies") : pc.red("the record is broken");
         print(`${verdict}: ${workflows} workflows, ${events} events, ${rows}`);
       }
       finish(findings.length === 0 ? EXIT.ok : EXIT.no);

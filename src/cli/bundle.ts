@@ -44,7 +44,9 @@ export function bundleCommand(finish: Finish): Command {
       else if (!activation.ok) print(mistakeLines(activation.mistakes));
       else {
         const { policyVersion, previous } = activation;
-        print(`${pc.green("active")} ${policyVersion}${previous === null ? "" : `, before ${previous}`}`);
+        print(
+          `${pc.green("active")} ${policyVersion}${previous === null ? "" : `, before ${previous}`}`,
+        );
       }
       finish(activation.ok ? EXIT.ok : EXIT.no);
     });

@@ -35,7 +35,9 @@ export function callReportLines(report: CallReport): string {
     table(redactions.length > 0 ? redactions : [["  none"]]),
     ...(report.dropped > 0 ? [`  ${report.dropped} records dropped`] : []),
     pc.bold("call token"),
-    report.token === null ? "  none: nothing left the gateway" : indent(JSON.stringify(report.token, null, 2)),
+    report.token === null
+      ? "  none: nothing left the gateway"
+      : indent(JSON.stringify(report.token, null, 2)),
     pc.bold("record"),
     table(record),
   ];

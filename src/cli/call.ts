@@ -20,13 +20,18 @@ export function callCommand(finish: Finish): Command {
     .action(async (tool: string, json: string, options: { as: string; data: string }) => {
       const args = parseStrict(json.startsWith("@") ? readFileSync(json.slice(1), "utf8") : json);
       if (!args.ok || !isObject(args.value)) {
-        throw new CliError("the arguments must be one JSON object, for example '{\"query\":\"Ada\"}'", EXIT.usage);
+        throw new CliError(
+          'the arguments must be one JSON object, for example \'{"query":"Ada"}\'',
+          EXIT.usage,
+        );
       }
       const workflow = await openProfile(profileFile(options.as, options.data));
       try {
         const outcome = await workflow.call(tool, args.value);
         print(JSON.stringify(outcome, null, process.stdout.isTTY ? 2 : 0));
-        finish(outcome.outcome === "ok" || outcome.outcome === "partial_result" ? EXIT.ok : EXIT.no);
+        finish(
+          outcome.outcome === "ok" || outcome.outcome === "partial_result" ? EXIT.ok : EXIT.no,
+        );
       } finally {
         await workflow.close();
       }
@@ -39,7 +44,10 @@ export function callCommand(finish: Finish): Command {
     .addOption(tenantOption())
     .addOption(jsonOption())
     .action(async (call: string, options: GatewayOptions) => {
-      const { status, body } = await adminOf(options).ask("GET", `/calls/${encodeURIComponent(call)}`);
+      const { status, body } = await adminOf(options).ask(
+        "GET",
+        `/calls/${encodeURIComponent(call)}`,
+      );
       if (status !== 200) throw new CliError(`no call ${call} is recorded here`, EXIT.no);
       if (options.json === true) printJson(body);
       else print(callReportLines(body as CallReport));

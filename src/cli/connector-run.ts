@@ -14,11 +14,19 @@ interface Options {
 
 interface Failure {
   readonly fault: EnrollFault | RunFault;
-  readonly mistakes: readonly { readonly line: number; readonly at: string; readonly fix: string }[];
+  readonly mistakes: readonly {
+    readonly line: number;
+    readonly at: string;
+    readonly fix: string;
+  }[];
 }
 
 /** `postern connector run`: enrols where that was not done yet, then serves until it is told to stop. */
-export async function runConnector({ config: configPath, gateway, join }: Options): Promise<number> {
+export async function runConnector({
+  config: configPath,
+  gateway,
+  join,
+}: Options): Promise<number> {
   const env = process.env;
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort());
@@ -64,7 +72,8 @@ const WORDS: { readonly [fault in EnrollFault | RunFault]: string } = {
   answer_malformed: "whoever answered is not a Postern gateway",
   gateway_key_mismatch: "whoever answered is not the gateway that made this code: check the URL",
   not_enrolled: "give a one-time code with --join",
-  enrolled_elsewhere: "this key was given for another network or tier: use another stateDir and enrol",
+  enrolled_elsewhere:
+    "this key was given for another network or tier: use another stateDir and enrol",
   journal_corrupt:
     "the journal cannot be read, so what was sent is unknown: move the stateDir away and enrol again",
 };

@@ -11,7 +11,9 @@ export function connectorCommand(finish: Finish): Command {
   const enroll = new Command("enroll")
     .description("make a one-time code that lets one connector in")
     .requiredOption("--network <name>", "the network it serves")
-    .addOption(new Option("--tier <tier>", "the one sensitivity tier").choices(TIERS).makeOptionMandatory())
+    .addOption(
+      new Option("--tier <tier>", "the one sensitivity tier").choices(TIERS).makeOptionMandatory(),
+    )
     .addOption(dataOption())
     .addOption(tenantOption())
     .addOption(jsonOption())
@@ -19,7 +21,10 @@ export function connectorCommand(finish: Finish): Command {
       const { network, tier } = options;
       const { status, body } = await adminOf(options).ask("POST", "/join-codes", { network, tier });
       if (status === 400) {
-        throw new CliError(`network ${network}: use lower-case letters, digits and dashes`, EXIT.usage);
+        throw new CliError(
+          `network ${network}: use lower-case letters, digits and dashes`,
+          EXIT.usage,
+        );
       }
       if (status !== 201) throw new CliError(`the gateway answered ${status}; its log says more`);
       const code = body as JoinCode;

@@ -57,10 +57,13 @@ async function start(config: Parameters<typeof startGateway>[0]): ReturnType<typ
       log: (line) => process.stderr.write(`${JSON.stringify(line)}\n`),
     });
   } catch (error) {
-    if (error instanceof DataFolderBusy || error instanceof KeyUnusable) throw new CliError(error.message);
+    if (error instanceof DataFolderBusy || error instanceof KeyUnusable)
+      throw new CliError(error.message);
     if (error instanceof Error && "code" in error && error.code === "EADDRINUSE") {
       const { host, port } = config.listen;
-      throw new CliError(`${host}:${port} is taken: choose another listen.port, or 0 for any free one`);
+      throw new CliError(
+        `${host}:${port} is taken: choose another listen.port, or 0 for any free one`,
+      );
     }
     throw error;
   }

@@ -12,7 +12,11 @@ export function inspectData(dir: string, config: string | undefined): Inspection
     throw new CliError(`${dir} holds no postern.db: name the gateway's data folder`, EXIT.usage);
   }
   try {
-    return new Inspection(folder, config === undefined ? undefined : wrappingOf(config), process.env);
+    return new Inspection(
+      folder,
+      config === undefined ? undefined : wrappingOf(config),
+      process.env,
+    );
   } catch (error) {
     if (error instanceof KeyUnusable) throw new CliError(error.message);
     throw new CliError(`store_corrupt: ${join(folder, "postern.db")} cannot be opened`, EXIT.no);

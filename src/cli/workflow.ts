@@ -30,7 +30,7 @@ export function workflowCommand(finish: Finish): Command {
     .addOption(tenantOption())
     .action(async (workflow: string, options: GatewayOptions) => {
       let found = 0;
-      for (let after: number | null = -1; after !== null; ) {
+      for (let after: number | null = -1; after !== null;) {
         const path = `/workflows/${encodeURIComponent(workflow)}/events?after=${after}`;
         const { body } = await adminOf(options).ask("GET", path);
         const page = body as { events: readonly StoredEvent[]; next: number | null };
@@ -51,12 +51,20 @@ export function workflowCommand(finish: Finish): Command {
       using inspection = inspectData(options.data, options.config);
       const result = inspection.replay(workflow, compileFiles);
       if (result === null) {
-        throw new CliError(`no workflow ${workflow} in ${options.data}: see postern workflow list`, EXIT.usage);
+        throw new CliError(
+          `no workflow ${workflow} in ${options.data}: see postern workflow list`,
+          EXIT.usage,
+        );
       }
       if (options.json === true) printJson(result);
       else if (result.identical) {
-        print(`${pc.green("identical")}: ${result.events} events decided again, head ${result.head}`);
-      } else print(`${pc.red("different")} at seq ${result.difference.seq}: ${difference(result.difference)}`);
+        print(
+          `${pc.green("identical")}: ${result.events} events decided again, head ${result.head}`,
+        );
+      } else
+        print(
+          `${pc.red("different")} at seq ${result.difference.seq}: ${difference(result.difference)}`,
+        );
       finish(result.identical ? EXIT.ok : EXIT.no);
     });
   return new Command("workflow")

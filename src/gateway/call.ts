@@ -48,7 +48,9 @@ export async function callTool(
   const runtime = bundle.tool(request.tool);
   const shaped = runtime?.shape(request.arguments) ?? null;
   const presenter =
-    runtime === undefined ? null : gateway.connectors.choose(caller.tenant, runtime.network, runtime.tier);
+    runtime === undefined
+      ? null
+      : gateway.connectors.choose(caller.tenant, runtime.network, runtime.tier);
   const txn = gateway.system.id("txn");
 
   // No await between the look at the bundle and this submit: both see the same one.
@@ -68,7 +70,12 @@ export async function callTool(
     const at = shaped?.ok === false ? shaped.at : undefined;
     return refusalOutcome(call, bundle.view.digest, result, at);
   }
-  if (result.kind !== "admitted" || runtime === undefined || shaped?.ok !== true || presenter === null) {
+  if (
+    result.kind !== "admitted" ||
+    runtime === undefined ||
+    shaped?.ok !== true ||
+    presenter === null
+  ) {
     return unadmitted(call, "internal_error");
   }
   return dispatch(gateway, caller, session, {
@@ -104,7 +111,12 @@ async function dispatch(
   const settlement = settlementOf(answer, finished);
   const runtimeMs = Math.ceil(gateway.system.elapsed() - started);
   const reconcile = `/${caller.tenant}/v1/workflows/${caller.workflow}/calls/${admitted.call}`;
-  const settled = await submitted(session, { type: "settle", call: admitted.call, settlement, runtimeMs });
+  const settled = await submitted(session, {
+    type: "settle",
+    call: admitted.call,
+    settlement,
+    runtimeMs,
+  });
   if (settled === null || settled.result.kind !== "settled") {
     // The result is withheld: what cannot be recorded does not leave.
     return unrecorded(admitted, reconcile);

@@ -40,7 +40,14 @@ export async function openWorkflow(gateway: Gateway, request: OpenRequest): Prom
   try {
     const session = gateway.sessions.create(tenant, workflow);
     const { keyDigest } = session;
-    const { result } = await session.submit({ type: "open", ...open, tenant, workflow, seat, keyDigest });
+    const { result } = await session.submit({
+      type: "open",
+      ...open,
+      tenant,
+      workflow,
+      seat,
+      keyDigest,
+    });
     if (result.kind === "opened") {
       return { kind: "opened", workflow, seat, tools: result.tools, expiresAt: result.expiresAt };
     }

@@ -43,11 +43,19 @@ export interface StoredEvent {
 /** Reading the record. Whoever asks was authorised for the tenant before. */
 export interface Evidence {
   /** In order, from `after` (exclusive; -1 for all), at most `limit`. */
-  events(tenant: string, workflow: string, after: number, limit: number): Promise<readonly StoredEvent[]>;
+  events(
+    tenant: string,
+    workflow: string,
+    after: number,
+    limit: number,
+  ): Promise<readonly StoredEvent[]>;
   /** All events of one call, in order; empty: unknown, or another tenant's. */
   call(tenant: string, call: string): Promise<readonly StoredEvent[]>;
   /** The last checkpoint; null: none, or erased. */
-  checkpoint(tenant: string, workflow: string): Promise<{ readonly seq: number; readonly value: Json } | null>;
+  checkpoint(
+    tenant: string,
+    workflow: string,
+  ): Promise<{ readonly seq: number; readonly value: Json } | null>;
 }
 
 export interface System {
@@ -123,7 +131,11 @@ export interface ToolRuntime {
   /** As published: classes stripped, redactable fields nullable. Null: the tool's output is opaque. */
   readonly outputSchema: JsonObject | null;
   /** Schema check and defaults. `at`: JSON Pointers of what is wrong. */
-  shape(args: Json): { ok: true; args: JsonObject; policyArguments: JsonObject } | { ok: false; at: readonly string[] };
+  shape(
+    args: Json,
+  ):
+    | { ok: true; args: JsonObject; policyArguments: JsonObject }
+    | { ok: false; at: readonly string[] };
   /** Exactly what the connector will execute; denied columns are left out where the kind allows. */
   request(args: JsonObject, plan: RedactionPlan): Request;
   /** Output check, classification, redaction plan. */
@@ -154,7 +166,11 @@ export type Finished =
 
 export interface CallTokens {
   /** Signs; the claims it adds are iss, aud, iat and exp. */
-  mint(tenant: string, claims: Omit<CallTokenClaims, "iss" | "aud" | "iat" | "exp">, lifeSeconds: number): string;
+  mint(
+    tenant: string,
+    claims: Omit<CallTokenClaims, "iss" | "aud" | "iat" | "exp">,
+    lifeSeconds: number,
+  ): string;
 }
 
 export interface Connectors {

@@ -8,7 +8,11 @@ import type { StoredEvent } from "./ports.ts";
 export interface CallReport {
   readonly call: string;
   readonly workflow: string;
-  readonly principals: { readonly human: string; readonly agent: string; readonly tool: string | null };
+  readonly principals: {
+    readonly human: string;
+    readonly agent: string;
+    readonly tool: string | null;
+  };
   readonly purpose: string;
   /** `in_flight` until it is settled. */
   readonly outcome: string;
@@ -27,7 +31,11 @@ export interface CallReport {
     readonly settledAt: string | null;
     readonly runtimeMs: number | null;
   };
-  readonly record: readonly { readonly seq: number; readonly type: string; readonly hash: string }[];
+  readonly record: readonly {
+    readonly seq: number;
+    readonly type: string;
+    readonly hash: string;
+  }[];
 }
 
 type Of<T> = Extract<WorkflowEvent, T>;
@@ -41,7 +49,9 @@ export function reportCall(
   const [first] = events;
   const opening = first?.event;
   if (opening?.type !== "call.admitted" && opening?.type !== "call.refused") return null;
-  const settled = events.map(({ event }) => event).findLast((event) => event.type === "call.settled");
+  const settled = events
+    .map(({ event }) => event)
+    .findLast((event) => event.type === "call.settled");
   const reconciled = events.some(({ event }) => event.type === "call.reconciled");
   return {
     call: opening.call,
@@ -52,7 +62,7 @@ export function reportCall(
     rules: { ...opening.rules },
     ...ending(opening, settled, reconciled),
     token: tokenOf(opening, first?.hash ?? "", state, operation),
-    plan: opening.type === "call.admitted" ? { ...opening.plan } as unknown as JsonObject : null,
+    plan: opening.type === "call.admitted" ? ({ ...opening.plan } as unknown as JsonObject) : null,
     redactions: (settled?.redactions ?? []).map((count) => ({ ...count })),
     dropped: settled?.dropped ?? 0,
     undeclared: settled?.undeclared ?? 0,
@@ -85,5 +95,10 @@ function tokenOf(
   if (opening.type !== "call.admitted") return null;
   const { claims, lifeSeconds } = callClaims(state, opening, record, operation ?? "");
   const iat = Math.floor(opening.at / 1_000);
-  return { ...claims, tctx: { ...claims.tctx, operation }, iat, exp: iat + lifeSeconds } as unknown as JsonObject;
+  return {
+    ...claims,
+    tctx: { ...claims.tctx, operation },
+    iat,
+    exp: iat + lifeSeconds,
+  } as unknown as JsonObject;
 }

@@ -3,11 +3,7 @@ import type { CredentialFault } from "./credential.ts";
 import type { HeaderFault, RequestFault } from "./request.ts";
 
 /** Error codes of RFC 6750 §3.1 and RFC 9449 §7.1, §9; null where no credential was shown. */
-export const CHALLENGE_ERRORS = [
-  "invalid_token",
-  "invalid_dpop_proof",
-  "use_dpop_nonce",
-] as const;
+export const CHALLENGE_ERRORS = ["invalid_token", "invalid_dpop_proof", "use_dpop_nonce"] as const;
 export type ChallengeError = (typeof CHALLENGE_ERRORS)[number];
 
 export interface Challenge {

@@ -29,11 +29,7 @@ describe("names on the wire", () => {
       "access_denied",
       "temporarily_unavailable",
     ]);
-    expect(CHALLENGE_ERRORS).toEqual([
-      "invalid_token",
-      "invalid_dpop_proof",
-      "use_dpop_nonce",
-    ]);
+    expect(CHALLENGE_ERRORS).toEqual(["invalid_token", "invalid_dpop_proof", "use_dpop_nonce"]);
   });
 });
 

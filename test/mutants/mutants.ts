@@ -26,13 +26,13 @@ export const MUTANTS: readonly Mutant[] = [
     name: "the connector skips verification",
     patch: {
       file: "src/connector/serve.ts",
-      find: 'import { verifyCallToken, type KeySource, type VerifiedCall } from "../sdk/verify.ts";',
-      replace: `import type { KeySource } from "../sdk/verify.ts";
-        const verifyCallToken = async (token: string) => {
-          const claims = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString());
-          const { call, workflow } = claims.tctx;
-          return { ok: true, human: claims.sub, agent: claims.act.sub, txn: claims.txn, call, workflow, claims };
-        };`,
+      find: "const verified = await verifyCallToken(frame.token, {",
+      replace: `const trusting = async (token: string, _: object) => {
+        const claims = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString());
+        const { call, workflow } = claims.tctx;
+        return { ok: true, human: claims.sub, agent: claims.act.sub, txn: claims.txn, call, workflow, claims };
+      };
+      const verified = await trusting(frame.token, {`,
     },
     suite: ACCEPTANCE,
     noticedBy: "who puts in another query is refused, and nothing happens",

@@ -36,7 +36,13 @@ describe("postern.jsonc", () => {
     expect(read.ok).toBe(false);
     const lines = read.ok ? [] : read.mistakes.map((mistake) => mistake.split(" ")[0]);
     expect(new Set(lines)).toEqual(
-      new Set(["postern.jsonc:1", "postern.jsonc:2", "postern.jsonc:3", "postern.jsonc:5", "postern.jsonc:6"]),
+      new Set([
+        "postern.jsonc:1",
+        "postern.jsonc:2",
+        "postern.jsonc:3",
+        "postern.jsonc:5",
+        "postern.jsonc:6",
+      ]),
     );
   });
 

@@ -1,5 +1,11 @@
 import { dirname, join, resolve } from "node:path";
-import { type ParseError, parseTree, printParseErrorCode, findNodeAtLocation, getNodeValue } from "jsonc-parser";
+import {
+  type ParseError,
+  parseTree,
+  printParseErrorCode,
+  findNodeAtLocation,
+  getNodeValue,
+} from "jsonc-parser";
 import { z } from "zod";
 import type { WrappingSource } from "./wrapping.ts";
 
@@ -8,7 +14,9 @@ export const ADMIN_SOCKET = "admin.sock";
 /** sun_path of Linux without its final zero. */
 const MAX_SOCKET_PATH_BYTES = 107;
 
-const name = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, "lower-case letters, digits and dashes, at most 32");
+const name = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,31}$/, "lower-case letters, digits and dashes, at most 32");
 
 const schema = z.strictObject({
   $schema: z.string().optional(),
@@ -65,19 +73,26 @@ export function readGatewayConfig(file: string, text: string): ReadConfig {
   const line = (offset: number): number => text.slice(0, offset).split("\n").length;
   if (errors.length > 0 || tree === undefined) {
     const found = errors.length > 0 ? errors : [{ error: 4 as const, offset: 0, length: 0 }];
-    const mistakes = found.map(({ error, offset }) => `${file}:${line(offset)} ${printParseErrorCode(error)}`);
+    const mistakes = found.map(
+      ({ error, offset }) => `${file}:${line(offset)} ${printParseErrorCode(error)}`,
+    );
     return { ok: false, mistakes };
   }
   const parsed = schema.safeParse(getNodeValue(tree));
   if (!parsed.success) {
     const mistakes = parsed.error.issues.map(({ path, message }) => {
-      const node = findNodeAtLocation(tree, path.map((part) => (typeof part === "symbol" ? "" : part)));
+      const node = findNodeAtLocation(
+        tree,
+        path.map((part) => (typeof part === "symbol" ? "" : part)),
+      );
       return `${file}:${line(node?.offset ?? 0)} ${path.join(".")}: ${message}`;
     });
     return { ok: false, mistakes };
   }
   const { $schema: _, publicUrl, wrappingKey, dataDir, ...rest } = parsed.data;
-  if (Buffer.byteLength(join(resolve(dirname(file), dataDir), ADMIN_SOCKET)) > MAX_SOCKET_PATH_BYTES) {
+  if (
+    Buffer.byteLength(join(resolve(dirname(file), dataDir), ADMIN_SOCKET)) > MAX_SOCKET_PATH_BYTES
+  ) {
     const node = findNodeAtLocation(tree, ["dataDir"]);
     const fix = `a Unix socket's path has at most ${MAX_SOCKET_PATH_BYTES} bytes: use a shorter folder`;
     return { ok: false, mistakes: [`${file}:${line(node?.offset ?? 0)} dataDir: ${fix}`] };

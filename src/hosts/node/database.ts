@@ -90,11 +90,15 @@ function openDatabase(file: string): DatabaseSync {
   chmodSync(file, 0o600);
   // FULL: a commit is on the disk, not in the page cache, when it returns (P1).
   db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;");
-  const { user_version: version } = db.prepare("PRAGMA user_version").get() as { user_version: number };
+  const { user_version: version } = db.prepare("PRAGMA user_version").get() as {
+    user_version: number;
+  };
   if (version === 0) db.exec(`BEGIN; ${SCHEMA} COMMIT;`);
   else if (version !== LAYOUT) {
     db.close();
-    throw new Error(`${file} has layout ${version}, this Postern reads ${LAYOUT}: use the version that wrote it`);
+    throw new Error(
+      `${file} has layout ${version}, this Postern reads ${LAYOUT}: use the version that wrote it`,
+    );
   }
   return db;
 }

@@ -34,7 +34,11 @@ export class Directory {
 
   // Bundles
 
-  async activate(tenant: string, digest: string, files: Readonly<Record<string, string>>): Promise<void> {
+  async activate(
+    tenant: string,
+    digest: string,
+    files: Readonly<Record<string, string>>,
+  ): Promise<void> {
     await this.#streams.append(
       tenant,
       { type: "bundle.activated", policyVersion: digest, previous: this.activeDigest(tenant) },
@@ -44,7 +48,9 @@ export class Directory {
 
   /** The last activation of the tenant stream is the truth: there is no second pointer to disagree. */
   activeDigest(tenant: string): string | null {
-    const row = this.#sql.lastActivation.get(tenant, TENANT_STREAM) as { digest: string } | undefined;
+    const row = this.#sql.lastActivation.get(tenant, TENANT_STREAM) as
+      | { digest: string }
+      | undefined;
     return row?.digest ?? null;
   }
 
@@ -96,7 +102,9 @@ export class Directory {
   }
 
   connectors(tenant: string): ConnectorRecord[] {
-    const rows = this.#db.prepare("SELECT id FROM connector WHERE tenant = ? ORDER BY id").all(tenant);
+    const rows = this.#db
+      .prepare("SELECT id FROM connector WHERE tenant = ? ORDER BY id")
+      .all(tenant);
     return (rows as { id: string }[]).flatMap(({ id }) => this.connector(tenant, id) ?? []);
   }
 
@@ -134,7 +142,10 @@ export class Directory {
     return this.#sql.openCalls.all(tenant, connector) as { call: string; workflow: string }[];
   }
 
-  workflows(tenant: string, limit: number): { workflow: string; events: number; startedAt: number }[] {
+  workflows(
+    tenant: string,
+    limit: number,
+  ): { workflow: string; events: number; startedAt: number }[] {
     return this.#db
       .prepare(
         `SELECT session.workflow, (SELECT count(*) FROM event WHERE event.tenant = session.tenant
@@ -164,13 +175,19 @@ function prepare(db: DatabaseSync) {
        WHERE tenant = ? AND workflow = ? AND type = 'bundle.activated' ORDER BY seq DESC LIMIT 1`,
     ),
     putCode: db.prepare("INSERT INTO join_code VALUES (?, ?, ?, ?, ?)"),
-    code: db.prepare("SELECT network, tier, expires AS expiresAt FROM join_code WHERE tenant = ? AND hash = ?"),
+    code: db.prepare(
+      "SELECT network, tier, expires AS expiresAt FROM join_code WHERE tenant = ? AND hash = ?",
+    ),
     takeCode: db.prepare("DELETE FROM join_code WHERE tenant = ? AND hash = ?"),
     putConnector: db.prepare("INSERT INTO connector VALUES (?, ?, ?, ?, ?)"),
-    connector: db.prepare("SELECT public_key, network, tier FROM connector WHERE tenant = ? AND id = ?"),
+    connector: db.prepare(
+      "SELECT public_key, network, tier FROM connector WHERE tenant = ? AND id = ?",
+    ),
     spent: db.prepare("SELECT 1 FROM spent WHERE tenant = ? AND kind = ? AND hash = ?"),
     putSpent: db.prepare("INSERT INTO spent VALUES (?, ?, ?, ?)"),
     forgetSpent: db.prepare("DELETE FROM spent WHERE expires < ?"),
-    openCalls: db.prepare("SELECT call, workflow FROM open_call WHERE tenant = ? AND connector = ?"),
+    openCalls: db.prepare(
+      "SELECT call, workflow FROM open_call WHERE tenant = ? AND connector = ?",
+    ),
   };
 }

@@ -16,7 +16,12 @@ import {
 import { SpentProofs } from "../../identity/spent.ts";
 import { mcpSurface } from "../../surfaces/mcp/surface.ts";
 import type { TenantDoor } from "../../surfaces/rest/app.ts";
-import { authenticate, exchangeToken, type IdentityDoor, openAsJson } from "../../surfaces/rest/door.ts";
+import {
+  authenticate,
+  exchangeToken,
+  type IdentityDoor,
+  openAsJson,
+} from "../../surfaces/rest/door.ts";
 import { enrolConnector } from "../../surfaces/rest/enrol.ts";
 import { listTools } from "../../tools/list.ts";
 import { checkEnrolment, joinCodeHash } from "../../tunnel/join-code.ts";
@@ -41,7 +46,9 @@ export interface DoorParts {
 
 /** What each tenant shows to the outside, assembled once at the start. */
 export function tenantDoors(parts: DoorParts): ReadonlyMap<string, TenantDoor> {
-  return new Map(Object.keys(parts.config.tenants).map((tenant) => [tenant, doorOf(tenant, parts)]));
+  return new Map(
+    Object.keys(parts.config.tenants).map((tenant) => [tenant, doorOf(tenant, parts)]),
+  );
 }
 
 function doorOf(tenant: string, parts: DoorParts): TenantDoor {
@@ -67,7 +74,11 @@ function doorOf(tenant: string, parts: DoorParts): TenantDoor {
         resource: resourceOf(place),
         ring: ringOf([keys.credential]),
       }),
-      proofs: createProofMemory(clock.now(), randomBytes(16).toString("base64url"), new SpentProofs()),
+      proofs: createProofMemory(
+        clock.now(),
+        randomBytes(16).toString("base64url"),
+        new SpentProofs(),
+      ),
       spent: directory,
       pseudonymKey: keys.pseudonym,
     },
@@ -90,8 +101,17 @@ function doorOf(tenant: string, parts: DoorParts): TenantDoor {
           return checked.code;
         }
         const { code, publicKey, network, tier } = checked.request;
-        const record = { tenant, id: `con_${randomUUID().replaceAll("-", "")}`, publicKey, network, tier };
-        await directory.settleJoinCode(tenant, joinCodeHash(code), { record, jkt: thumbprint(publicKey) });
+        const record = {
+          tenant,
+          id: `con_${randomUUID().replaceAll("-", "")}`,
+          publicKey,
+          network,
+          tier,
+        };
+        await directory.settleJoinCode(tenant, joinCodeHash(code), {
+          record,
+          jkt: thumbprint(publicKey),
+        });
         return { connector: record.id, issuer, audience: issuer, jwks };
       }),
     mcp: mcpSurface({
@@ -105,7 +125,8 @@ function doorOf(tenant: string, parts: DoorParts): TenantDoor {
           if (session === null || bundle === null || seat === undefined) return [];
           return listTools(bundle, session.state, seat, gateway.locks.now(tenant));
         },
-        outputSchema: (_caller, tool) => gateway.bundles.active(tenant)?.tool(tool)?.outputSchema ?? null,
+        outputSchema: (_caller, tool) =>
+          gateway.bundles.active(tenant)?.tool(tool)?.outputSchema ?? null,
         fault: () => parts.log({ event: "mcp.failed", tenant }),
       },
     }),

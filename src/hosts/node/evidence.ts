@@ -13,7 +13,9 @@ export function nodeEvidence(db: DatabaseSync, sessions: NodeSessions): Evidence
   const events = db.prepare(
     "SELECT bytes, hash FROM event WHERE tenant = ? AND workflow = ? AND seq > ? ORDER BY seq LIMIT ?",
   );
-  const call = db.prepare("SELECT bytes, hash FROM event WHERE call = ? AND tenant = ? ORDER BY seq");
+  const call = db.prepare(
+    "SELECT bytes, hash FROM event WHERE call = ? AND tenant = ? ORDER BY seq",
+  );
   const checkpoint = db.prepare(
     `SELECT seq FROM event WHERE tenant = ? AND workflow = ? AND type = 'checkpoint.saved'
      ORDER BY seq DESC LIMIT 1`,

@@ -33,7 +33,9 @@ import { connectorsOf, createTunnelServer, systemClock } from "./tunnel.ts";
 import { loadWrapping } from "./wrapping.ts";
 
 /** One line of the operator's log: ids and codes, never a value (P10). */
-export type LogLine = { readonly event: string } & { readonly [field: string]: string | number | null };
+export type LogLine = { readonly event: string } & {
+  readonly [field: string]: string | number | null;
+};
 
 export interface GatewayOptions {
   readonly env: NodeJS.ProcessEnv;
@@ -56,7 +58,10 @@ const DRAIN_MS = 10_000;
 const NO_LOCKS: LockTable = { epoch: 0, locks: [] };
 
 /** Plugs the Node host together. Rejects with DataFolderBusy or KeyUnusable before anything listens. */
-export async function startGateway(config: GatewayConfig, options: GatewayOptions): Promise<RunningGateway> {
+export async function startGateway(
+  config: GatewayConfig,
+  options: GatewayOptions,
+): Promise<RunningGateway> {
   const { env, log, clock = systemClock } = options;
   const tenants = Object.keys(config.tenants);
   const folder = openDataFolder(config.dataDir);
@@ -154,7 +159,15 @@ export async function startGateway(config: GatewayConfig, options: GatewayOption
       if (!tunnels.upgrade(request, socket, head)) socket.destroy();
     });
 
-    const admin = nodeAdministration({ keys, directory, bundles, sessions, evidence, end, now: system.now });
+    const admin = nodeAdministration({
+      keys,
+      directory,
+      bundles,
+      sessions,
+      evidence,
+      end,
+      now: system.now,
+    });
     const administration = await serveAdmin(join(folder.path, ADMIN_SOCKET), admin);
     const resources = closing.move();
     return {

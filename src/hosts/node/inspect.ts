@@ -90,7 +90,10 @@ export class Inspection implements Disposable {
   }
 
   /** P8. Null: there is no such workflow. */
-  replay(workflow: string, bundleOf: (files: Record<string, string>) => Bundle | null): Replay | null {
+  replay(
+    workflow: string,
+    bundleOf: (files: Record<string, string>) => Bundle | null,
+  ): Replay | null {
     const row = this.#db.prepare("SELECT tenant FROM session WHERE workflow = ?").get(workflow) as
       | { tenant: string }
       | undefined;
@@ -122,7 +125,11 @@ export class Inspection implements Disposable {
     });
   }
 
-  #verifyWorkflow(tenant: string, workflow: string, events: readonly EventColumns[]): Finding | null {
+  #verifyWorkflow(
+    tenant: string,
+    workflow: string,
+    events: readonly EventColumns[],
+  ): Finding | null {
     const at = { tenant, workflow };
     const sealed = new Map(this.#sealed(tenant, workflow).map((row) => [row.seq, row]));
     let key: WorkflowKey | null = null;
@@ -135,16 +142,22 @@ export class Inspection implements Disposable {
       const read = readEvent(sha256, head, seq, workflow, stored);
       if (!read.ok) {
         const { fault } = read.fault;
-        return { fault: fault === "gap" || fault === "hash" ? fault : "event_malformed", seq, ...at };
+        return {
+          fault: fault === "gap" || fault === "hash" ? fault : "event_malformed",
+          seq,
+          ...at,
+        };
       }
       const { event } = read;
       const call = "call" in event ? event.call : null;
-      if (stored.type !== event.type || stored.call !== call) return { fault: "column_differs", seq, ...at };
+      if (stored.type !== event.type || stored.call !== call)
+        return { fault: "column_differs", seq, ...at };
       const row = sealed.get(seq);
       if (row === undefined) return { fault: "sealed_missing", seq, ...at };
       if (key !== null) {
         const input = key.open(sealedPlace(seq, row.kind, row.expires), row.bytes);
-        if (input === null || key.mac(input) !== event.input) return { fault: "sealed_changed", seq, ...at };
+        if (input === null || key.mac(input) !== event.input)
+          return { fault: "sealed_changed", seq, ...at };
       }
       head = stored.hash;
     }
@@ -154,7 +167,9 @@ export class Inspection implements Disposable {
 
   /** SQLite's own check finds what no row shows: a broken tree, an index that disagrees. */
   #integrity(findings: Finding[]): void {
-    const answers = this.#db.prepare("PRAGMA integrity_check(1)").all() as { integrity_check: string }[];
+    const answers = this.#db.prepare("PRAGMA integrity_check(1)").all() as {
+      integrity_check: string;
+    }[];
     if (answers[0]?.integrity_check !== "ok") findings.push({ fault: "store_corrupt" });
   }
 
@@ -186,13 +201,20 @@ export class Inspection implements Disposable {
 
   #events(tenant: string, workflow: string): EventColumns[] {
     return this.#db
-      .prepare("SELECT seq, type, call, bytes, hash FROM event WHERE tenant = ? AND workflow = ? ORDER BY seq")
+      .prepare(
+        "SELECT seq, type, call, bytes, hash FROM event WHERE tenant = ? AND workflow = ? ORDER BY seq",
+      )
       .all(tenant, workflow) as unknown as EventColumns[];
   }
 
-  #sealed(tenant: string, workflow: string): { seq: number; kind: string; expires: number; bytes: Uint8Array }[] {
+  #sealed(
+    tenant: string,
+    workflow: string,
+  ): { seq: number; kind: string; expires: number; bytes: Uint8Array }[] {
     return this.#db
-      .prepare("SELECT seq, kind, expires, bytes FROM sealed WHERE tenant = ? AND workflow = ? ORDER BY seq")
+      .prepare(
+        "SELECT seq, kind, expires, bytes FROM sealed WHERE tenant = ? AND workflow = ? ORDER BY seq",
+      )
       .all(tenant, workflow) as { seq: number; kind: string; expires: number; bytes: Uint8Array }[];
   }
 
@@ -215,6 +237,8 @@ function verifyStream(tenant: string, events: readonly EventColumns[]): Finding 
   const at = { tenant, workflow: TENANT_STREAM };
   const fault = verifyChain(sha256, tenant, TENANT_STREAM, events);
   if (fault !== null) return { ...fault, ...at };
-  const wrong = events.find((stored) => (JSON.parse(stored.bytes) as { type: string }).type !== stored.type);
+  const wrong = events.find(
+    (stored) => (JSON.parse(stored.bytes) as { type: string }).type !== stored.type,
+  );
   return wrong === undefined ? null : { fault: "column_differs", seq: wrong.seq, ...at };
 }

@@ -1,7 +1,12 @@
 import { createHash, randomBytes } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { generatePrivateJwk, importSigningKey, type PrivateJwk, type SigningKey } from "../../identity/keys.ts";
+import {
+  generatePrivateJwk,
+  importSigningKey,
+  type PrivateJwk,
+  type SigningKey,
+} from "../../identity/keys.ts";
 import { writeSecret, type Wrapping } from "./wrapping.ts";
 
 /** A tenant's own secrets, one file each, wrapped (design section 5). */

@@ -42,6 +42,7 @@ export async function reconcile(
     if (unknown.session === end.live(tenant, connector)?.session) continue;
     const state = await end.seen(tenant, connector, call);
     if (state === null) return;
-    if (state === "never") await session.submit({ type: "reconcile", call, session: unknown.session });
+    if (state === "never")
+      await session.submit({ type: "reconcile", call, session: unknown.session });
   }
 }

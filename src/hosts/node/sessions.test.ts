@@ -23,7 +23,9 @@ function types(host: Host, workflow = "wf_1"): string[] {
 
 /** Makes every commit fail, as a full disk does. */
 function breakDisk(host: Host): () => void {
-  host.folder.db.exec("CREATE TEMP TRIGGER full BEFORE INSERT ON main.event BEGIN SELECT RAISE(ABORT, 'full'); END");
+  host.folder.db.exec(
+    "CREATE TEMP TRIGGER full BEFORE INSERT ON main.event BEGIN SELECT RAISE(ABORT, 'full'); END",
+  );
   return () => host.folder.db.exec("DROP TRIGGER full");
 }
 
@@ -45,7 +47,9 @@ describe("group commit", () => {
     let commits = 0;
     const db = host.folder.db;
     const before = db.prepare("SELECT total_changes() AS n");
-    const submits = Array.from({ length: 50 }, (_, at) => session.submit(callCommand(`call_${at}`)));
+    const submits = Array.from({ length: 50 }, (_, at) =>
+      session.submit(callCommand(`call_${at}`)),
+    );
     const changes = Number(before.get()?.["n"]);
     void Promise.all(submits.map((one) => one.then(() => commits++)));
     host.journal.flush();
@@ -91,7 +95,8 @@ describe("group commit", () => {
   it("runs with synchronous=FULL and WAL on the live connection", () => {
     using folder = temporaryFolder();
     using host = hostOn(folder.path);
-    const pragma = (name: string) => Object.values(host.folder.db.prepare(`PRAGMA ${name}`).get()!)[0];
+    const pragma = (name: string) =>
+      Object.values(host.folder.db.prepare(`PRAGMA ${name}`).get()!)[0];
     expect(pragma("synchronous")).toBe(2);
     expect(pragma("journal_mode")).toBe("wal");
   });
@@ -138,13 +143,17 @@ describe("after a restart", () => {
     using host = hostOn(folder.path);
     expect(settleInterrupted(host.directory, host.sessions, host.journal).workflows).toBe(1);
     const settled = host.folder.db
-      .prepare("SELECT call, bytes ->> 'outcome' AS outcome, bytes ->> 'code' AS code FROM event WHERE type = 'call.settled' ORDER BY seq")
+      .prepare(
+        "SELECT call, bytes ->> 'outcome' AS outcome, bytes ->> 'code' AS code FROM event WHERE type = 'call.settled' ORDER BY seq",
+      )
       .all();
     expect(settled.map((row) => ({ ...row }))).toEqual([
       { call: "call_read", outcome: "failed", code: "interrupted" },
       { call: "call_write", outcome: "outcome_unknown", code: "interrupted" },
     ]);
-    expect(host.directory.openCalls("acme", "con_1")).toEqual([{ call: "call_write", workflow: "wf_1" }]);
+    expect(host.directory.openCalls("acme", "con_1")).toEqual([
+      { call: "call_write", workflow: "wf_1" },
+    ]);
   });
 
   it("does not settle what this process still carries, even when the session was evicted", async () => {
@@ -157,7 +166,12 @@ describe("after a restart", () => {
     repair();
     expect(session.state.inFlight.map(({ call }) => call)).toEqual(["call_1"]);
     const settlement = { kind: "failed", code: "upstream_error", effect: "possible" } as const;
-    const { result } = await session.submit({ type: "settle", call: "call_1", settlement, runtimeMs: 5 });
+    const { result } = await session.submit({
+      type: "settle",
+      call: "call_1",
+      settlement,
+      runtimeMs: 5,
+    });
     expect(result).toMatchObject({ kind: "settled", outcome: "failed", code: "upstream_error" });
   });
 

@@ -1,5 +1,12 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
-import { type ChainedEvent, genesis, type Hash, link, RECORD_FORMAT, stamp } from "../../core/audit/chain.ts";
+import {
+  type ChainedEvent,
+  genesis,
+  type Hash,
+  link,
+  RECORD_FORMAT,
+  stamp,
+} from "../../core/audit/chain.ts";
 import { restore } from "../../core/audit/restore.ts";
 import type { Command } from "../../core/model/command.ts";
 import type { EventBody, WorkflowEvent } from "../../core/model/event.ts";
@@ -8,7 +15,12 @@ import { decide, inputOf } from "../../core/session/decide.ts";
 import { evolve } from "../../core/session/evolve.ts";
 import type { Facts } from "../../core/session/facts.ts";
 import { NEW_WORKFLOW, type WorkflowState } from "../../core/session/state.ts";
-import { AuditUnavailable, type Committed, type Session, type Sessions } from "../../gateway/ports.ts";
+import {
+  AuditUnavailable,
+  type Committed,
+  type Session,
+  type Sessions,
+} from "../../gateway/ports.ts";
 import type { Journal } from "./journal.ts";
 import { newKey, WorkflowKey } from "./workflow-key.ts";
 import type { Wrapping } from "./wrapping.ts";
@@ -91,7 +103,9 @@ export class NodeSessions implements Sessions {
       this.#loaded.set(id, loaded);
       return loaded;
     }
-    const row = this.#statements.key.get(tenant, workflow) as { wrapped_key: Uint8Array } | undefined;
+    const row = this.#statements.key.get(tenant, workflow) as
+      | { wrapped_key: Uint8Array }
+      | undefined;
     if (row === undefined) return null;
     const key = new WorkflowKey(this.#host.wrapping.unwrap(id, row.wrapped_key));
     const session = new NodeSession(this.#host, this.#statements, tenant, workflow, key, {
@@ -109,7 +123,8 @@ export class NodeSessions implements Sessions {
   #read(tenant: string, workflow: string, key: WorkflowKey): Position {
     const rows = this.#statements.events.all(tenant, workflow) as unknown as ChainedEvent[];
     const restored = restore(this.#host.hash, tenant, workflow, rows);
-    if (!restored.ok) throw new AuditUnavailable(`store_corrupt: ${workflow} at seq ${restored.fault.seq}`);
+    if (!restored.ok)
+      throw new AuditUnavailable(`store_corrupt: ${workflow} at seq ${restored.fault.seq}`);
     if (restored.state.keyDigest !== key.digest) {
       throw new AuditUnavailable(`store_corrupt: the key of ${workflow} is not its own`);
     }
@@ -209,7 +224,11 @@ class NodeSession implements Session {
     return { result: decision.result, event: { event, hash }, state };
   }
 
-  #append(body: EventBody, input: string, now: number): {
+  #append(
+    body: EventBody,
+    input: string,
+    now: number,
+  ): {
     event: WorkflowEvent;
     hash: string;
     writes: { statement: StatementSync; values: SQLInputValue[] }[];
@@ -224,7 +243,10 @@ class NodeSession implements Session {
     const sealed = this.#key.seal(sealedPlace(event.seq, "input", expires), input);
     const { insertEvent, insertSealed, insertKey, openCall, closeCall } = this.#statements;
     const writes: { statement: StatementSync; values: SQLInputValue[] }[] = [
-      { statement: insertEvent, values: [tenant, workflow, event.seq, event.type, call, bytes, hash] },
+      {
+        statement: insertEvent,
+        values: [tenant, workflow, event.seq, event.type, call, bytes, hash],
+      },
       {
         statement: insertSealed,
         values: [tenant, workflow, event.seq, "input", expires, sealed],
@@ -258,7 +280,9 @@ class NodeSession implements Session {
     const row = this.#statements.sealed.get(this.tenant, this.workflow, seq, kind) as
       | { expires: number; bytes: Uint8Array }
       | undefined;
-    return row === undefined ? null : this.#key.open(sealedPlace(seq, kind, row.expires), row.bytes);
+    return row === undefined
+      ? null
+      : this.#key.open(sealedPlace(seq, kind, row.expires), row.bytes);
   }
 }
 
@@ -282,7 +306,11 @@ function prepare(db: DatabaseSync) {
     openCall: db.prepare("INSERT INTO open_call VALUES (?, ?, ?, ?)"),
     closeCall: db.prepare("DELETE FROM open_call WHERE call = ?"),
     key: db.prepare("SELECT wrapped_key FROM session WHERE tenant = ? AND workflow = ?"),
-    events: db.prepare("SELECT seq, bytes, hash FROM event WHERE tenant = ? AND workflow = ? ORDER BY seq"),
-    sealed: db.prepare("SELECT expires, bytes FROM sealed WHERE tenant = ? AND workflow = ? AND seq = ? AND kind = ?"),
+    events: db.prepare(
+      "SELECT seq, bytes, hash FROM event WHERE tenant = ? AND workflow = ? ORDER BY seq",
+    ),
+    sealed: db.prepare(
+      "SELECT expires, bytes FROM sealed WHERE tenant = ? AND workflow = ? AND seq = ? AND kind = ?",
+    ),
   };
 }

@@ -1,5 +1,11 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { genesis, link, verifyChain, type ChainedEvent, type Hash } from "../../core/audit/chain.ts";
+import {
+  genesis,
+  link,
+  verifyChain,
+  type ChainedEvent,
+  type Hash,
+} from "../../core/audit/chain.ts";
 import { canonical } from "../../core/model/json.ts";
 import { TENANT_STREAM, type TenantEventBody } from "../../core/model/tenant-event.ts";
 import { AuditUnavailable } from "../../gateway/ports.ts";
@@ -48,7 +54,8 @@ export class TenantStreams {
       .prepare("SELECT seq, bytes, hash FROM event WHERE tenant = ? AND workflow = ? ORDER BY seq")
       .all(tenant, TENANT_STREAM) as unknown as ChainedEvent[];
     const fault = verifyChain(this.#hash, tenant, TENANT_STREAM, rows);
-    if (fault !== null) throw new AuditUnavailable(`store_corrupt: tenant stream at seq ${fault.seq}`);
+    if (fault !== null)
+      throw new AuditUnavailable(`store_corrupt: tenant stream at seq ${fault.seq}`);
     return {
       next: rows.length,
       hash: rows.at(-1)?.hash ?? genesis(this.#hash, tenant, TENANT_STREAM),

@@ -34,7 +34,12 @@ export const READ: Tool = {
   timeoutMs: 1_000,
   maxResultBytes: 1_024,
 };
-export const WRITE: Tool = { ...READ, id: "notes_write", definition: sha256("w"), action: "mutate" };
+export const WRITE: Tool = {
+  ...READ,
+  id: "notes_write",
+  definition: sha256("w"),
+  action: "mutate",
+};
 
 const allowAll: Evaluator = {
   evaluate: () => ({ decision: "allow", ruleIds: ["all"], errors: [] }),
@@ -75,7 +80,12 @@ export function hostOn(path: string): Disposable & {
     journal,
     wrapping: loadWrapping(path, undefined, {}),
     hash: sha256,
-    facts: () => ({ now: now(), bundle: view, locks: { epoch: 0, locks: [] }, evaluator: allowAll }),
+    facts: () => ({
+      now: now(),
+      bundle: view,
+      locks: { epoch: 0, locks: [] },
+      evaluator: allowAll,
+    }),
   });
   return {
     folder,

@@ -275,7 +275,7 @@ describe("a running connector", () => {
     await start();
     expect(await send()).toMatchObject({ ok: true, status: 200, body: "CANARY" });
     expect(hits).toEqual(["GET /tickets/1"]);
-    expect(await send()).toEqual({ ok: false, code: "token_refused", effect: "none" });
+    expect(await send()).toEqual({ ok: false, code: "token_refused", effect: "possible" });
     expect(await send("/admin", "txn_2")).toEqual({
       ok: false,
       code: "destination_not_found",

@@ -24,7 +24,9 @@ export class Wrapping {
 
   constructor(key: Buffer, local: boolean) {
     if (key.length !== 32) {
-      throw new KeyUnusable("the wrapping key must be 32 bytes, base64: make one with `openssl rand -base64 32`");
+      throw new KeyUnusable(
+        "the wrapping key must be 32 bytes, base64: make one with `openssl rand -base64 32`",
+      );
     }
     this.#key = key;
     this.local = local;
@@ -66,12 +68,17 @@ export function loadWrapping(
 function readSource(source: WrappingSource, env: NodeJS.ProcessEnv): string {
   if ("env" in source) {
     const value = env[source.env];
-    if (value === undefined) throw new KeyUnusable(`set ${source.env} to the wrapping key (32 bytes, base64)`);
+    if (value === undefined)
+      throw new KeyUnusable(`set ${source.env} to the wrapping key (32 bytes, base64)`);
     return value;
   }
   if ("file" in source) return readFileSync(source.file, "utf8");
   const [program, ...args] = source.command;
-  return execFileSync(program, args, { encoding: "utf8", timeout: COMMAND_TIMEOUT_MS, maxBuffer: 4_096 });
+  return execFileSync(program, args, {
+    encoding: "utf8",
+    timeout: COMMAND_TIMEOUT_MS,
+    maxBuffer: 4_096,
+  });
 }
 
 /** Created with its mode: never readable by others, not even for a moment. */

@@ -29,7 +29,9 @@ const mistakes = z.object({
 
 const callReport = z
   .looseObject({ call: z.string(), workflow: z.string(), outcome: z.string() })
-  .describe("Principals, rules, token claims, redactions, timing and record of one call; no values.");
+  .describe(
+    "Principals, rules, token claims, redactions, timing and record of one call; no values.",
+  );
 
 /** The admin operations, one for each verb of the CLI that speaks to a running gateway. */
 export const ADMIN_OPERATIONS: Operations = {

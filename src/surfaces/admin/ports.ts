@@ -8,10 +8,18 @@ export interface Administration {
   readonly tenants: readonly string[];
   activateBundle(tenant: string, files: Readonly<Record<string, string>>): Promise<Activation>;
   /** A one-time code that lets one connector in. */
-  createJoinCode(tenant: string, scope: { network: string; tier: Tier; lifeMs: number }): Promise<JoinCode>;
+  createJoinCode(
+    tenant: string,
+    scope: { network: string; tier: Tier; lifeMs: number },
+  ): Promise<JoinCode>;
   listConnectors(tenant: string): readonly ConnectorStatus[];
   listWorkflows(tenant: string, limit: number): readonly WorkflowLine[];
-  events(tenant: string, workflow: string, after: number, limit: number): Promise<readonly StoredEvent[]>;
+  events(
+    tenant: string,
+    workflow: string,
+    after: number,
+    limit: number,
+  ): Promise<readonly StoredEvent[]>;
   showCall(tenant: string, call: string): Promise<CallReport | null>;
 }
 

@@ -7,7 +7,11 @@ import * as workflows from "./workflows.ts";
 /** What the surface asks of identity, for one tenant. Verified or a challenge, nothing between. */
 export type Authentication =
   | { readonly ok: true; readonly caller: Caller }
-  | { readonly ok: false; readonly status: 401 | 403 | 503; readonly headers: Readonly<Record<string, string>> };
+  | {
+      readonly ok: false;
+      readonly status: 401 | 403 | 503;
+      readonly headers: Readonly<Record<string, string>>;
+    };
 
 export interface TenantDoor {
   authenticate(request: Request): Promise<Authentication>;
@@ -29,7 +33,11 @@ export interface RestHost {
   tenant(name: string): TenantDoor | undefined;
   readonly openapi: unknown;
   /** Says that a request ended in an error of ours: an id, no values. */
-  log(line: { readonly event: "request.failed"; readonly method: string; readonly route: string }): void;
+  log(line: {
+    readonly event: "request.failed";
+    readonly method: string;
+    readonly route: string;
+  }): void;
 }
 
 export function restSurface(host: RestHost): Hono {
@@ -37,9 +45,7 @@ export function restSurface(host: RestHost): Hono {
   app.get("/healthz", () => json({ status: "ok" }));
   app.get("/openapi.json", () => json(host.openapi));
 
-  const tenant = (
-    handle: (door: TenantDoor, context: Context) => Response | Promise<Response>,
-  ) => {
+  const tenant = (handle: (door: TenantDoor, context: Context) => Response | Promise<Response>) => {
     return (context: Context) => {
       const door = host.tenant(context.req.param("tenant") ?? "");
       return door === undefined ? problem("not_found") : handle(door, context);
@@ -50,11 +56,26 @@ export function restSurface(host: RestHost): Hono {
     "/.well-known/oauth-protected-resource/:tenant/mcp",
     tenant((door) => json(door.protectedResource)),
   );
-  app.get("/.well-known/oauth-authorization-server/:tenant", tenant((door) => json(door.authorizationServer)));
-  app.get("/:tenant/jwks", tenant((door) => json(door.jwks)));
-  app.post("/:tenant/oauth/token", tenant((door, context) => door.exchange(context.req.raw)));
-  app.post("/:tenant/v1/connectors/enroll", tenant((door, context) => door.enrol(context.req.raw)));
-  app.post("/:tenant/v1/workflows", tenant((door, context) => door.open(context.req.raw)));
+  app.get(
+    "/.well-known/oauth-authorization-server/:tenant",
+    tenant((door) => json(door.authorizationServer)),
+  );
+  app.get(
+    "/:tenant/jwks",
+    tenant((door) => json(door.jwks)),
+  );
+  app.post(
+    "/:tenant/oauth/token",
+    tenant((door, context) => door.exchange(context.req.raw)),
+  );
+  app.post(
+    "/:tenant/v1/connectors/enroll",
+    tenant((door, context) => door.enrol(context.req.raw)),
+  );
+  app.post(
+    "/:tenant/v1/workflows",
+    tenant((door, context) => door.open(context.req.raw)),
+  );
 
   app.all(
     "/:tenant/mcp",
@@ -97,6 +118,10 @@ export function restSurface(host: RestHost): Hono {
 
 function unauthenticated(refusal: Extract<Authentication, { ok: false }>): Response {
   const code =
-    refusal.status === 401 ? "unauthenticated" : refusal.status === 403 ? "forbidden" : "unavailable";
+    refusal.status === 401
+      ? "unauthenticated"
+      : refusal.status === 403
+        ? "forbidden"
+        : "unavailable";
   return problem(code, { headers: refusal.headers });
 }

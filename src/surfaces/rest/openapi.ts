@@ -127,12 +127,20 @@ export function openApiDocument(publicUrl: string, admin: Operations): unknown {
   );
   return {
     openapi: "3.1.0",
-    info: { title: "Postern", version: "1", license: { name: "Apache-2.0", identifier: "Apache-2.0" } },
+    info: {
+      title: "Postern",
+      version: "1",
+      license: { name: "Apache-2.0", identifier: "Apache-2.0" },
+    },
     servers: [{ url: publicUrl }],
     paths,
     components: {
       securitySchemes: {
-        dpop: { type: "http", scheme: "DPoP", description: "Workflow credential and proof (RFC 9449)." },
+        dpop: {
+          type: "http",
+          scheme: "DPoP",
+          description: "Workflow credential and proof (RFC 9449).",
+        },
       },
     },
   };
@@ -148,14 +156,21 @@ function describe(operation: Operation): unknown {
     status,
     schema === null
       ? { description: "OAuth error (RFC 6749 §5.2)" }
-      : { description: operation.summary, content: { [JSON_TYPE]: { schema: jsonSchema(schema) } } },
+      : {
+          description: operation.summary,
+          content: { [JSON_TYPE]: { schema: jsonSchema(schema) } },
+        },
   ]);
   return {
     operationId: operation.id,
     summary: operation.summary,
     security: operation.security === "dpop" ? [{ dpop: [] }] : [],
     ...(operation.query && {
-      parameters: operation.query.map((name) => ({ name, in: "query", schema: { type: "integer" } })),
+      parameters: operation.query.map((name) => ({
+        name,
+        in: "query",
+        schema: { type: "integer" },
+      })),
     }),
     ...(operation.body && {
       requestBody: {

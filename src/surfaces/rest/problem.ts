@@ -6,7 +6,8 @@ export const PROBLEMS = {
   malformed_json: {
     status: 400,
     title: "The body is not strict JSON",
-    detail: "Send one JSON value without duplicate keys, without `__proto__`, at most 64 levels deep.",
+    detail:
+      "Send one JSON value without duplicate keys, without `__proto__`, at most 64 levels deep.",
   },
   invalid_request: {
     status: 400,
@@ -16,7 +17,8 @@ export const PROBLEMS = {
   unauthenticated: {
     status: 401,
     title: "No valid credential and proof",
-    detail: "Send a workflow credential as `Authorization: DPoP …` with a fresh DPoP proof for this request.",
+    detail:
+      "Send a workflow credential as `Authorization: DPoP …` with a fresh DPoP proof for this request.",
   },
   forbidden: {
     status: 403,
@@ -46,7 +48,8 @@ export const PROBLEMS = {
   conflict: {
     status: 409,
     title: "The state does not permit this",
-    detail: "The workflow or seat has ended, is locked, or the value exceeds its cap; read the workflow first.",
+    detail:
+      "The workflow or seat has ended, is locked, or the value exceeds its cap; read the workflow first.",
   },
   unavailable: {
     status: 503,
@@ -63,7 +66,10 @@ export type ProblemCode = keyof typeof PROBLEMS;
 
 export function problem(
   code: ProblemCode,
-  more: { readonly at?: readonly string[]; readonly headers?: Readonly<Record<string, string>> } = {},
+  more: {
+    readonly at?: readonly string[];
+    readonly headers?: Readonly<Record<string, string>>;
+  } = {},
 ): Response {
   const { status, title, detail } = PROBLEMS[code];
   const body = {
@@ -76,7 +82,11 @@ export function problem(
   };
   return new Response(JSON.stringify(body), {
     status,
-    headers: { "content-type": "application/problem+json", "cache-control": "no-store", ...more.headers },
+    headers: {
+      "content-type": "application/problem+json",
+      "cache-control": "no-store",
+      ...more.headers,
+    },
   });
 }
 

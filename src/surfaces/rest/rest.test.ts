@@ -15,11 +15,16 @@ function app(door: Partial<TenantDoor> = {}) {
   const logged: unknown[] = [];
   const surface = restSurface({
     gateway: {} as Gateway,
-    tenant: (name) => (name === "acme" ? ({ authenticate: refused, ...door } as TenantDoor) : undefined),
+    tenant: (name) =>
+      name === "acme" ? ({ authenticate: refused, ...door } as TenantDoor) : undefined,
     openapi: {},
     log: (line) => logged.push(line),
   });
-  return { logged, ask: (path: string, init?: RequestInit) => surface.request(path, init), surface };
+  return {
+    logged,
+    ask: (path: string, init?: RequestInit) => surface.request(path, init),
+    surface,
+  };
 }
 
 describe("problems", () => {
@@ -102,7 +107,9 @@ describe("a body", () => {
 describe("the agent-facing surface", () => {
   it("serves exactly what its OpenAPI document describes, besides well-known documents", () => {
     const served = app()
-      .surface.routes.filter(({ path, method }) => method !== "ALL" && !path.startsWith("/.well-known"))
+      .surface.routes.filter(
+        ({ path, method }) => method !== "ALL" && !path.startsWith("/.well-known"),
+      )
       .map(({ method, path }) => `${method} ${path.replace(/:(\w+)/g, "{$1}")}`);
     const described = Object.entries(OPERATIONS).flatMap(([path, methods]) =>
       Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
@@ -115,10 +122,12 @@ describe("the agent-facing surface", () => {
   it("answers an unknown tenant, path and method alike", async () => {
     const { ask } = app();
     const bodies = await Promise.all(
-      ["/globex/jwks", "/globex/v1/workflows/wf_1", "/nothing", "/acme/v1/nothing"].map(async (path) => {
-        const answer = await ask(path);
-        return [answer.status, await answer.text()];
-      }),
+      ["/globex/jwks", "/globex/v1/workflows/wf_1", "/nothing", "/acme/v1/nothing"].map(
+        async (path) => {
+          const answer = await ask(path);
+          return [answer.status, await answer.text()];
+        },
+      ),
     );
     expect(new Set(bodies.map((one) => JSON.stringify(one))).size).toBe(1);
     expect(bodies[0]?.[0]).toBe(404);

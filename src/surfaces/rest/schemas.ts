@@ -1,5 +1,10 @@
 import { z } from "zod";
-import { POLICY_CODES, FAILURES, FAILURE_KINDS, type FailureCode } from "../../core/model/outcome.ts";
+import {
+  POLICY_CODES,
+  FAILURES,
+  FAILURE_KINDS,
+  type FailureCode,
+} from "../../core/model/outcome.ts";
 import { POLICY_CLASSES } from "../../core/model/policy.ts";
 import { PROBLEMS, type ProblemCode } from "./problem.ts";
 
@@ -61,7 +66,12 @@ export const outcome = z.discriminatedUnion("outcome", [
     retryable: z.boolean(),
     retryAfter: z.int().optional().describe("Seconds."),
   }),
-  z.object({ outcome: z.literal("outcome_unknown"), call, reason: failureReason, reconcile: z.string() }),
+  z.object({
+    outcome: z.literal("outcome_unknown"),
+    call,
+    reason: failureReason,
+    reconcile: z.string(),
+  }),
 ]);
 
 export const problemBody = z.object({

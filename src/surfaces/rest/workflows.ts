@@ -81,7 +81,10 @@ export const putCheckpoint: Handler = async (context, { caller, session }) => {
 export const closeWorkflow: Handler = async (_context, { caller, session }) =>
   changed(session, { type: "close", seat: caller.seat });
 
-async function changed(session: Session, command: Parameters<Session["submit"]>[0]): Promise<Response> {
+async function changed(
+  session: Session,
+  command: Parameters<Session["submit"]>[0],
+): Promise<Response> {
   try {
     const { result, event } = await session.submit(command);
     return result.kind === "done" ? json({ seq: event?.event.seq }) : problem("conflict");
