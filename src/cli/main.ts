@@ -1,13 +1,20 @@
 import { Command, CommanderError } from "commander";
-import { auditCommand } from "./audit.ts";
-import { bundleCommand } from "./bundle.ts";
-import { callCommand } from "./call.ts";
-import { connectCommand } from "./connect.ts";
-import { connectorCommand } from "./connector.ts";
 import { CliError, EXIT } from "./exit.ts";
-import { gatewayCommand } from "./gateway.ts";
 import { printable } from "./output.ts";
-import { workflowCommand } from "./workflow.ts";
+
+/** What a command says when it is done. */
+export type Finish = (exitCode: number) => void;
+
+/** Each noun loads its own modules: asking for a list must not wait for the policy engine. */
+const NOUNS: { readonly [noun: string]: (finish: Finish) => Promise<Command> } = {
+  gateway: async (finish) => (await import("./gateway.ts")).gatewayCommand(finish),
+  bundle: async (finish) => (await import("./bundle.ts")).bundleCommand(finish),
+  connector: async (finish) => (await import("./connector.ts")).connectorCommand(finish),
+  workflow: async (finish) => (await import("./workflow.ts")).workflowCommand(finish),
+  call: async (finish) => (await import("./call.ts")).callCommand(finish),
+  audit: async (finish) => (await import("./audit.ts")).auditCommand(finish),
+  connect: async (finish) => (await import("./connect.ts")).connectCommand(finish),
+};
 
 /** `postern NOUN VERB`. */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -19,15 +26,12 @@ export async function main(argv: readonly string[]): Promise<number> {
   const finish = (code: number): void => {
     exitCode = code;
   };
-  for (const command of [
-    gatewayCommand(finish),
-    bundleCommand(finish),
-    connectorCommand(finish),
-    workflowCommand(finish),
-    callCommand(finish),
-    auditCommand(finish),
-    connectCommand(finish),
-  ]) {
+  const [noun = ""] = argv;
+  const wanted = Object.hasOwn(NOUNS, noun) ? [noun] : Object.keys(NOUNS);
+  for (const name of wanted) {
+    const command = await NOUNS[name]?.(finish);
+    if (command === undefined) continue;
+    adopt(program, command);
     program.addCommand(command);
   }
   try {
@@ -45,5 +49,8 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-/** What a command says when it is done. */
-export type Finish = (exitCode: number) => void;
+/** Commands made elsewhere know nothing of how this program ends; exit codes would be commander's. */
+function adopt(parent: Command, command: Command): void {
+  command.copyInheritedSettings(parent);
+  for (const sub of command.commands) adopt(command, sub);
+}

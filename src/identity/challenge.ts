@@ -1,4 +1,4 @@
-import { PROOF_ALGORITHMS, type ProofFault } from "./dpop.ts";
+import { OFFERED_ALGORITHMS, type ProofFault } from "./dpop.ts";
 import type { CredentialFault } from "./credential.ts";
 import type { HeaderFault, RequestFault } from "./request.ts";
 
@@ -31,7 +31,7 @@ export function challengeFor(
 
 /** `Bearer` first with the metadata, as MCP clients look for it; `DPoP` is what we really speak. */
 export function authenticateHeader(metadataUrl: string, error: ChallengeError | null): string {
-  const dpop = `DPoP algs="${PROOF_ALGORITHMS.join(" ")}"`;
+  const dpop = `DPoP algs="${OFFERED_ALGORITHMS.join(" ")}"`;
   const why = error === null ? "" : `, error="${error}"`;
   return `Bearer resource_metadata="${metadataUrl}", ${dpop}${why}`;
 }

@@ -40,6 +40,12 @@ describe("a proof", () => {
     expect(verifyProof(proof(), EXPECTED, memory())).toEqual({ ok: true, jkt });
   });
 
+  it("may name its algorithm after the curve (RFC 9864), but not another key's", () => {
+    expect(verdict(proof({}, { alg: "Ed25519" }))).toBe("ok");
+    const ec = testKey("ES256");
+    expect(verdict(proof({}, { alg: "Ed25519", jwk: ec.jwk }, ec))).toBe("algorithm_refused");
+  });
+
   it("may be made with a P-256 key", () => {
     const ec = testKey("ES256");
     expect(verdict(proof({}, { alg: "ES256", jwk: ec.jwk }, ec))).toBe("ok");

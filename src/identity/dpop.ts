@@ -10,6 +10,8 @@ import { readSeconds } from "./times.ts";
 
 export const PROOF_TYPE = "dpop+jwt";
 export const PROOF_ALGORITHMS = ["EdDSA", "ES256"] as const;
+/** The same for a client to choose from: Ed25519 under both its names (RFC 8037, RFC 9864). */
+export const OFFERED_ALGORITHMS = ["EdDSA", "Ed25519", "ES256"] as const;
 
 /** Seconds before and after our clock in which a proof counts. */
 export const PROOF_WINDOW_S = 30;

@@ -16,7 +16,7 @@ describe("metadata", () => {
       resource: "https://postern.example/acme/mcp",
       authorization_servers: ["https://postern.example/acme"],
       bearer_methods_supported: ["header"],
-      dpop_signing_alg_values_supported: ["EdDSA", "ES256"],
+      dpop_signing_alg_values_supported: ["EdDSA", "Ed25519", "ES256"],
       dpop_bound_access_tokens_required: true,
       authorization_details_types_supported: ["dev.postern/workflow"],
     });
@@ -30,8 +30,8 @@ describe("metadata", () => {
       response_types_supported: [],
       grant_types_supported: ["urn:ietf:params:oauth:grant-type:token-exchange"],
       token_endpoint_auth_methods_supported: ["private_key_jwt"],
-      token_endpoint_auth_signing_alg_values_supported: ["EdDSA", "ES256"],
-      dpop_signing_alg_values_supported: ["EdDSA", "ES256"],
+      token_endpoint_auth_signing_alg_values_supported: ["EdDSA", "Ed25519", "ES256"],
+      dpop_signing_alg_values_supported: ["EdDSA", "Ed25519", "ES256"],
       authorization_details_types_supported: ["dev.postern/workflow"],
     });
   });

@@ -1,4 +1,4 @@
-import { PROOF_ALGORITHMS } from "./dpop.ts";
+import { OFFERED_ALGORITHMS } from "./dpop.ts";
 import { GRANT_TOKEN_EXCHANGE, WORKFLOW_DETAIL } from "./oauth-names.ts";
 
 /** Where one tenant is found from outside; everything follows from the two parts. */
@@ -43,7 +43,7 @@ export function protectedResourceMetadata(place: Place): ProtectedResourceMetada
     resource: resourceOf(place),
     authorization_servers: [issuerOf(place)],
     bearer_methods_supported: ["header"],
-    dpop_signing_alg_values_supported: PROOF_ALGORITHMS,
+    dpop_signing_alg_values_supported: OFFERED_ALGORITHMS,
     dpop_bound_access_tokens_required: true,
     authorization_details_types_supported: [WORKFLOW_DETAIL],
   };
@@ -71,8 +71,8 @@ export function authorizationServerMetadata(place: Place): AuthorizationServerMe
     response_types_supported: [],
     grant_types_supported: [GRANT_TOKEN_EXCHANGE],
     token_endpoint_auth_methods_supported: ["private_key_jwt"],
-    token_endpoint_auth_signing_alg_values_supported: PROOF_ALGORITHMS,
-    dpop_signing_alg_values_supported: PROOF_ALGORITHMS,
+    token_endpoint_auth_signing_alg_values_supported: OFFERED_ALGORITHMS,
+    dpop_signing_alg_values_supported: OFFERED_ALGORITHMS,
     authorization_details_types_supported: [WORKFLOW_DETAIL],
   };
 }

@@ -74,7 +74,7 @@ describe("a refused request", () => {
       error: null,
       headers: {
         "www-authenticate":
-          'Bearer resource_metadata="https://postern.example/.well-known/oauth-protected-resource/acme/mcp", DPoP algs="EdDSA ES256"',
+          'Bearer resource_metadata="https://postern.example/.well-known/oauth-protected-resource/acme/mcp", DPoP algs="EdDSA Ed25519 ES256"',
       },
     });
   });
@@ -84,7 +84,7 @@ describe("a refused request", () => {
       ["expired", "signature_invalid", "tenant_mismatch", "key_unknown"] as const
     ).map((fault) => JSON.stringify(challengeFor({ of: "credential", fault }, at)));
     expect(new Set(answers).size).toBe(1);
-    expect(answers[0]).toContain('DPoP algs=\\"EdDSA ES256\\", error=\\"invalid_token\\"');
+    expect(answers[0]).toContain('DPoP algs=\\"EdDSA Ed25519 ES256\\", error=\\"invalid_token\\"');
   });
 
   it("with a bad proof is told so, and gets the nonce where one is needed", () => {

@@ -1,5 +1,6 @@
 import { canonical, isObject, type JsonObject } from "../core/model/json.ts";
 import { decodeBase64url } from "./base64url.ts";
+import { canonicalAlgorithm } from "./jws.ts";
 
 /** RS256 only ever verifies an identity provider's tokens; nothing of ours is signed with it. */
 export const ALGORITHMS = ["EdDSA", "ES256", "RS256"] as const;
@@ -55,7 +56,8 @@ function readKeyMaterial(value: JsonObject, named: { readonly kid?: string }): J
   const { kty, crv, x, y, n, e } = value;
   const alg = algorithmOf(kty, crv);
   if (alg === null) return { ok: false, fault: "other" };
-  if (value["alg"] !== undefined && value["alg"] !== alg) return { ok: false, fault: "other" };
+  const said = canonicalAlgorithm(value["alg"]);
+  if (value["alg"] !== undefined && said !== alg) return { ok: false, fault: "other" };
   if (alg === "EdDSA" && isBytes(x, 32)) {
     return { ok: true, jwk: { kty: "OKP", crv: "Ed25519", x, alg, ...named } };
   }

@@ -30,6 +30,7 @@ export type RefusedMember = (typeof REFUSED_MEMBERS)[number];
 
 export interface ParsedJws {
   readonly header: JsonObject;
+  /** `EdDSA` also where the token says `Ed25519`. */
   readonly alg: string;
   readonly typ: string | null;
   readonly kid: string | null;
@@ -64,14 +65,23 @@ export function parseJws(
   for (const member of REFUSED_MEMBERS) {
     if (member !== allowed && Object.hasOwn(header, member)) return refuse("header_refused");
   }
-  const { alg, typ = null, kid = null } = header;
-  if (typeof alg !== "string") return refuse("algorithm_refused");
+  const { typ = null, kid = null } = header;
+  const alg = canonicalAlgorithm(header["alg"]);
+  if (alg === null) return refuse("algorithm_refused");
   if (kid !== null && (typeof kid !== "string" || kid === "")) return refuse("header_refused");
   if ((typ !== null && typeof typ !== "string") || !types.includes(typ)) {
     return refuse("type_refused");
   }
   const signingInput = token.slice(0, head.length + 1 + body.length);
   return { ok: true, jws: { header, alg, typ, kid, signingInput, payload, signature } };
+}
+
+/**
+ * RFC 9864 names the algorithm after the curve. For the only curve we take the two names mean the
+ * same, and the key decides all the same.
+ */
+export function canonicalAlgorithm(alg: unknown): string | null {
+  return alg === "Ed25519" ? "EdDSA" : typeof alg === "string" ? alg : null;
 }
 
 /** Null: not UTF-8, not JSON, a duplicate or forbidden key, or not an object. */

@@ -1,16 +1,6 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import { AuditUnavailable } from "../../gateway/ports.ts";
 
-export interface EventRow {
-  readonly tenant: string;
-  readonly workflow: string;
-  readonly seq: number;
-  readonly type: string;
-  readonly call: string | null;
-  readonly bytes: string;
-  readonly hash: string;
-}
-
 /** One prepared statement with its values: what a batch is made of. */
 interface Write {
   readonly statement: StatementSync;

@@ -277,6 +277,13 @@ describe("checkBundle", () => {
     ]);
   });
 
+  it("refuses an effect behind GET, which a connector would report as harmless", () => {
+    const mistakes = spoil("tools/loans_create.jsonc", '"method": "POST"', '"method": "GET"');
+    expect(briefly(mistakes).map((line) => line.split(" ")[1])).toContain(
+      "effect_with_read_method",
+    );
+  });
+
   it("refuses an argument that clients would mirror into an HTTP header", () => {
     const mistakes = spoil(
       "tools/loans_create.jsonc",

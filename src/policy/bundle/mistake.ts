@@ -55,6 +55,7 @@ export const MISTAKE_CODES = [
   "template_ambiguous",
   "kind_mismatch",
   "read_with_effect",
+  "effect_with_read_method",
   "write_domain_on_read",
   "path_syntax",
   "body_not_allowed",

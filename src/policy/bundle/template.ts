@@ -54,6 +54,16 @@ export function readHttpTemplate(
         'use "mutate" or "execute", or another method',
       );
     }
+    if (hasEffect(action) && method === "GET") {
+      add(
+        place,
+        find(node, "method"),
+        "effect_with_read_method",
+        // A connector that loses the answer of a GET reports that nothing happened (RFC 9110 §9.2.1).
+        `the action is "${action}", but ${method} says that nothing changes`,
+        'use "read" or "summarize", or another method',
+      );
+    }
   }
   if (method === "GET" && node.members.has("body")) {
     add(

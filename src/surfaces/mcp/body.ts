@@ -14,7 +14,7 @@ export async function readMessage(request: Request): Promise<Message> {
   let text: string;
   try {
     // Fatal: two readers that replace broken sequences differently would see two messages.
-    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
     return refused(400, PARSE_ERROR, "The message is not valid UTF-8.");
   }

@@ -20,7 +20,7 @@ export function requestCases(world: () => World): void {
         resource: acme.resource,
         authorization_servers: [acme.url],
         bearer_methods_supported: ["header"],
-        dpop_signing_alg_values_supported: ["EdDSA", "ES256"],
+        dpop_signing_alg_values_supported: ["EdDSA", "Ed25519", "ES256"],
         dpop_bound_access_tokens_required: true,
         authorization_details_types_supported: ["dev.postern/workflow"],
       });
@@ -48,7 +48,7 @@ export function requestCases(world: () => World): void {
       const answer = await send(`${gateway}${path}`, { method });
       expect(answer.status).toBe(401);
       expect(answer.headers.get("www-authenticate")).toBe(
-        `Bearer resource_metadata="${gateway}/.well-known/oauth-protected-resource/acme/mcp", DPoP algs="EdDSA ES256"`,
+        `Bearer resource_metadata="${gateway}/.well-known/oauth-protected-resource/acme/mcp", DPoP algs="EdDSA Ed25519 ES256"`,
       );
     });
 
