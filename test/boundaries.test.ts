@@ -139,6 +139,11 @@ describe("imports", () => {
     expect(lines(inner)).toEqual([]);
   });
 
+  it("find files with fileURLToPath: a folder with a space in its name is a folder", () => {
+    const encoded = modules.filter((path) => /import\.meta\.url\)\.pathname/.test(read(path)));
+    expect(encoded).toEqual([]);
+  });
+
   it("resolve with the extension they have on disk", () => {
     const lost = modules
       .flatMap(importsOf)

@@ -1,4 +1,5 @@
 import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { Client } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
@@ -24,7 +25,7 @@ const client = new Client(
   { name: "acme-support-agent", version: "1.0.0" },
   { versionNegotiation: { mode: { pin: "2026-07-28" } } },
 );
-const postern = new URL("../../../bin/postern.js", import.meta.url).pathname;
+const postern = fileURLToPath(new URL("../../../bin/postern.js", import.meta.url));
 await client.connect(
   new StdioClientTransport({
     command: process.execPath,
