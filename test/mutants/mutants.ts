@@ -56,7 +56,12 @@ export const MUTANTS: readonly Mutant[] = [
     name: "settlement is not recorded",
     patch: {
       file: "src/gateway/call.ts",
-      find: 'const settled = await submitted(session, { type: "settle", call: admitted.call, settlement, runtimeMs });',
+      find: `const settled = await submitted(session, {
+    type: "settle",
+    call: admitted.call,
+    settlement,
+    runtimeMs,
+  });`,
       replace: `const settled = {
         result: {
           kind: "settled",
