@@ -278,4 +278,16 @@ describe("the path of one call", () => {
     bench.finished = { ok: false, code, ...(status !== undefined && { status }) };
     expect(await bench.call("tickets_open")).toMatchObject({ outcome, reason: { code } });
   });
+
+  it.each([
+    ["customers_find", "failed"],
+    ["tickets_open", "outcome_unknown"],
+  ])("settles %s also when something of ours throws after admission", async (tool, outcome) => {
+    const bench = await new Bench().open();
+    bench.answer = () => Promise.reject(new Error("secret-in-message"));
+    const ended = await bench.call(tool);
+    expect(ended).toMatchObject({ outcome, reason: { code: "internal_error" } });
+    expect(JSON.stringify(ended)).not.toContain("secret-in-message");
+    expect(bench.log.at(-1)).toBe("call.settled");
+  });
 });

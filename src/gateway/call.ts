@@ -106,8 +106,7 @@ async function dispatch(
   admitted: Admitted,
 ): Promise<Outcome> {
   const started = gateway.system.elapsed();
-  const answer = await send(gateway, caller, admitted);
-  const finished = answer.ok ? admitted.runtime.finish(answer, admitted.plan) : null;
+  const { answer, finished } = await execute(gateway, caller, admitted);
   const settlement = settlementOf(answer, finished);
   const runtimeMs = Math.ceil(gateway.system.elapsed() - started);
   const reconcile = `/${caller.tenant}/v1/workflows/${caller.workflow}/calls/${admitted.call}`;
@@ -123,6 +122,25 @@ async function dispatch(
   }
   const status = answer.ok ? (finished?.ok === false ? finished.status : undefined) : answer.status;
   return settledOutcome(admitted.call, settled.result, finished, reconcile, status);
+}
+
+interface Executed {
+  readonly answer: OutboundAnswer;
+  readonly finished: Finished | null;
+}
+
+/** A defect of ours must not leave an admitted call without its end: it would hold its budget for good. */
+async function execute(gateway: Gateway, caller: Caller, admitted: Admitted): Promise<Executed> {
+  try {
+    const answer = await send(gateway, caller, admitted);
+    return {
+      answer,
+      finished: answer.ok ? admitted.runtime.finish(answer, admitted.plan) : null,
+    };
+  } catch {
+    const answer = { ok: false, code: "internal_error", effect: "possible" } as const;
+    return { answer, finished: null };
+  }
 }
 
 async function send(gateway: Gateway, caller: Caller, admitted: Admitted): Promise<OutboundAnswer> {
