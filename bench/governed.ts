@@ -13,14 +13,23 @@ const ROOT = join(import.meta.dirname, "..");
 const POSTERN = join(ROOT, "bin", "postern.js");
 const TENANT = "bench";
 
-/** Postern with everything on: identity provider, gateway on its own core, connector, workflow. */
-export interface Governed extends AsyncDisposable {
-  readonly gateway: Running;
-  readonly connector: Running;
+/** One workflow and what a call of it needs. */
+export interface Opened {
   readonly url: string;
   readonly workflow: string;
   readonly credential: string;
   readonly proofKey: ProofKey;
+}
+
+/** Postern with everything on: identity provider, gateway on its own core, connector, workflow. */
+export interface Governed extends AsyncDisposable {
+  readonly gateway: Running;
+  readonly connector: Running;
+  /** Data folder of the gateway, with its admin socket. */
+  readonly data: string;
+  readonly opened: Opened;
+  /** One workflow more. */
+  open(): Promise<Opened>;
   /** Stops the gateway and counts what it recorded. */
   record(): Promise<{
     readonly events: number;
@@ -85,22 +94,25 @@ export async function startGoverned(
     otherCore,
   );
   const { kid } = importSigningKey(agentKey);
-  const workflow = await PosternClient.open({
-    gateway: url,
-    tenant: TENANT,
-    agent: "bench-agent",
-    assertionKey: { ...agentKey, kid },
-    subjectToken: await signIn(issuer, "dana"),
-    purpose: "bench",
-  });
-  const saved = await workflow.save();
+  const open = async (): Promise<Opened> => {
+    const workflow = await PosternClient.open({
+      gateway: url,
+      tenant: TENANT,
+      agent: "bench-agent",
+      assertionKey: { ...agentKey, kid },
+      subjectToken: await signIn(issuer, "dana"),
+      purpose: "bench",
+    });
+    const { workflow: id, credential, proofKey } = await workflow.save();
+    const key = await ProofKey.import(proofKey);
+    return { url: `${url}/${TENANT}`, workflow: id, credential, proofKey: key };
+  };
   return {
     gateway,
     connector,
-    url: `${url}/${TENANT}`,
-    workflow: saved.workflow,
-    credential: saved.credential,
-    proofKey: await ProofKey.import(saved.proofKey),
+    data,
+    opened: await open(),
+    open,
     async record() {
       await connector.stop();
       await gateway.stop();

@@ -75,9 +75,12 @@ type Unproven = Omit<LoadPlan, "calls" | "proofs">;
 
 function restPlan(governed: Governed, connections: number): Unproven {
   return {
-    url: `${governed.url}/v1/workflows/${governed.workflow}/calls`,
+    url: `${governed.opened.url}/v1/workflows/${governed.opened.workflow}/calls`,
     method: "POST",
-    headers: { authorization: `DPoP ${governed.credential}`, "content-type": "application/json" },
+    headers: {
+      authorization: `DPoP ${governed.opened.credential}`,
+      "content-type": "application/json",
+    },
     body: JSON.stringify({ tool: "note_read", arguments: { noteId: "note-1" } }),
     connections,
     expect: '"outcome":"partial_result"',
@@ -95,10 +98,10 @@ function mcpPlan(governed: Governed, connections: number): Unproven {
     },
   };
   return {
-    url: `${governed.url}/mcp`,
+    url: `${governed.opened.url}/mcp`,
     method: "POST",
     headers: {
-      authorization: `DPoP ${governed.credential}`,
+      authorization: `DPoP ${governed.opened.credential}`,
       "content-type": "application/json",
       accept: "application/json, text/event-stream",
       "mcp-protocol-version": "2026-07-28",
@@ -112,7 +115,8 @@ function mcpPlan(governed: Governed, connections: number): Unproven {
 }
 
 async function governedRow(name: string, governed: Governed, plan: Unproven): Promise<Row> {
-  const { credential, proofKey, gateway } = governed;
+  const { gateway, opened } = governed;
+  const { credential, proofKey } = opened;
   const calls = callsAt(plan.connections);
   const { method, url } = plan;
   const proofs = await signProofs(proofKey, WARM_UP + calls, { method, url, credential });

@@ -58,7 +58,8 @@ interface Import {
 }
 
 function importsOf(path: string): readonly Import[] {
-  const pattern = /(?:\bfrom|\bimport)\s*\(?\s*"([^"\n]+)"/g;
+  // A word in quotes is text.
+  const pattern = /(?<!")(?:\bfrom|\bimport)\s*\(?\s*"([^"\n]+)"/g;
   return [...read(path).matchAll(pattern)].map(([, name]) => ({
     from: path,
     to: name!.startsWith(".") ? posix.join(posix.dirname(path), name!) : name!,

@@ -31,8 +31,8 @@ describe("the bundles of Acme", () => {
 
   it("would not be published if a rule that its tests pin were gone", () => {
     const without = (base["policies/action.cedar"] ?? "").replace(
-      '@id("payroll-is-off-limits")\nforbid',
-      '@id("payroll-is-off-limits")\npermit',
+      'unless { principal == Agent::"ops-agent" };',
+      'unless { [Agent::"ops-agent", Agent::"support-agent"].contains(principal) };',
     );
     const checked = checkBundle({ ...base, "policies/action.cedar": without });
     expect(checked.ok ? [] : checked.mistakes.map((mistake) => mistake.code)).toEqual([
@@ -41,20 +41,27 @@ describe("the bundles of Acme", () => {
   });
 });
 
-describe("the allow-list of the billing connector", () => {
-  it("names every billing statement of the bundle by its digest, and no other", () => {
-    const template = parse(text("connectors", "billing.jsonc")) as {
-      destinations: { billing: { statements: string[] } };
+interface SqlTool {
+  readonly destination: string;
+  readonly sql?: { readonly statement: string; readonly preview?: { readonly statement: string } };
+}
+
+describe.each([
+  ["billing", "billing"],
+  ["billing", "refunds"],
+  ["critical", "payroll"],
+])("the allow-list of the %s connector for %s", (connector, destination) => {
+  it("names every statement of the bundle by its digest, and no other", () => {
+    const template = parse(text("connectors", `${connector}.jsonc`)) as {
+      destinations: { [name: string]: { statements: string[] } };
     };
     const digests = Object.entries(base)
       .filter(([path]) => path.startsWith("tools/"))
-      .map(([, tool]) => parse(tool) as { destination: string; sql?: { statement: string } })
-      .filter((tool) => tool.destination === "billing")
-      .map((tool) =>
-        createHash("sha256")
-          .update(tool.sql?.statement ?? "")
-          .digest("hex"),
-      );
-    expect(template.destinations.billing.statements.toSorted()).toEqual(digests.toSorted());
+      .map(([, tool]) => parse(tool) as SqlTool)
+      .filter((tool) => tool.destination === destination)
+      .flatMap(({ sql }) => [sql?.statement ?? "", sql?.preview?.statement ?? ""])
+      .filter((statement) => statement !== "")
+      .map((statement) => createHash("sha256").update(statement).digest("hex"));
+    expect(template.destinations[destination]?.statements.toSorted()).toEqual(digests.toSorted());
   });
 });

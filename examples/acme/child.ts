@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { closeSync, createWriteStream, openSync, readSync, statSync } from "node:fs";
 import { createInterface } from "node:readline";
+import { finished } from "node:stream/promises";
 import { killGroup, startWarden, type Warden } from "./warden.ts";
 
 /** A process of Acme that runs until it is stopped, with a log file of its own. */
@@ -61,7 +62,11 @@ export class Child {
       stdio: ["pipe", "pipe", "pipe"],
       env: { ...process.env, ...options.env },
     });
-    const ended = watch(process_).then(() => void output.end());
+    // Only then is the log's last line where others can read it.
+    const ended = watch(process_).then(async () => {
+      output.end();
+      await finished(output);
+    });
     process_.stderr.pipe(output, { end: false });
     // A process that has gone does not read any more; `ended` says so.
     process_.stdin.on("error", () => undefined);

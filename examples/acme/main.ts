@@ -8,6 +8,8 @@ import { differences } from "./demo/expected.ts";
 import { invitation } from "./demo/invitation.ts";
 import { Network } from "./demo/network.ts";
 import { Output } from "./demo/output.ts";
+import type { Row } from "./demo/row.ts";
+import { runWrites } from "./demo/writes.ts";
 import { Workspace, WorkspaceBusy } from "./demo/workspace.ts";
 
 /**
@@ -63,7 +65,10 @@ async function demo(): Promise<number> {
     output.caseBegins();
     if (fault !== null) output.progress(`fault: ${fault}, after the invoices were read`);
     const run = await runCase(workspace, network, fault, (row) => output.row(row));
-    return once ? await assertAll(run) : await stayUp(run);
+    if (fault !== null) return await assertAll(run, []);
+    output.writesBegin();
+    const writes = await runWrites(workspace, (row) => output.row(row));
+    return once ? await assertAll(run, writes) : await stayUp(run);
   } catch (error) {
     output.result(false, [error instanceof Error ? error.message : String(error)]);
     output.progress(`The logs are in ${workspace.root}/logs`);
@@ -71,8 +76,8 @@ async function demo(): Promise<number> {
   }
 }
 
-async function assertAll(run: CaseRun): Promise<number> {
-  const found = differences(run, await judge(run));
+async function assertAll(run: CaseRun, writes: readonly Row[]): Promise<number> {
+  const found = differences(run, writes, await judge(run));
   output.result(found.length === 0, found);
   if (found.length > 0) output.progress(`The logs are in ${workspace.root}/logs`);
   return found.length === 0 ? 0 : 1;

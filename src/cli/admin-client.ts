@@ -5,6 +5,8 @@ import { CliError, EXIT } from "./exit.ts";
 /** A gateway that does not answer on its own socket in this time will not. */
 const TIMEOUT_MS = 30_000;
 
+type Method = "GET" | "POST" | "DELETE";
+
 export interface AdminAnswer {
   readonly status: number;
   readonly body: unknown;
@@ -23,7 +25,7 @@ export class AdminClient {
   }
 
   /** `path` is below the tenant. */
-  async ask(method: "GET" | "POST", path: string, body?: unknown): Promise<AdminAnswer> {
+  async ask(method: Method, path: string, body?: unknown): Promise<AdminAnswer> {
     return this.#send(method, `/tenants/${await this.#tenantName()}${path}`, body);
   }
 
@@ -37,7 +39,7 @@ export class AdminClient {
     throw new CliError(`name one with --tenant: ${tenants.join(", ")}`, EXIT.usage);
   }
 
-  #send(method: string, path: string, body?: unknown): Promise<AdminAnswer> {
+  #send(method: Method, path: string, body?: unknown): Promise<AdminAnswer> {
     return new Promise((resolve, reject) => {
       const unreachable = (): void =>
         reject(

@@ -1,9 +1,7 @@
-import { resolve } from "node:path";
 import { Command } from "commander";
 import { checkBundle } from "../policy/bundle/check.ts";
-import type { BundleFiles } from "../policy/bundle/model.ts";
-import { readBundleFolder } from "../policy/bundle/read-folder.ts";
 import type { Activation } from "../surfaces/admin/ports.ts";
+import { bundleFiles } from "./bundle-files.ts";
 import { CliError, EXIT } from "./exit.ts";
 import { mistakeLines } from "./mistakes.ts";
 import type { Finish } from "./main.ts";
@@ -16,7 +14,7 @@ export function bundleCommand(finish: Finish): Command {
     .argument("<dir>")
     .addOption(jsonOption())
     .action(async (dir: string, options: { json?: boolean }) => {
-      const checked = checkBundle(await filesOf(dir));
+      const checked = checkBundle(await bundleFiles(dir));
       if (options.json === true) {
         printJson(checked.ok ? { ok: true, policyVersion: checked.bundle.digest } : checked);
       } else {
@@ -36,7 +34,7 @@ export function bundleCommand(finish: Finish): Command {
     .addOption(jsonOption())
     .action(async (dir: string, options: GatewayOptions) => {
       const { status, body } = await adminOf(options).ask("POST", "/bundles/activate", {
-        files: await filesOf(dir),
+        files: await bundleFiles(dir),
       });
       if (status !== 200 && status !== 422) throw new CliError(`the gateway answered ${status}`);
       const activation = body as Activation;
@@ -54,12 +52,4 @@ export function bundleCommand(finish: Finish): Command {
     .description("agents, trust, tools and policies of a tenant")
     .addCommand(check)
     .addCommand(activate);
-}
-
-async function filesOf(dir: string): Promise<BundleFiles> {
-  try {
-    return await readBundleFolder(resolve(dir));
-  } catch {
-    throw new CliError(`${dir} cannot be read: name the folder that holds bundle.jsonc`);
-  }
 }

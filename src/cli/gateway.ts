@@ -1,14 +1,14 @@
-import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { readGatewayConfig } from "../hosts/node/config.ts";
 import { DataFolderBusy } from "../hosts/node/database.ts";
 import { startGateway } from "../hosts/node/gateway.ts";
 import { KeyUnusable } from "../hosts/node/wrapping.ts";
-import { readBundleFolder } from "../policy/bundle/read-folder.ts";
+import { bundleFiles } from "./bundle-files.ts";
 import { CliError, EXIT } from "./exit.ts";
 import { mistakeLines } from "./mistakes.ts";
 import type { Finish } from "./main.ts";
 import { print, printJson } from "./output.ts";
+import { readText } from "./read-text.ts";
 
 export function gatewayCommand(finish: Finish): Command {
   const run = new Command("run")
@@ -22,7 +22,7 @@ export function gatewayCommand(finish: Finish): Command {
 }
 
 async function runGateway(options: { config: string; bundle?: string }): Promise<number> {
-  const text = readFile(options.config);
+  const text = readText(options.config, "gateway's postern.jsonc with --config");
   const read = readGatewayConfig(options.config, text);
   if (!read.ok) throw new CliError(read.mistakes.join("\n"), EXIT.no);
   const stop = new AbortController();
@@ -30,7 +30,7 @@ async function runGateway(options: { config: string; bundle?: string }): Promise
   const gateway = await start(read.config);
   try {
     if (options.bundle !== undefined) {
-      const files = await readBundleFolder(options.bundle);
+      const files = await bundleFiles(options.bundle);
       for (const tenant of Object.keys(read.config.tenants)) {
         const activation = await gateway.admin.activateBundle(tenant, files);
         if (!activation.ok) {
@@ -66,13 +66,5 @@ async function start(config: Parameters<typeof startGateway>[0]): ReturnType<typ
       );
     }
     throw error;
-  }
-}
-
-function readFile(file: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch {
-    throw new CliError(`${file} cannot be read: name the gateway's postern.jsonc with --config`);
   }
 }

@@ -20,6 +20,23 @@ describe("the command line", () => {
     ["call nope", 2],
     ["call show", 2],
     ["connector enroll --network acme --tier secret", 2],
+    ["lock", 2],
+    ["lock add", 2],
+    ["lock add tool lab_note", 2],
+    ["lock add nothing lab_note --reason x", 2],
+    ["lock add tool lab_note --reason x --for 0m", 2],
+    ["lock add tool lab_note --reason x --data /nowhere", 3],
+    ["lock list --data /nowhere", 3],
+    ["lock remove lck_1 --data /nowhere", 3],
+    ["key", 2],
+    ["key list --data /nowhere", 3],
+    ["key rotate --data /nowhere", 3],
+    ["key rotate --purpose sessions --data /nowhere", 2],
+    ["key rotate now --data /nowhere", 2],
+    ["trust", 2],
+    ["trust who-can", 2],
+    ["trust who-can lab_note --data /nowhere", 3],
+    ["trust show --data /nowhere", 3],
     ["bundle check /nowhere", 3],
     ["workflow list --data /nowhere", 3],
     ["gateway run --config /nowhere.jsonc", 3],
@@ -29,8 +46,26 @@ describe("the command line", () => {
 
   it("lists every noun, also when only one of them is loaded otherwise", async () => {
     const { out } = await run(["--help"]);
-    for (const noun of ["gateway", "bundle", "connector", "workflow", "call", "audit", "connect"]) {
+    for (const noun of [
+      "gateway",
+      "bundle",
+      "connector",
+      "workflow",
+      "key",
+      "lock",
+      "trust",
+      "call",
+      "audit",
+      "connect",
+    ]) {
       expect(out).toMatch(new RegExp(`^  ${noun}\\b`, "m"));
+    }
+  });
+
+  it("takes a thumbprint that begins with a dash for a value, not for an option", async () => {
+    for (const value of [`-hV${"x".repeat(40)}`, `--data${"-".repeat(37)}`]) {
+      const args = ["lock", "add", "key", value, "--reason", "x", "--data", "/nowhere"];
+      expect(await run(args)).toMatchObject({ code: 3, err: expect.stringContaining("/nowhere") });
     }
   });
 

@@ -1,4 +1,6 @@
+import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
+import { PosternError } from "../sdk/error.ts";
 import { CliError, EXIT } from "./exit.ts";
 import { printable } from "./output.ts";
 
@@ -11,6 +13,10 @@ const NOUNS: { readonly [noun: string]: (finish: Finish) => Promise<Command> } =
   bundle: async (finish) => (await import("./bundle.ts")).bundleCommand(finish),
   connector: async (finish) => (await import("./connector.ts")).connectorCommand(finish),
   workflow: async (finish) => (await import("./workflow.ts")).workflowCommand(finish),
+  key: async () => (await import("./key.ts")).keyCommand(),
+  lock: async (finish) => (await import("./lock.ts")).lockCommand(finish),
+  trust: async (finish) => (await import("./trust.ts")).trustCommand(finish),
+  approval: async () => (await import("./approval.ts")).approvalCommand(),
   call: async (finish) => (await import("./call.ts")).callCommand(finish),
   audit: async (finish) => (await import("./audit.ts")).auditCommand(finish),
   connect: async (finish) => (await import("./connect.ts")).connectCommand(finish),
@@ -20,6 +26,7 @@ const NOUNS: { readonly [noun: string]: (finish: Finish) => Promise<Command> } =
 export async function main(argv: readonly string[]): Promise<number> {
   const program = new Command("postern")
     .description("The private gate between AI agents and private systems")
+    .version(version())
     .exitOverride()
     .showHelpAfterError();
   let exitCode: number = EXIT.ok;
@@ -35,7 +42,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     program.addCommand(command);
   }
   try {
-    await program.parseAsync(argv, { from: "user" });
+    await program.parseAsync(thumbprintsLast(argv), { from: "user" });
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
@@ -45,8 +52,38 @@ export async function main(argv: readonly string[]): Promise<number> {
       process.stderr.write(`postern: ${lines.join("\n")}\n`);
       return error.exitCode;
     }
+    if (error instanceof PosternError) {
+      process.stderr.write(`postern: ${error.code}: ${printable(error.message)}\n`);
+      return error.status === null ? EXIT.unreachable : EXIT.no;
+    }
+    if (isSystemError(error)) {
+      process.stderr.write(`postern: ${printable(error.message)}\n`);
+      return EXIT.unreachable;
+    }
     throw error;
   }
+}
+
+/** RFC 7638 in base64url: one in 64 begins with a dash, and is no option all the same. */
+const DASHED_THUMBPRINT = /^-[A-Za-z0-9_-]{42}$/;
+
+function thumbprintsLast(argv: readonly string[]): readonly string[] {
+  const [thumbprints, others] = [true, false].map((wanted) =>
+    argv.filter((one) => DASHED_THUMBPRINT.test(one) === wanted),
+  ) as [string[], string[]];
+  if (thumbprints.length === 0 || others.includes("--")) return argv;
+  return [...others, "--", ...thumbprints];
+}
+
+/** In a clone and in a published package this file stands two folders below the manifest. */
+function version(): string {
+  const manifest = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(manifest) as { version: string }).version;
+}
+
+/** A file, folder, address or program that cannot be had: its name helps a person, a stack does not. */
+function isSystemError(error: unknown): error is Error {
+  return error instanceof Error && "syscall" in error && "code" in error;
 }
 
 /** Commands made elsewhere know nothing of how this program ends; exit codes would be commander's. */

@@ -1,7 +1,7 @@
-import pc from "picocolors";
+import { coloursFor } from "./colour.ts";
 
-/** Colour only on a terminal (picocolors honours NO_COLOR and pipes). */
-export { pc };
+/** Of standard output. */
+export const pc = coloursFor(process.stdout);
 
 export function print(line: string): void {
   process.stdout.write(`${line}\n`);

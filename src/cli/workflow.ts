@@ -8,6 +8,7 @@ import { inspectData } from "./inspect-data.ts";
 import type { Finish } from "./main.ts";
 import { adminOf, dataOption, type GatewayOptions, jsonOption, tenantOption } from "./options.ts";
 import { pc, print, printJson, table } from "./output.ts";
+import { undoWorkflowCommand } from "./undo.ts";
 
 export function workflowCommand(finish: Finish): Command {
   const list = new Command("list")
@@ -71,7 +72,8 @@ export function workflowCommand(finish: Finish): Command {
     .description("one delegated piece of work")
     .addCommand(list)
     .addCommand(events)
-    .addCommand(replay);
+    .addCommand(replay)
+    .addCommand(undoWorkflowCommand(finish));
 }
 
 function difference(found: Difference): string {

@@ -23,6 +23,12 @@ const billing: PostgresDestination = {
   connections: 1,
 };
 
+const plain = { body: null, contentType: null, idempotencyKey: null, preview: null };
+const seal = { changes: "ab".repeat(32), etag: null, salt: "5a".repeat(16) };
+const observe = { statement: "select 2", params: [], ignore: [] };
+const watched = { mode: "write", observe } as const;
+const both = { ...billing, statements: new Set(["select 1", "select 2"].map(sha256)) };
+
 function http(
   change: Partial<HttpOperation["http"]> = {},
   body: string | null = null,
@@ -30,7 +36,7 @@ function http(
 ) {
   const contentDigest = body === null ? null : sha256(body);
   const of = { method: "GET", destination: "tickets", path: "/tickets", query: "", contentDigest };
-  return { operation: { http: { ...of, ...change } }, body, contentType };
+  return { ...plain, operation: { http: { ...of, ...change } }, body, contentType };
 }
 function sql(change: Partial<SqlOperation["sql"]> = {}) {
   const of = {
@@ -40,7 +46,7 @@ function sql(change: Partial<SqlOperation["sql"]> = {}) {
     mode: "read",
     maxRows: 1,
   } as const;
-  return { operation: { sql: { ...of, ...change } }, body: null, contentType: null };
+  return { operation: { sql: { ...of, ...change } }, ...plain };
 }
 
 describe("the local allow-list", () => {
@@ -50,6 +56,10 @@ describe("the local allow-list", () => {
     expect(refusalOf(http({ method: "POST" }, "{}", "application/json"), tickets)).toBeNull();
     expect(refusalOf(sql(), billing)).toBeNull();
     expect(refusalOf(sql({ statement: "anything" }), { ...billing, statements: "any" })).toBeNull();
+    expect(refusalOf(sql(watched), both)).toBeNull();
+    expect(refusalOf({ ...sql(watched), preview: seal }, both)).toBeNull();
+    const post = http({ method: "POST" }, "{}", "application/json");
+    expect(refusalOf({ ...post, idempotencyKey: "call_1", preview: seal }, tickets)).toBeNull();
   });
 
   it.each([
@@ -72,14 +82,17 @@ describe("the local allow-list", () => {
     ["body_mismatch", http({ method: "POST", contentDigest: "00" }), tickets],
     ["body_mismatch", http({}, "{}", "application/json"), tickets],
     ["body_mismatch", { ...sql(), body: "x" }, billing],
-    ["content_type_malformed", http({ method: "POST" }, "{}", null), tickets],
-    ["content_type_malformed", http({ method: "POST" }, "{}", "a/b, c/d"), tickets],
+    ["content_type_mismatch", http({ method: "POST" }, "{}", null), tickets],
+    ["content_type_mismatch", http({ method: "POST" }, "{}", "a/b, c/d"), tickets],
+    // The same bytes, read another way, are another request.
+    ["content_type_mismatch", http({ method: "POST" }, "{}", "text/plain"), tickets],
+    ["content_type_mismatch", http({ method: "POST" }, "{}", "Application/JSON"), tickets],
     [
-      "content_type_malformed",
+      "content_type_mismatch",
       http({ method: "POST" }, "{}", "multipart/form-data; boundary=x"),
       tickets,
     ],
-    ["content_type_malformed", http({}, null, "application/json"), tickets],
+    ["content_type_mismatch", http({}, null, "application/json"), tickets],
     ["statement_not_allowed", sql({ statement: "select 1 " }), billing],
     [
       "statement_malformed",
@@ -88,6 +101,22 @@ describe("the local allow-list", () => {
     ],
     ["statement_malformed", sql({ columns: [] }), billing],
     ["statement_malformed", sql({ columns: ["a\0"] }), billing],
+    ["statement_malformed", sql({ ...watched, mode: "read" }), both],
+    [
+      "statement_malformed",
+      sql({ ...watched, observe: { ...observe, statement: "select 2\0" } }),
+      { ...billing, statements: "any" as const },
+    ],
+    // It would be run beside a statement that is allowed.
+    ["statement_not_allowed", sql(watched), billing],
+    [
+      "statement_not_allowed",
+      sql(watched),
+      { ...billing, statements: new Set([sha256("select 2")]) },
+    ],
+    ["idempotency_key_refused", { ...sql(), idempotencyKey: "call_1" }, billing],
+    ["preview_refused", { ...sql({ mode: "write" }), preview: seal }, billing],
+    ["preview_refused", { ...sql(watched), preview: { ...seal, etag: '"v1"' } }, both],
   ])("says %s", (refusal, frame, destination) => {
     expect(refusalOf(frame, destination)).toBe(refusal);
   });
@@ -100,9 +129,11 @@ describe("the local allow-list", () => {
       "path_not_allowed",
       "query_malformed",
       "body_mismatch",
-      "content_type_malformed",
+      "content_type_mismatch",
       "statement_not_allowed",
       "statement_malformed",
+      "idempotency_key_refused",
+      "preview_refused",
     ]);
   });
 });

@@ -11,19 +11,32 @@ export const REFUSALS = [
   "path_not_allowed",
   "query_malformed",
   "body_mismatch",
-  "content_type_malformed",
+  "content_type_mismatch",
   "statement_not_allowed",
   "statement_malformed",
+  "idempotency_key_refused",
+  "preview_refused",
 ] as const;
 export type Refusal = (typeof REFUSALS)[number];
 
-const CONTENT_TYPE = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(?:; ?charset=utf-8)?$/i;
+/** The digest covers a body's bytes, and not how they are read: there is one way. */
+const CONTENT_TYPE = "application/json";
+
+/** RFC 9110 §9.2.1: asking again changes nothing. */
+const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD"]);
+
+export function isSafe(method: string): boolean {
+  return SAFE_METHODS.has(method);
+}
+
+/** What a request consists of, beside its token. */
+type Asked = Pick<
+  RequestFrame,
+  "operation" | "body" | "contentType" | "idempotencyKey" | "preview"
+>;
 
 /** The last word on what is reached, whatever gateway and token say. Null: allowed. */
-export function refusalOf(
-  frame: Pick<RequestFrame, "operation" | "body" | "contentType">,
-  destination: Destination | undefined,
-): Refusal | null {
+export function refusalOf(frame: Asked, destination: Destination | undefined): Refusal | null {
   if (destination === undefined) return "unknown_destination";
   const { operation } = frame;
   if ("http" in operation) {
@@ -31,19 +44,20 @@ export function refusalOf(
     return refuseHttp(operation.http, frame, destination);
   }
   if (destination.kind !== "postgres") return "wrong_kind";
-  return frame.body === null && frame.contentType === null
-    ? refuseSql(operation.sql, destination)
-    : "body_mismatch";
+  if (frame.body !== null || frame.contentType !== null) return "body_mismatch";
+  // Nothing here would send it: a database knows transactions.
+  if (frame.idempotencyKey !== null) return "idempotency_key_refused";
+  // Without what it observes, a change cannot be compared with the one that was approved.
+  if (frame.preview !== null && (!operation.sql.observe || frame.preview.etag !== null)) {
+    return "preview_refused";
+  }
+  return refuseSql(operation.sql, destination);
 }
 
 type Http = Extract<Operation, { readonly http: unknown }>["http"];
 type Sql = Extract<Operation, { readonly sql: unknown }>["sql"];
 
-function refuseHttp(
-  http: Http,
-  frame: Pick<RequestFrame, "body" | "contentType">,
-  destination: HttpDestination,
-): Refusal | null {
+function refuseHttp(http: Http, frame: Asked, destination: HttpDestination): Refusal | null {
   const { body, contentType } = frame;
   if (!destination.methods.has(http.method)) return "method_not_allowed";
   if (!matchesPath(destination.paths, http.path)) return "path_not_allowed";
@@ -51,21 +65,23 @@ function refuseHttp(
   // The token covers the digest; the digest has to cover the body.
   if (http.contentDigest !== (body === null ? null : sha256(body))) return "body_mismatch";
   // A body that servers skip over becomes the next request on a shared connection.
-  if (body !== null && (http.method === "GET" || http.method === "HEAD")) return "body_mismatch";
-  if ((contentType === null) !== (body === null)) return "content_type_malformed";
-  if (contentType !== null && !CONTENT_TYPE.test(contentType)) return "content_type_malformed";
+  if (body !== null && isSafe(http.method)) return "body_mismatch";
+  if (contentType !== (body === null ? null : CONTENT_TYPE)) return "content_type_mismatch";
   return null;
 }
 
 /** NUL ends a string of the wire protocol: what follows would be read as the next message. */
 function refuseSql(sql: Sql, destination: PostgresDestination): Refusal | null {
-  if (sql.statement.includes("\0")) return "statement_malformed";
+  const observed = sql.observe === undefined ? [] : [sql.observe.statement];
+  const all = [sql.statement, ...observed];
+  if (all.some((statement) => statement.includes("\0"))) return "statement_malformed";
+  // Only a write changes something that could be observed.
+  if (sql.observe !== undefined && sql.mode !== "write") return "statement_malformed";
   if (sql.columns?.some((name) => name === "" || name.includes("\0"))) return "statement_malformed";
   if (sql.columns?.length === 0) return "statement_malformed";
   const { statements } = destination;
-  if (statements !== "any" && !statements.has(sha256(sql.statement)))
-    return "statement_not_allowed";
-  return null;
+  const allowed = statements === "any" || all.every((one) => statements.has(sha256(one)));
+  return allowed ? null : "statement_not_allowed";
 }
 
 export function sha256(text: string): string {

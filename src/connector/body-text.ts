@@ -1,12 +1,12 @@
-import { MAX_FRAME_BYTES } from "../tunnel/protocol.ts";
+import { MAX_FRAME_BYTES, MAX_OBSERVED_BYTES } from "../tunnel/protocol.ts";
 
 export interface FramedBody {
   readonly encoding: "utf8" | "base64";
   readonly body: string;
 }
 
-/** The rest of an answer frame. */
-const FRAME_OVERHEAD_BYTES = 4_096;
+/** The rest of an answer frame: its members, and what was observed before and after a change. */
+const FRAME_OVERHEAD_BYTES = 4_096 + 2 * MAX_OBSERVED_BYTES;
 /** Text of this size fits into a frame even if every character has to be escaped. */
 const ALWAYS_FITS_BYTES = Math.floor(MAX_FRAME_BYTES / 6) - FRAME_OVERHEAD_BYTES;
 

@@ -14,6 +14,9 @@ const RESERVED = new Set([
   "content-type",
   "expect",
   "host",
+  // Of one call: a configured one would make all calls one call, or undo what a human approved.
+  "idempotency-key",
+  "if-match",
   "keep-alive",
   "proxy-authorization",
   "proxy-connection",

@@ -72,7 +72,7 @@ describe("connector.jsonc", () => {
       "methods": ["GTE"],
       "paths": ["/tickets/../x", "tickets"],
       "headers": {
-        "host": { "env": "TICKETS_KEY" },
+        "host": { "env": "TICKETS_KEY" }, "If-Match": { "env": "TICKETS_KEY" }, "Idempotency-Key": { "env": "TICKETS_KEY" },
         "authorization": "Bearer secret",
         "x-a": { "env": "MISSING" },
         "x-b": { "env": "EVIL" }
@@ -104,6 +104,8 @@ describe("connector.jsonc", () => {
       "10 destinations.Tickets.paths[0] invalid_value",
       "10 destinations.Tickets.paths[1] invalid_value",
       "12 destinations.Tickets.headers.host invalid_value",
+      "12 destinations.Tickets.headers.If-Match invalid_value",
+      "12 destinations.Tickets.headers.Idempotency-Key invalid_value",
       "13 destinations.Tickets.headers.authorization wrong_type",
       "14 destinations.Tickets.headers.x-a.env env_missing",
       "15 destinations.Tickets.headers.x-b invalid_value",

@@ -15,18 +15,23 @@ import {
   handshakeText,
   type Challenge,
   type ConnectorAnswer,
+  type ConnectorSignal,
   type RequestFrame,
   type SeenState,
   type ToConnector,
   type ToGateway,
 } from "../tunnel/protocol.ts";
 import type { Clock, Socket } from "../tunnel/socket.ts";
+import { trustedKey } from "../tunnel/vouch.ts";
+
+/** Questions about the journal under way: each may hold a connection of a database for a moment. */
+const MAX_QUESTIONS = 32;
 
 export interface Identity {
   readonly tenant: string;
   readonly connector: string;
-  /** The gateway's call-token keys by `kid`, pinned when this connector was enrolled. */
-  readonly gatewayKeys: ReadonlyMap<string, Ed25519Jwk>;
+  /** The gateway's call-token keys that are believed at this moment. */
+  readonly gatewayKeys: Iterable<Ed25519Jwk>;
   sign(text: string): string;
 }
 
@@ -39,16 +44,23 @@ export interface Job {
   readonly spent: SpentStore;
   /** The gateway's clock, milliseconds. */
   now(): number;
+  /** The highest lock epoch this session has heard of, up to this moment. */
+  epoch(): number;
   /** Deadline, cut, or the end of the session. */
   readonly signal: AbortSignal;
+  /** Tells the gateway at once what was seen with its token. */
+  raise(signal: ConnectorSignal, call: string): void;
 }
 
 export interface EndPorts {
   /** Answers in every case, soon after `signal` at the latest. */
   serve(job: Job): Promise<ConnectorAnswer>;
-  seen(call: string): SeenState;
+  /** Answers in every case, within a second or two: the gateway does not wait longer. */
+  seen(call: string): Promise<SeenState>;
   /** 32 random bytes, hex. */
   nonce(): string;
+  /** From now on the gateway is to be believed under these keys, and under no other. */
+  keys(keys: readonly Ed25519Jwk[]): void;
   began(session: string): void;
   ended(reason: EndReason): void;
 }
@@ -58,6 +70,8 @@ export const END_REASONS = [
   "lease",
   "malformed",
   "gateway_unproven",
+  /** No key that we believe leads to its own: a stranger, or we were away for too long. */
+  "gateway_key_unknown",
   "handshake_timeout",
   "stopped",
 ] as const;
@@ -69,6 +83,8 @@ type State =
   | { readonly at: "live"; readonly session: string; readonly spent: SpentStore }
   | { readonly at: "ended" };
 
+type Heard = { readonly now: number; readonly epoch: number };
+
 /** The connector's side of one socket, from `hello` to its end. */
 export class ConnectorEnd {
   readonly #identity: Identity;
@@ -76,11 +92,16 @@ export class ConnectorEnd {
   readonly #clock: Clock;
   readonly #ports: EndPorts;
   readonly #work = new Map<string, AbortController>();
+  /** Ids of requests that nobody looked at. */
+  readonly #refused = new Set<string>();
   #state: State;
   #draining = false;
   #idle: (() => void) | null = null;
   /** Gateway time at the last beat, and our monotonic time then. */
   #time = { gateway: 0, elapsed: 0 };
+  /** Of this session: a gateway that lost a lock with its disk begins a new one. */
+  #epoch = 0;
+  #questions = 0;
   #cancelTimer: () => void;
   #cancelBeat: () => void = () => undefined;
 
@@ -129,14 +150,14 @@ export class ConnectorEnd {
     this.#end("stopped", CLOSE.goingAway);
   }
 
-  /** Whoever answers for the gateway must hold a key we pinned; then we prove ours. */
+  /** Whoever answers for the gateway must hold a key that ours lead to; then we prove ours. */
   #prove(nonce: string, challenge: Challenge): void {
     const { tenant, connector, gatewayKeys } = this.#identity;
     const of = { tenant, connector, nonce, session: challenge.session };
-    const key = gatewayKeys.get(challenge.kid);
+    const key = trustedKey(tenant, gatewayKeys, challenge.chain, challenge.kid);
+    if (key === null) return this.#end("gateway_key_unknown", CLOSE.unauthorized);
     if (
       challenge.v !== TUNNEL_VERSION ||
-      key === undefined ||
       !verifyText(key, handshakeText("gateway", of), challenge.signature)
     ) {
       return this.#end("gateway_unproven", CLOSE.unauthorized);
@@ -148,9 +169,9 @@ export class ConnectorEnd {
     });
   }
 
-  #begin(session: string, welcome: { readonly now: number }): void {
+  #begin(session: string, welcome: Heard): void {
     this.#state = { at: "live", session, spent: new MemorySpentStore() };
-    this.#hear(welcome.now);
+    this.#hear(welcome);
     this.#beat();
     this.#ports.began(session);
     if (this.#draining) this.#write({ t: "drain" });
@@ -159,15 +180,16 @@ export class ConnectorEnd {
   #receive(state: State & { at: "live" }, frame: ToConnector): void {
     switch (frame.t) {
       case "beat":
-        return this.#hear(frame.now);
+        return this.#hear(frame);
+      case "keys":
+        return this.#ports.keys(frame.keys);
       case "request":
         return this.#request(state, frame);
       case "cut":
         this.#work.get(frame.id)?.abort();
         return;
       case "seen":
-        this.#write({ t: "seen", id: frame.id, state: this.#ports.seen(frame.call) });
-        return;
+        return this.#seen(frame.id, frame.call);
       case "challenge":
       case "welcome":
         return this.#end("malformed", CLOSE.malformed);
@@ -175,13 +197,17 @@ export class ConnectorEnd {
   }
 
   #request(state: State & { at: "live" }, frame: RequestFrame): void {
-    // One id for two requests would let the answer of one pass for the other's.
-    if (this.#work.has(frame.id)) return this.#end("malformed", CLOSE.malformed);
+    // One id for two requests would let the answer of one pass for the other's. And what was refused
+    // unread has an unspent token: a copy must not be done behind an answer that nothing was.
+    if (this.#work.has(frame.id) || this.#refused.has(frame.id)) {
+      return this.#end("malformed", CLOSE.malformed);
+    }
     if (
       this.#draining ||
       this.#work.size >= MAX_IN_FLIGHT ||
       this.#socket.buffered() > MAX_BUFFERED_BYTES
     ) {
+      this.#refused.add(frame.id);
       const code = this.#draining ? "connector_unavailable" : "busy";
       this.#answer(frame.id, { ok: false, code, effect: "none" });
       return;
@@ -194,7 +220,11 @@ export class ConnectorEnd {
       presenter: presenterOf(this.#identity.connector, state.session),
       spent: state.spent,
       now: () => this.#time.gateway + (this.#clock.elapsed() - this.#time.elapsed),
+      epoch: () => this.#epoch,
       signal: controller.signal,
+      raise: (signal, call) => {
+        if (this.#state.at === "live") this.#write({ t: "signal", signal, call });
+      },
     };
     void this.#ports.serve(job).then((answer) => {
       cancelDeadline();
@@ -211,9 +241,23 @@ export class ConnectorEnd {
     this.#write({ t: "answer", id, answer: { ok: false, code, effect: "possible" } });
   }
 
-  /** A beat renews the lease and sets our watch. */
-  #hear(now: number): void {
+  /** What cannot be asked now is `started`: that claims nothing. */
+  #seen(id: string, call: string): void {
+    if (this.#questions >= MAX_QUESTIONS) {
+      this.#write({ t: "seen", id, state: "started" });
+      return;
+    }
+    this.#questions++;
+    void this.#ports.seen(call).then((state) => {
+      this.#questions--;
+      if (this.#state.at === "live") this.#write({ t: "seen", id, state });
+    });
+  }
+
+  /** A beat renews the lease, sets our watch, and tells of locks; an epoch never goes back. */
+  #hear({ now, epoch }: Heard): void {
     this.#time = { gateway: now, elapsed: this.#clock.elapsed() };
+    this.#epoch = Math.max(this.#epoch, epoch);
     this.#cancelTimer();
     this.#cancelTimer = this.#clock.after(LEASE_MS, () => this.#end("lease", CLOSE.timeout));
   }

@@ -1,19 +1,12 @@
 import { readFile } from "node:fs/promises";
 import { isObject, parseStrict, type Json } from "../core/model/json.ts";
 import { parseJoinCode } from "../tunnel/join-code.ts";
-import { thumbprint } from "../tunnel/keys.ts";
+import { type Ed25519Jwk, readEd25519, thumbprint } from "../tunnel/keys.ts";
 import { readConfig, type Environment } from "./config.ts";
 import { enrolUrl, gatewayUrl } from "./dial.ts";
 import { Journal } from "./journal.ts";
 import type { Mistake } from "./reader.ts";
-import {
-  generateKey,
-  lockStateDir,
-  makeStateDir,
-  readPinnedKey,
-  readState,
-  writeState,
-} from "./state.ts";
+import { generateKey, lockStateDir, makeStateDir, readState, writeState } from "./state.ts";
 
 export interface EnrollOptions {
   readonly configPath: string;
@@ -137,7 +130,7 @@ function readAnswer(body: Json): {
   readonly connector: string;
   readonly issuer: string;
   readonly audience: string;
-  readonly keys: readonly NonNullable<ReturnType<typeof readPinnedKey>>[];
+  readonly keys: readonly Ed25519Jwk[];
 } | null {
   if (!isObject(body) || !isObject(body["jwks"])) return null;
   const { connector, issuer, audience } = body;
@@ -149,6 +142,6 @@ function readAnswer(body: Json): {
     connector,
     issuer,
     audience,
-    keys: listed.map(readPinnedKey).filter((one) => one !== null),
+    keys: listed.map(readEd25519).filter((one) => one !== null),
   };
 }

@@ -1,5 +1,5 @@
 import type { FailureCode } from "../core/model/outcome.ts";
-import type { Operation } from "../core/model/operation.ts";
+import type { Operation, PreviewSeal } from "../core/model/operation.ts";
 import type { ConnectorAnswer } from "../tunnel/protocol.ts";
 
 /** One verified, allowed request on its way to a private service. */
@@ -7,6 +7,11 @@ export interface Execution {
   readonly operation: Operation;
   readonly body: string | null;
   readonly contentType: string | null;
+  readonly idempotencyKey: string | null;
+  /** `preview` never has an effect: what is written is rolled back. */
+  readonly mode: "preview" | "execute";
+  /** What was approved; another change than this one is not made. */
+  readonly preview: PreviewSeal | null;
   /** Goes along to a service that wants to verify it, too. */
   readonly token: string;
   readonly principals: Principals;
@@ -16,8 +21,11 @@ export interface Execution {
   readonly timeoutMs: number;
   /** Deadline, cut, or the end of the session: answer at once, say what is known. */
   readonly signal: AbortSignal;
-  /** True when the journal holds this call on disk. Without it nothing may take effect. */
-  readonly journaled: Promise<boolean>;
+  /**
+   * Asked once, before anything takes effect: true when the journal holds this call on disk, with the
+   * transaction that will decide its end. False: nothing may take effect.
+   */
+  readonly journal: (xid: string | null) => Promise<boolean>;
 }
 
 export interface Principals {
@@ -29,8 +37,13 @@ export interface Principals {
 export interface Executor {
   /** Answers in every case. */
   execute(execution: Execution): Promise<ConnectorAnswer>;
+  /** How a transaction ended that this service's database numbered so. Answers soon after `signal`. */
+  endOf?(xid: string, signal: AbortSignal): Promise<TransactionEnd>;
   close(): Promise<void>;
 }
+
+/** `started`: it has not ended, or nobody could be asked. `unknown`: the database has forgotten. */
+export type TransactionEnd = "committed" | "aborted" | "started" | "unknown";
 
 export type Failure = Extract<ConnectorAnswer, { readonly ok: false }>;
 

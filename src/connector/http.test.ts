@@ -71,12 +71,15 @@ function execution(method = "GET", change: Partial<Execution> = {}): Execution {
     },
     body: null,
     contentType: null,
+    idempotencyKey: null,
+    mode: "execute",
+    preview: null,
     token: "the-token",
     principals: { human: "h", agent: "a", workflow: "w" },
     cap: CAP,
     timeoutMs: 10_000,
     signal: new AbortController().signal,
-    journaled: Promise.resolve(true),
+    journal: () => Promise.resolve(true),
     ...change,
   };
 }
@@ -122,6 +125,74 @@ describe("the HTTP executor", () => {
     });
   });
 
+  it("sends the key and the condition of one call, over whatever the configuration says", async () => {
+    const seen: object[] = [];
+    const server = createServer((request, response) => {
+      const { "idempotency-key": key, "if-match": condition } = request.headers;
+      seen.push({ key, condition });
+      response.end();
+    });
+    const origin = await listening(server);
+    closing.push(() => server.closeAllConnections());
+    const headers = new Map([
+      ["idempotency-key", "configured"],
+      ["if-match", "*"],
+    ]);
+    const executor = executorFor(origin, { headers });
+    const preview = { changes: "ab".repeat(32), etag: '"v1"', salt: "5a".repeat(16) };
+    await executor.execute(execution("PATCH", { idempotencyKey: "call_1", preview }));
+    const plain = executorFor(origin);
+    await plain.execute(execution("PATCH", { preview: { ...preview, etag: null } }));
+    expect(seen).toEqual([
+      { key: "call_1", condition: '"v1"' },
+      { key: undefined, condition: undefined },
+    ]);
+  });
+
+  it("calls an approved change stale where its version is gone, and only then", async () => {
+    const { executor } = await service((_request, response) => {
+      response.statusCode = 412;
+      response.end();
+    });
+    const preview = { changes: "ab".repeat(32), etag: '"v1"', salt: "5a".repeat(16) };
+    const stale = { ok: false, code: "preview_stale", effect: "none", status: 412 };
+    expect(await executor.execute(execution("PATCH", { preview }))).toEqual(stale);
+    const rejected = { ...stale, code: "upstream_rejected" };
+    expect(await executor.execute(execution("PATCH"))).toEqual(rejected);
+    const versionless = { ...preview, etag: null };
+    expect(await executor.execute(execution("PATCH", { preview: versionless }))).toEqual(rejected);
+  });
+
+  it.each([
+    ["a strong tag", '"v1"', "GET", '"v1"'],
+    ["an empty tag", '""', "HEAD", '""'],
+    // `If-Match` compares strongly: a weak tag matches nothing.
+    ["a weak tag", 'W/"v1"', "GET", undefined],
+    ["a bare word", "v1", "GET", undefined],
+    ["everything", "*", "GET", undefined],
+    ["two tags", '"a", "b"', "GET", undefined],
+    ["a tag past all reason", `"${"a".repeat(255)}"`, "GET", undefined],
+    ["bytes that are no ASCII", '"\xff"', "GET", undefined],
+    // RFC 9110 §8.8.3: of the state that it left behind.
+    ["the tag of what a write made", '"v2"', "POST", '"v2"'],
+  ])("hands on %s: %#", async (_name, etag, method, expected) => {
+    const { executor } = await service((_request, response) => {
+      response.setHeader("etag", etag);
+      response.end();
+    });
+    const answer = await executor.execute(execution(method));
+    expect(answer).toMatchObject({ ok: true });
+    expect(answer.ok && answer.etag).toBe(expected);
+  });
+
+  it("hands on no tag where there are two", async () => {
+    const { executor } = await service((_request, response) => {
+      response.setHeader("etag", ['"a"', '"b"']);
+      response.end();
+    });
+    expect(await executor.execute(execution())).not.toHaveProperty("etag");
+  });
+
   it("keeps bytes that are no text as base64", async () => {
     const { executor } = await service((request, response) => {
       response.setHeader(
@@ -137,7 +208,7 @@ describe("the HTTP executor", () => {
     const { executor, requests } = await service((_request, response) => response.end());
     let written: (durable: boolean) => void = () => undefined;
     const journaled = new Promise<boolean>((resolve) => (written = resolve));
-    const answer = executor.execute(execution("POST", { journaled }));
+    const answer = executor.execute(execution("POST", { journal: () => journaled }));
     await new Promise((resolve) => setImmediate(resolve));
     expect(requests()).toBe(0);
     written(false);

@@ -1,7 +1,8 @@
 import { Pool, type Dispatcher } from "undici";
 import { CALL_TOKEN_HEADER } from "../core/model/claims.ts";
 import type { HttpOperation } from "../core/model/operation.ts";
-import type { ConnectorAnswer } from "../tunnel/protocol.ts";
+import { STRONG_ETAG, type ConnectorAnswer } from "../tunnel/protocol.ts";
+import { isSafe } from "./allow.ts";
 import { framedBytes } from "./body-text.ts";
 import type { HttpDestination } from "./config.ts";
 import { failure, type Execution, type Executor, type HeldBytes } from "./executor.ts";
@@ -12,8 +13,8 @@ import { networkFailure } from "./network-failure.ts";
 const CONNECTIONS = 64;
 const CONNECT_TIMEOUT_MS = 5_000;
 const MAX_HEADER_BYTES = 16 * 1_024;
-/** RFC 9110 §9.2.1: asking again changes nothing. */
-const SAFE_METHODS = new Set(["GET", "HEAD"]);
+/** RFC 9110 §15.5.13: the service's word that the resource is no longer the one it was asked to be. */
+const PRECONDITION_FAILED = 412;
 
 /** One allow-listed origin. What a request may choose is method, path, query and body. */
 export class HttpExecutor implements Executor {
@@ -38,7 +39,7 @@ export class HttpExecutor implements Executor {
   async execute(execution: Execution): Promise<ConnectorAnswer> {
     if (!("http" in execution.operation)) return failure("destination_not_found", "none");
     const { http } = execution.operation;
-    if (!(await execution.journaled)) return failure("audit_unavailable", "none");
+    if (!(await execution.journal(null))) return failure("audit_unavailable", "none");
     if (execution.signal.aborted) return failure("deadline_exceeded", "none");
     return new Promise((resolve) => {
       const exchange = new Exchange(http.method, execution, this.#held, resolve);
@@ -63,6 +64,9 @@ export class HttpExecutor implements Executor {
       [CALL_TOKEN_HEADER]: execution.token,
     };
     if (execution.contentType !== null) headers["content-type"] = execution.contentType;
+    if (execution.idempotencyKey !== null) headers["idempotency-key"] = execution.idempotencyKey;
+    const etag = execution.preview?.etag ?? null;
+    if (etag !== null) headers["if-match"] = etag;
     return {
       method: http.method,
       path: http.query === "" ? http.path : `${http.path}?${http.query}`,
@@ -83,6 +87,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   #controller: Dispatcher.DispatchController | null = null;
   #status = 0;
   #contentType = "";
+  #etag: string | null = null;
   #bytes = 0;
   #done = false;
 
@@ -92,7 +97,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     held: HeldBytes,
     resolve: (answer: ConnectorAnswer) => void,
   ) {
-    this.#safe = SAFE_METHODS.has(method);
+    this.#safe = isSafe(method);
     this.#execution = execution;
     this.#held = held;
     this.#resolve = resolve;
@@ -113,6 +118,10 @@ class Exchange implements Dispatcher.DispatchHandler {
     if (status < 200) return;
     this.#status = status;
     if (status >= 500) return this.#stop("upstream_error", status);
+    const conditional = (this.#execution.preview?.etag ?? null) !== null;
+    if (status === PRECONDITION_FAILED && conditional) {
+      return this.#stop("preview_stale", status, "none");
+    }
     if (status >= 400) return this.#stop("upstream_rejected", status, "none");
     if (status >= 300) return this.#stop("upstream_rejected", status);
     const encoding = headers["content-encoding"];
@@ -121,11 +130,13 @@ class Exchange implements Dispatcher.DispatchHandler {
     const length = Number(headers["content-length"]);
     if (length > this.#execution.cap) return this.#stop("response_too_large", status);
     const type = headers["content-type"];
-    // Of all headers only this one travels on, and only as plain text.
+    // Of all headers only these two travel on, and only as plain text.
     this.#contentType =
       typeof type === "string" && /^[\x20-\x7e]{1,256}$/.test(type)
         ? type
         : "application/octet-stream";
+    const { etag } = headers;
+    if (typeof etag === "string" && STRONG_ETAG.test(etag)) this.#etag = etag;
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -147,6 +158,7 @@ class Exchange implements Dispatcher.DispatchHandler {
       contentType: this.#contentType,
       ...framedBytes(body, this.#contentType),
       truncated: false,
+      ...(this.#etag !== null && { etag: this.#etag }),
     });
   }
 

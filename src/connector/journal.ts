@@ -1,7 +1,13 @@
 import { open as openFile, readFile, rename, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
-import type { SeenState } from "../tunnel/protocol.ts";
-import { readSegment, type Segment } from "./journal-segment.ts";
+import {
+  known,
+  readSegment,
+  starting,
+  type Known,
+  type Segment,
+  type Transaction,
+} from "./journal-segment.ts";
 
 export { JournalCorrupt } from "./journal-segment.ts";
 
@@ -16,6 +22,8 @@ export interface JournalEntry {
   readonly txn: string;
   /** Hash of the admission event: a witness of the record, outside the gateway's reach. */
   readonly record: string;
+  /** Of a write to a database, which can be asked how it ended. */
+  readonly transaction?: Transaction;
 }
 
 export interface JournalOptions {
@@ -28,13 +36,15 @@ interface Waiting {
   readonly line: string;
   /** The call this line starts; null for its end. */
   readonly call: string | null;
+  /** What was known of it before this line. */
+  readonly before: Known | undefined;
   resolve(durable: boolean): void;
 }
 
 /**
- * What this connector ever started, on disk before it starts: `{call, txn, record}`, then
- * `{done: call}`. No values. All entries of one turn, and all that arrive while the disk is busy,
- * share one fsync.
+ * What this connector ever started, on disk before it starts: `{call, txn, record}`, of a write to a
+ * database also `{destination, xid}`; then `{done: call}`, with its end where that is known. No values. All entries of one turn, and all
+ * that arrive while the disk is busy, share one fsync.
  */
 export class Journal {
   readonly #dir: string;
@@ -43,8 +53,10 @@ export class Journal {
   /** Length known to be durable; whatever lies behind is cut off before the next write. */
   #durable: number;
   #torn = false;
-  #current: Map<string, SeenState>;
-  #previous: ReadonlyMap<string, SeenState>;
+  #current: Map<string, Known>;
+  #previous: ReadonlyMap<string, Known>;
+  /** Taken, and on the way to their line: how often. */
+  readonly #taken = new Map<string, number>();
   /** The youngest call that was forgotten: of older ones `never` would be a guess. */
   #horizon: string;
   #waiting: Waiting[] = [];
@@ -63,6 +75,10 @@ export class Journal {
     this.#durable = current.bytes;
     this.#current = current.states;
     this.#previous = previous?.states ?? new Map();
+    for (const [call, { state }] of this.#current) {
+      const before = this.#previous.get(call);
+      if (state !== "committed" && before?.state === "committed") this.#current.set(call, before);
+    }
     this.#horizon = current.horizon;
   }
 
@@ -102,33 +118,72 @@ export class Journal {
     );
   }
 
+  /** Of a call on its way `never` must not be said. */
+  taken(call: string): void {
+    this.#taken.set(call, (this.#taken.get(call) ?? 0) + 1);
+  }
+
   /** True: on disk, the call may start. False: it must not. */
-  started(entry: JournalEntry): Promise<boolean> {
-    const { call, txn, record } = entry;
-    // Seen from this moment, durable or not: `never` must not be said of a call on its way.
-    this.#current.set(call, "started");
-    const line = JSON.stringify({ call, txn, record });
+  started({ call, txn, record, transaction }: JournalEntry): Promise<boolean> {
+    // Durable or not, from this moment.
+    const before = this.#find(call);
+    this.#current.set(call, starting(before, transaction ?? null));
+    const line = JSON.stringify({ call, txn, record, ...transaction });
     return new Promise((resolve) => {
-      this.#waiting.push({ line, call, resolve });
+      this.#waiting.push({ line, call, before, resolve });
       this.#flushing ??= this.#flush();
     });
   }
 
-  /** Rides along with the next call. Lost in a crash, this one counts as started: that claims less. */
-  done(call: string): void {
+  /** `effect`: as the answer says; `made` where it was a success; `possible` also of what has none. */
+  done(call: string, effect: "made" | "none" | "possible"): void {
+    const taken = (this.#taken.get(call) ?? 0) - 1;
+    if (taken > 0) this.#taken.set(call, taken);
+    else this.#taken.delete(call);
+    const { state, transaction, again } = this.#find(call) ?? known("unknown");
+    // Of two that were under way at once the first may have ended without a word.
+    if (effect === "made" && (state === "started" || state === "done")) {
+      return this.#ends(call, "committed");
+    }
     // A start that never became durable was never acted upon.
-    if (!this.#current.has(call) && !this.#previous.has(call)) return;
-    this.#current.set(call, "done");
-    this.#waiting.push({
-      line: JSON.stringify({ done: call }),
-      call: null,
-      resolve: () => undefined,
-    });
+    if (state !== "started") return;
+    if (effect === "none" && again !== true) this.#ends(call, "aborted");
+    // With a transaction the database is asked, whenever somebody wants to know.
+    else if (transaction === null) this.#ends(call, "done");
   }
 
-  seen(call: string): SeenState {
-    const state = this.#current.get(call) ?? this.#previous.get(call);
-    return state ?? (call <= this.#horizon ? "unknown" : "never");
+  /** Its end is known: kept, since the database forgets, and the gateway may die before it hears of it. */
+  settled(call: string, end: "committed" | "aborted"): void {
+    if (this.#find(call)?.state === "started") this.#ends(call, end);
+  }
+
+  seen(call: string): Known {
+    const found = this.#find(call);
+    if (found !== undefined) return found;
+    if (this.#taken.has(call)) return known("started");
+    return known(call <= this.#horizon ? "unknown" : "never");
+  }
+
+  #find(call: string): Known | undefined {
+    return this.#current.get(call) ?? this.#previous.get(call);
+  }
+
+  /** What could not be started is what it was before: of a call that is here already `never` is wrong. */
+  #unsay({ call, before }: Waiting): void {
+    if (call === null) return;
+    if (before === undefined) this.#current.delete(call);
+    else this.#current.set(call, before);
+  }
+
+  /** Rides along with the next call. Lost in a crash, this one counts as started: that claims less. */
+  #ends(call: string, end: "done" | "committed" | "aborted"): void {
+    this.#current.set(call, known(end));
+    this.#waiting.push({
+      line: JSON.stringify({ done: call, ...(end !== "done" && { state: end }) }),
+      call: null,
+      before: undefined,
+      resolve: () => undefined,
+    });
   }
 
   async close(): Promise<void> {
@@ -143,10 +198,8 @@ export class Journal {
       const batch = this.#waiting;
       this.#waiting = [];
       const durable = await this.#write(batch);
-      for (const one of batch) {
-        if (!durable && one.call !== null) this.#current.delete(one.call);
-        one.resolve(durable);
-      }
+      if (!durable) for (const one of batch.toReversed()) this.#unsay(one);
+      for (const one of batch) one.resolve(durable);
     }
     // In the same turn as the look above: whoever comes next starts a new flush.
     this.#flushing = null;

@@ -12,6 +12,18 @@ const WIRE_SLACK_BYTES = 1_024 * 1_024;
 
 const GOODBYE_S = 1;
 
+export type Settings = readonly (readonly [string, string])[];
+
+export interface Beginning {
+  readonly mode: "read" | "write";
+  /** Null: the server's own default. */
+  readonly isolation: "repeatable read" | "serializable" | null;
+  readonly settings: Settings;
+  /** Bytes of everything that is to be kept. */
+  readonly cap: number;
+  readonly numbered: boolean;
+}
+
 export interface Rows {
   readonly names: readonly string[];
   readonly rows: readonly (readonly Json[])[];
@@ -81,22 +93,46 @@ export class PostgresClient {
     return this.#overflowed;
   }
 
-  /** Begins a transaction and puts `settings` into it, for its length only. */
-  async begin(
-    mode: "read" | "write",
-    settings: readonly (readonly [string, string])[],
-    cap: number,
-  ): Promise<void> {
+  /** Begins a transaction and puts the settings into it, for its length only. Its number if asked. */
+  async begin({ mode, isolation, settings, cap, numbered }: Beginning): Promise<string | null> {
     this.#wireBytes = 0;
     this.#wireLimit = 2 * cap + WIRE_SLACK_BYTES;
-    const calls = settings.map(
-      (_, at) => `pg_catalog.set_config($${2 * at + 1}, $${2 * at + 2}, true)`,
-    );
-    const [begun] = await Promise.all([
-      this.#run(`begin ${mode === "read" ? "read only" : "read write"}`, [], true),
-      this.#run(`select ${calls.join(", ")}`, settings.flat(), false),
+    const level = isolation === null ? "" : `isolation level ${isolation} `;
+    const [begun, set] = await Promise.all([
+      this.#run(`begin ${level}${mode === "read" ? "read only" : "read write"}`, [], true),
+      this.#run(`select ${setters(settings)}${numbered ? XID : ""}`, settings.flat(), false),
     ]);
     this.#backend = begun.state ?? null;
+    if (!numbered) return null;
+    const [row] = set as unknown as readonly { readonly xid?: unknown }[];
+    if (typeof row?.xid !== "string") throw new Error("the server did not number a transaction");
+    return row.xid;
+  }
+
+  /**
+   * A query that cannot write, whatever its text says: in a subtransaction that is read only and rolled
+   * back, as a subquery, where nothing but a query can stand. The settings once more, because the
+   * statement before it may have changed them.
+   */
+  async look(
+    statement: string,
+    params: readonly Json[],
+    prepare: boolean,
+    settings: Settings,
+    take: (rows: Rows) => "more" | "enough",
+    expected: number,
+  ): Promise<void> {
+    await Promise.all([
+      this.#run("savepoint postern; set transaction read only", [], true),
+      this.#run(`select ${setters(settings)}`, settings.flat(), false),
+    ]);
+    await this.query(wrapped("*", statement), params, prepare, take, expected);
+    await this.#run("rollback to savepoint postern; release savepoint postern", [], true);
+  }
+
+  /** What would run at COMMIT runs now: its effects are part of the change, its refusals come early. */
+  async runDeferred(): Promise<void> {
+    await this.#run("set constraints all immediate", [], true);
   }
 
   /** One statement, in the extended protocol: a second one in the same text is a syntax error. */
@@ -115,6 +151,9 @@ export class PostgresClient {
     });
     // COPY answers with a stream, and leaves a connection nothing else can use.
     if (!Array.isArray(result)) throw new NotAQuery();
+    // None: rows of it came, and the rest was not wanted.
+    const { command = null } = result as RawBatch;
+    if (command !== null && !DATA_COMMANDS.has(command)) throw new NotAQuery();
   }
 
   /** False: the server rolled back instead. */
@@ -149,7 +188,9 @@ export class PostgresClient {
   }
 
   async #run(text: string, params: readonly Json[], simple: boolean): Promise<RawBatch> {
-    return (await this.#query(text, params, { simple, prepare: !simple })) as RawBatch;
+    // Where any statement may run, one may be DEALLOCATE ALL.
+    const prepare = !simple && this.#destination.statements !== "any";
+    return (await this.#query(text, params, { simple, prepare })) as RawBatch;
   }
 
   #query(text: string, params: readonly Json[], options: QueryOptions): RawQuery {
@@ -166,7 +207,28 @@ export class PostgresClient {
   }
 }
 
-/** The statement was no query: for example COPY. */
+/** `set_config`, for this transaction, one call each; the parameters are the settings, flat. */
+function setters(settings: Settings): string {
+  return settings
+    .map((_, at) => `pg_catalog.set_config($${2 * at + 1}, $${2 * at + 2}, true)`)
+    .join(", ");
+}
+
+/** PostgreSQL 13 and later. Assigns a number where a write would have done so a moment later. */
+const XID = ", pg_catalog.pg_current_xact_id()::text as xid";
+
+/** On lines of its own: a trailing comment must not swallow the bracket. */
+export function wrapped(columns: string, statement: string): string {
+  return `select ${columns} from (\n${statement.replace(/;\s*$/, "")}\n) as q`;
+}
+
+/**
+ * Command tags of statements about data (PostgreSQL manual, "Message Formats": CommandComplete). All
+ * others are about the transaction, the session or the schema, which a tool has no business with.
+ */
+const DATA_COMMANDS = new Set(["SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "CALL"]);
+
+/** The statement was none about data: for example COPY, SET ROLE, COMMIT. */
 export class NotAQuery extends Error {
   override readonly name = "NotAQuery";
 }

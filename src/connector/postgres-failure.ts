@@ -4,14 +4,26 @@ import type { FailureCode } from "../core/model/outcome.ts";
 export interface SqlFailure {
   readonly code: FailureCode;
   readonly fatal: boolean;
+  /** Another transaction came first: serialisation failure, deadlock. */
+  readonly conflict: boolean;
+  /** A lock was not to be had in time. */
+  readonly blocked: boolean;
+  /** Of the kind that honest statements have every day: the data did not allow it. */
+  readonly ordinary: boolean;
 }
+
+/** Data exception, constraint violation, rollback, and what a function of the schema itself raised. */
+const ORDINARY: ReadonlySet<string> = new Set(["22", "23", "40", "P0"]);
 
 /** By SQLSTATE (PostgreSQL manual, appendix A), never by text: messages quote values. */
 export function sqlFailure(error: unknown): SqlFailure | null {
   if (typeof error !== "object" || error === null) return null;
   if (!("severity" in error) || !("code" in error) || typeof error.code !== "string") return null;
   const fatal = error.severity !== "ERROR";
-  return { code: codeOf(error.code), fatal };
+  const conflict = error.code === "40001" || error.code === "40P01";
+  const blocked = error.code === "55P03";
+  const ordinary = blocked || ORDINARY.has(error.code.slice(0, 2));
+  return { code: codeOf(error.code), fatal, conflict, blocked, ordinary };
 }
 
 function codeOf(sqlstate: string): FailureCode {

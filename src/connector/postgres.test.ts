@@ -10,7 +10,7 @@ import type { ConnectorAnswer } from "../tunnel/protocol.ts";
 import type { PostgresDestination } from "./config.ts";
 import type { Execution } from "./executor.ts";
 import { PostgresExecutor } from "./postgres.ts";
-import { execution, lossyProxy, postgresDestination } from "./testing-postgres.ts";
+import { countingProxy, execution, lossyProxy, postgresDestination } from "./testing-postgres.ts";
 
 let dir: string;
 let db: PGlite;
@@ -245,6 +245,40 @@ describe("the Postgres executor", () => {
     expect(await rows({ statement: "select 1 as one" })).toEqual([{ one: 1 }]);
   });
 
+  it.each([
+    ["keeps", "a value that does not fit", "select 1 / 0"],
+    ["keeps", "a row that is there already", "insert into item (id) values (1)"],
+    ["keeps", "rows past the cap", "select generate_series(1, 1000)"],
+    ["gives up", "two statements", "select 1; delete from item"],
+    ["gives up", "a hidden write", "with gone as (delete from item returning 1) table gone"],
+    ["gives up", "the end of a transaction", "commit"],
+    ["gives up", "another role", "set role none"],
+    ["gives up", "a channel", "listen channel"],
+    ["gives up", "what is not there", "select * from nowhere"],
+  ])("%s its connection after %s", async (verdict, _name, statement) => {
+    const mode =
+      statement.startsWith("insert") || statement.startsWith("create") ? "write" : "read";
+    const counting = await countingProxy(join(dir, ".s.PGSQL.5999"), join(dir, ".s.PGSQL.5432"));
+    const one = new PostgresExecutor(destination({ port: 5_999, connections: 1 }));
+    try {
+      await one.execute(execution({ statement, mode }));
+      const after = await one.execute(execution({ statement: "select 1 as one" }));
+      expect(after).toMatchObject({ ok: true, body: '{"rows":[{"one":1}]}' });
+      expect(counting.connections).toBe(verdict === "keeps" ? 1 : 2);
+    } finally {
+      await one.close();
+      await counting.close();
+    }
+  });
+
+  it.each(["commit", "set role none", "listen channel", "truncate item"])(
+    "refuses %j, which is not about data, also in a write",
+    async (statement) => {
+      const refused = { ok: false, code: "upstream_rejected", effect: "none" };
+      expect(await run({ statement, mode: "write" })).toEqual(refused);
+    },
+  );
+
   it("does not deliver two columns of one name, of which only one was classified", async () => {
     expect(await run({ statement: "select id, secret as id from item" })).toMatchObject({
       code: "output_invalid",
@@ -256,11 +290,11 @@ describe("the Postgres executor", () => {
 
   it("writes nothing before the journal is on disk, and answers nothing without it", async () => {
     const before = await count();
-    const journaled = Promise.resolve(false);
+    const journal = (): Promise<boolean> => Promise.resolve(false);
     const insert = { statement: "insert into item (id) values (300)", mode: "write" } as const;
     const unavailable = { ok: false, code: "audit_unavailable", effect: "none" };
-    expect(await run(insert, { journaled })).toEqual(unavailable);
-    expect(await run({ statement: "select 1" }, { journaled })).toEqual(unavailable);
+    expect(await run(insert, { journal })).toEqual(unavailable);
+    expect(await run({ statement: "select 1" }, { journal })).toEqual(unavailable);
     expect(await count()).toBe(before);
   });
 
@@ -271,7 +305,7 @@ describe("the Postgres executor", () => {
     const statement = "insert into item (id) values (400)";
     const answer = run(
       { statement, mode: "write" },
-      { signal: abort.signal, journaled: written.promise },
+      { signal: abort.signal, journal: () => written.promise },
     );
     await new Promise((resolve) => setImmediate(resolve));
     abort.abort();

@@ -1,9 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fixedKeys } from "../sdk/verify.ts";
 import { privateKey, signText } from "../tunnel/keys.ts";
-import { HANDSHAKE_MS, LEASE_MS } from "../tunnel/protocol.ts";
+import { HANDSHAKE_MS } from "../tunnel/protocol.ts";
 import type { Clock } from "../tunnel/socket.ts";
 import { backoffMs } from "./backoff.ts";
 import { readConfig, type ConnectorConfig, type Environment } from "./config.ts";
@@ -15,8 +14,16 @@ import { horizonAt, Journal, JournalCorrupt } from "./journal.ts";
 import type { Log } from "./log.ts";
 import { PostgresExecutor } from "./postgres.ts";
 import type { Mistake } from "./reader.ts";
+import { seenState } from "./seen.ts";
 import { serve, type Service } from "./serve.ts";
-import { lockStateDir, makeStateDir, readState, type ConnectorState } from "./state.ts";
+import {
+  type ConnectorState,
+  lockStateDir,
+  makeStateDir,
+  readState,
+  writeGateway,
+} from "./state.ts";
+import { TrustedKeys } from "./trusted-keys.ts";
 
 export interface RunOptions {
   readonly configPath: string;
@@ -49,6 +56,9 @@ export interface RunningConnector {
 }
 
 const DRAIN_MS = 10_000;
+/** It goes on dialling all the same: who answers at an address can change. */
+const ENROL_ANEW =
+  "whoever answers is not the gateway of this connector's enrolment, or its key was locked or changed too often while this connector was away: check the URL; if it is right, move stateDir away and enrol anew with --join";
 
 const clock: Clock = {
   now: () => Date.now(),
@@ -92,19 +102,23 @@ export async function startConnector(options: RunOptions): Promise<RunResult> {
     throw error;
   }
   const signing = privateKey(key);
+  const keep = (known: ConnectorState["keys"]): Promise<void> =>
+    writeGateway(config.stateDir, { ...state, keys: known });
+  const keys = new TrustedKeys(state.keys, keep, options.log);
   const identity: Identity = {
     tenant: state.tenant,
     connector: state.connector,
-    gatewayKeys: new Map(state.keys.map((one) => [one.kid, one])),
+    gatewayKeys: keys,
     sign: (message) => signText(signing, message),
   };
   const executors = makeExecutors(config);
-  const service = makeService(config, state, executors, journal, options.log);
+  const service = makeService(config, state, keys, executors, journal, options.log);
   const stop = new AbortController();
   const dialler = new Dialler(
     identity,
     service,
     journal,
+    keys,
     tunnelUrl(gateway, state.tenant),
     stop.signal,
     () => options.ready(state.connector, config),
@@ -115,7 +129,7 @@ export async function startConnector(options: RunOptions): Promise<RunResult> {
     await dialler.drain();
     await dialling;
     await Promise.all([...executors.values()].map((one) => one.close()));
-    await journal.close();
+    await Promise.all([journal.close(), keys.settled()]);
     lock.release();
   };
   let stopped: Promise<void> | null = null;
@@ -141,12 +155,12 @@ function makeExecutors(config: ConnectorConfig): ReadonlyMap<string, Executor> {
 function makeService(
   config: ConnectorConfig,
   state: ConnectorState,
+  keys: TrustedKeys,
   executors: ReadonlyMap<string, Executor>,
   journal: Journal,
   log: Log,
 ): Service {
   const { issuer, audience, tenant } = state;
-  const keys = fixedKeys({ keys: state.keys.map((one) => ({ ...one, alg: "EdDSA" })) });
   return {
     keys,
     issuer,
@@ -164,6 +178,7 @@ class Dialler {
   readonly #identity: Identity;
   readonly #service: Service;
   readonly #journal: Journal;
+  readonly #keys: TrustedKeys;
   readonly #url: URL;
   readonly #stop: AbortSignal;
   readonly #ready: () => void;
@@ -174,6 +189,7 @@ class Dialler {
     identity: Identity,
     service: Service,
     journal: Journal,
+    keys: TrustedKeys,
     url: URL,
     stop: AbortSignal,
     ready: () => void,
@@ -181,6 +197,7 @@ class Dialler {
     this.#identity = identity;
     this.#service = service;
     this.#journal = journal;
+    this.#keys = keys;
     this.#url = url;
     this.#stop = stop;
     this.#ready = ready;
@@ -189,9 +206,8 @@ class Dialler {
   async run(): Promise<void> {
     let failures = 0;
     while (!this.#stop.aborted) {
-      const lived = await this.#session();
-      // A session that ends at once is a failure too: no tight loop against a gateway that refuses.
-      failures = lived >= LEASE_MS ? 0 : failures + 1;
+      // A gateway that restarts twice in a row has let us in between: nobody waits longer for that.
+      failures = (await this.#session()) ? 0 : failures + 1;
       const pause = backoffMs(failures, Math.random());
       await sleep(pause, undefined, { signal: this.#stop }).catch(() => undefined);
     }
@@ -209,32 +225,34 @@ class Dialler {
     end.stop();
   }
 
-  /** Resolves with the milliseconds it was live, when it is over. */
-  async #session(): Promise<number> {
+  /** Resolves when it is over: whether it ever began. */
+  async #session(): Promise<boolean> {
     const { log } = this.#service;
     // Dialling stops at once; a session that runs is drained first.
     const dialled = await dial(this.#url, HANDSHAKE_MS, this.#stop);
     if (dialled === null || this.#stop.aborted) {
       dialled?.socket.close(1000);
       log("info", "gateway_unreachable", {});
-      return 0;
+      return false;
     }
     return new Promise((resolve) => {
-      let began: number | null = null;
+      let began = false;
       const end = new ConnectorEnd(this.#identity, dialled.socket, clock, {
         serve: (job) => serve(this.#service, job),
-        seen: (call) => this.#journal.seen(call),
+        seen: (call) => seenState(this.#journal, this.#service.executors, call),
         nonce: () => randomBytes(32).toString("hex"),
+        keys: (keys) => this.#keys.replace(keys),
         began: (session) => {
-          began = clock.elapsed();
+          began = true;
           log("info", "session_begun", { connector: this.#identity.connector, session });
           if (!this.#wasReady) this.#ready();
           this.#wasReady = true;
         },
         ended: (reason: EndReason) => {
           log(reason === "stopped" ? "info" : "warn", "session_ended", { reason });
+          if (reason === "gateway_key_unknown") log("error", reason, { advice: ENROL_ANEW });
           this.#end = null;
-          resolve(began === null ? 0 : clock.elapsed() - began);
+          resolve(began);
         },
       });
       this.#end = end;

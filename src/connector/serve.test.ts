@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import type { Operation } from "../core/model/operation.ts";
+import { previewDigest, type Operation } from "../core/model/operation.ts";
 import { fixedKeys, MemorySpentStore } from "../sdk/verify.ts";
 import { testKey } from "../tunnel/testing.ts";
 import type { ConnectorAnswer } from "../tunnel/protocol.ts";
@@ -17,7 +17,7 @@ const presenter = { connector: "con_1", session: "5e".repeat(16) };
 const tickets: HttpDestination = {
   kind: "http",
   origin: "http://127.0.0.1:1",
-  methods: new Set(["POST"]),
+  methods: new Set(["GET", "POST"]),
   paths: [["tickets"]],
   headers: new Map(),
 };
@@ -39,22 +39,28 @@ const done: ConnectorAnswer = {
   body: "x",
   truncated: false,
 };
+const seal = { changes: "ab".repeat(32), etag: '"v1"', salt: "5a".repeat(16) };
 const refused = { ok: false, code: "token_refused", effect: "none" };
 
 let service: Service;
 let executed: Execution[];
 let journal: (JournalEntry | string)[];
 let log: unknown[];
+let raised: unknown[];
+let xid: string | null;
 let answer: () => Promise<ConnectorAnswer>;
 
 beforeEach(() => {
   executed = [];
   journal = [];
   log = [];
+  raised = [];
+  xid = null;
   answer = () => Promise.resolve(done);
   const executor = {
-    execute: (execution: Execution) => {
+    execute: async (execution: Execution) => {
       executed.push(execution);
+      await execution.journal(xid);
       return answer();
     },
     close: () => Promise.resolve(),
@@ -67,11 +73,12 @@ beforeEach(() => {
     destinations: new Map([["tickets", tickets]]),
     executors: new Map([["tickets", executor]]),
     journal: {
+      taken: (call) => journal.push(`taken ${call}`),
       started: (entry) => {
         journal.push(entry);
         return Promise.resolve(true);
       },
-      done: (call) => journal.push(call),
+      done: (call, effect) => journal.push(`${effect} ${call}`),
     },
     log: (level, event, fields) => log.push({ level, event, ...fields }),
   };
@@ -90,6 +97,8 @@ function job(
       operation,
       body,
       contentType: "application/json",
+      idempotencyKey: null,
+      preview: null,
       cap: 100,
       timeoutMs: 1_000,
       ...change,
@@ -97,16 +106,23 @@ function job(
     presenter: `${presenter.connector}/${presenter.session}`,
     spent,
     now: () => NOW,
+    epoch: () => 0,
     signal: new AbortController().signal,
+    raise: (signal, call) => raised.push([signal, call]),
   };
 }
 
+const another = { http: { ...operation.http, path: "/others" } };
 const good = (): string => mint(key, operation, presenter, NOW);
 
 describe("the path of one request", () => {
   it("verifies, journals the admission's hash, then executes under the token's principals", async () => {
     expect(await serve(service, job(good()))).toEqual(done);
-    expect(journal).toEqual([{ call: "call_1", txn: "txn_1", record: "11".repeat(32) }, "call_1"]);
+    expect(journal).toEqual([
+      "taken call_1",
+      { call: "call_1", txn: "txn_1", record: "11".repeat(32) },
+      "made call_1",
+    ]);
     expect(executed).toMatchObject([
       {
         operation,
@@ -130,7 +146,9 @@ describe("the path of one request", () => {
     // Of two copies either may come first: what the other did is not known where it is refused.
     expect(answers).toContainEqual({ ...refused, effect: "possible" });
     expect(executed).toHaveLength(1);
-    expect(log).toEqual([{ level: "warn", event: "token_refused", code: "token_replayed" }]);
+    const said = { level: "warn", event: "token_refused", code: "token_replayed", call: "call_1" };
+    expect(log).toEqual([said]);
+    expect(raised).toEqual([["token_replayed", "call_1"]]);
   });
 
   const other: Operation = {
@@ -156,7 +174,12 @@ describe("the path of one request", () => {
     [
       "a preview",
       () => mint(key, operation, presenter, NOW, {}, { mode: "preview" }),
-      "mode_mismatch",
+      "preview_refused",
+    ],
+    [
+      "an approved change, without that change",
+      () => mint(key, operation, presenter, NOW, {}, { preview: "22".repeat(32) }),
+      "preview_mismatch",
     ],
     [
       "another issuer",
@@ -182,8 +205,25 @@ describe("the path of one request", () => {
     expect(await serve(service, job(token()))).toEqual(refused);
     expect(executed).toEqual([]);
     expect(journal).toEqual([]);
-    expect(log).toEqual([{ level: "warn", event: "token_refused", code }]);
+    expect(log).toMatchObject([{ level: "warn", event: "token_refused", code }]);
   });
+
+  it.each([
+    ["another session", () => mint(key, operation, { ...presenter, session: "x" }, NOW), true],
+    ["another operation", () => mint(key, another, presenter, NOW), true],
+    ["another tenant", () => mint(key, operation, presenter, NOW, {}, { tenant: "other" }), true],
+    ["a preview", () => mint(key, operation, presenter, NOW, {}, { mode: "preview" }), true],
+    ["yesterday", () => mint(key, operation, presenter, NOW - 86_400_000), false],
+    ["another issuer", () => mint(key, operation, presenter, NOW, { iss: "http://evil" }), false],
+    ["another key", () => mint(testKey(), another, presenter, NOW), false],
+    ["a forged signature", () => `${good().slice(0, -8)}AAAAAAAA`, false],
+  ])(
+    "tells the gateway of a good token for %s, and of nothing that may be honest or a stranger's",
+    async (_name, token, suspicious) => {
+      expect(await serve(service, job(token()))).toEqual(refused);
+      expect(raised).toEqual(suspicious ? [["context_mismatch", "call_1"]] : []);
+    },
+  );
 
   it("refuses a body that the operation does not cover", async () => {
     const swapped = job(good(), { body: '{"title":"other"}' });
@@ -221,6 +261,18 @@ describe("the path of one request", () => {
     expect(executed).toEqual([]);
   });
 
+  it("journals the end of what may write only", async () => {
+    answer = () => Promise.resolve({ ok: false, code: "upstream_rejected", effect: "none" });
+    await serve(service, job(good()));
+    expect(journal.at(-1)).toBe("none call_1");
+    answer = () => Promise.resolve(done);
+    const reading = { http: { ...operation.http, method: "GET", contentDigest: null } };
+    const frame = { operation: reading, body: null, contentType: null };
+    const token = mint(key, reading, presenter, NOW, { txn: "txn_2" });
+    expect(await serve(service, job(token, frame))).toEqual(done);
+    expect(journal.at(-1)).toBe("possible call_1");
+  });
+
   it("answers also where an executor breaks, and logs none of it", async () => {
     answer = () => Promise.reject(new Error("CANARY"));
     expect(await serve(service, job(good()))).toEqual({
@@ -229,6 +281,73 @@ describe("the path of one request", () => {
       effect: "possible",
     });
     expect(log).toEqual([{ level: "error", event: "request_fault" }]);
+    expect(journal.at(-1)).toBe("possible call_1");
+  });
+
+  it("hands on what was approved, under a token for exactly that", async () => {
+    const preview = { changes: "ab".repeat(32), etag: '"v1"', salt: "5a".repeat(16) };
+    const token = mint(
+      key,
+      operation,
+      presenter,
+      NOW,
+      {},
+      { preview: previewDigest(sha256, preview) },
+    );
+    const idempotencyKey = "call_1";
+    expect(await serve(service, job(token, { preview, idempotencyKey }))).toEqual(done);
+    expect(executed).toMatchObject([{ mode: "execute", preview, idempotencyKey }]);
+  });
+
+  it.each([
+    ["without a seal", null, previewDigest(sha256, seal)],
+    ["with a seal that nobody approved", seal, null],
+    ["with another change", { ...seal, changes: "00".repeat(32) }, previewDigest(sha256, seal)],
+    ["with another version", { ...seal, etag: null }, previewDigest(sha256, seal)],
+  ])("refuses a frame %s", async (_name, preview, approved) => {
+    const token = mint(key, operation, presenter, NOW, {}, { preview: approved });
+    expect(await serve(service, job(token, { preview }))).toEqual(refused);
+    expect(executed).toEqual([]);
+    expect(journal).toEqual([]);
+    expect(log).toMatchObject([{ event: "token_refused", code: "preview_mismatch" }]);
+    expect(raised).toEqual([["context_mismatch", "call_1"]]);
+  });
+
+  it("forwards nothing that was admitted before a lock it has heard of", async () => {
+    const token = (lock_epoch: number): string =>
+      mint(key, operation, presenter, NOW, { txn: `txn_${lock_epoch}` }, { lock_epoch });
+    const heard = { epoch: () => 7 };
+    expect(await serve(service, { ...job(token(6)), ...heard })).toEqual(refused);
+    expect(executed).toEqual([]);
+    expect(journal).toEqual([]);
+    expect(log).toMatchObject([{ event: "token_refused", code: "lock_epoch_passed" }]);
+    expect(raised).toEqual([]);
+    expect(await serve(service, { ...job(token(7)), ...heard })).toEqual(done);
+    expect(await serve(service, { ...job(token(8)), ...heard })).toEqual(done);
+  });
+
+  it("looks at the epoch after the token was verified, not before", async () => {
+    let epoch = 0;
+    const slow = {
+      ringFor: async (...of: Parameters<typeof service.keys.ringFor>) => {
+        epoch = 1;
+        return fixedKeys({ keys: [key.jwk] }).ringFor(...of);
+      },
+    };
+    const late = { ...job(good()), epoch: () => epoch };
+    expect(await serve({ ...service, keys: slow }, late)).toEqual(refused);
+  });
+
+  it("journals the number of the transaction that will decide", async () => {
+    xid = "731";
+    await serve(service, job(good()));
+    const transaction = { destination: "tickets", xid: "731" };
+    expect(journal[1]).toEqual({
+      call: "call_1",
+      txn: "txn_1",
+      record: "11".repeat(32),
+      transaction,
+    });
   });
 
   it("logs a failure by its codes", async () => {

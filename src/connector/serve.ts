@@ -1,10 +1,16 @@
-import { destinationOf, operationDigest } from "../core/model/operation.ts";
-import { verifyCallToken, type KeySource, type VerifiedCall } from "../sdk/verify.ts";
-import type { ConnectorAnswer } from "../tunnel/protocol.ts";
-import { refusalOf, sha256, type Refusal } from "./allow.ts";
+import { destinationOf, type Operation, operationDigest } from "../core/model/operation.ts";
+import {
+  verifyCallToken,
+  type KeySource,
+  type VerifiedCall,
+  type VerifyCode,
+} from "../sdk/verify.ts";
+import type { ConnectorAnswer, ConnectorSignal } from "../tunnel/protocol.ts";
+import { isSafe, refusalOf, sha256, type Refusal } from "./allow.ts";
 import type { Destination } from "./config.ts";
 import type { Job } from "./end.ts";
 import { failure, type Executor } from "./executor.ts";
+import { type Misfit, misfitOf } from "./fit.ts";
 import type { Journal } from "./journal.ts";
 import type { Log } from "./log.ts";
 
@@ -15,13 +21,14 @@ export interface Service {
   readonly tenant: string;
   readonly destinations: ReadonlyMap<string, Destination>;
   readonly executors: ReadonlyMap<string, Executor>;
-  readonly journal: Pick<Journal, "started" | "done">;
+  readonly journal: Pick<Journal, "taken" | "started" | "done">;
   readonly log: Log;
 }
 
 /**
  * The path of one request: digest of what would be executed → token, which must be for exactly
- * that, for this session, and unspent → local allow-list → journal → effect. Answers in every case.
+ * that, for this session, and unspent → mode, approved change, locks → local allow-list → journal →
+ * effect. Answers in every case.
  */
 export async function serve(service: Service, job: Job): Promise<ConnectorAnswer> {
   const { frame } = job;
@@ -33,15 +40,15 @@ export async function serve(service: Service, job: Job): Promise<ConnectorAnswer
       audience: service.audience,
       tenant: service.tenant,
       presenter: job.presenter,
+      // Which of the two it may be for this operation is looked at below.
+      mode: "any",
       operation,
       now: job.now(),
       spent: job.spent,
     });
-    if (!verified.ok) {
-      service.log("warn", "token_refused", { code: verified.code });
-      // A spent token says that somebody came first, and not that nothing happened.
-      return failure("token_refused", verified.code === "token_replayed" ? "possible" : "none");
-    }
+    if (!verified.ok) return distrusted(service, job, verified.code, verified.call);
+    const misfit = misfitOf(verified.claims.tctx, frame, job.epoch());
+    if (misfit !== null) return distrusted(service, job, misfit, verified.call);
     // Cut or fenced while the token was verified: not even the journal hears of it.
     if (job.signal.aborted) return failure("deadline_exceeded", "none");
     const name = destinationOf(frame.operation);
@@ -57,6 +64,32 @@ export async function serve(service: Service, job: Job): Promise<ConnectorAnswer
   }
 }
 
+/**
+ * With a good signature and in the wrong place, or a second time: somebody has a token that is not
+ * theirs. What is only late, or older than the last lock, may be honest.
+ */
+const SUSPICIOUS: { readonly [code in VerifyCode | Misfit]?: ConnectorSignal } = {
+  token_replayed: "token_replayed",
+  tenant_mismatch: "context_mismatch",
+  presenter_mismatch: "context_mismatch",
+  operation_mismatch: "context_mismatch",
+  preview_mismatch: "context_mismatch",
+  preview_refused: "context_mismatch",
+};
+
+function distrusted(
+  { log }: Service,
+  job: Job,
+  code: VerifyCode | Misfit,
+  call: string | undefined,
+): ConnectorAnswer {
+  log("warn", "token_refused", { code, ...(call !== undefined && { call }) });
+  const signal = SUSPICIOUS[code];
+  if (signal !== undefined && call !== undefined) job.raise(signal, call);
+  // A spent token says that somebody came first, and not that nothing happened.
+  return failure("token_refused", code === "token_replayed" ? "possible" : "none");
+}
+
 async function execute(
   service: Service,
   job: Job,
@@ -65,23 +98,48 @@ async function execute(
 ): Promise<ConnectorAnswer> {
   const { frame, signal } = job;
   const { call, txn, human, agent, workflow, claims } = verified;
-  const answer = await executor.execute({
-    operation: frame.operation,
-    body: frame.body,
-    contentType: frame.contentType,
-    token: frame.token,
-    principals: { human, agent, workflow },
-    cap: frame.cap,
-    timeoutMs: frame.timeoutMs,
-    signal,
-    journaled: service.journal.started({ call, txn, record: claims.tctx.record }),
-  });
-  service.journal.done(call);
-  if (!answer.ok) {
-    const { code, effect } = answer;
-    service.log("info", "request_failed", { call, txn, code, effect });
+  const destination = destinationOf(frame.operation);
+  const entry = { call, txn, record: claims.tctx.record };
+  let effect: "made" | "none" | "possible" = "possible";
+  service.journal.taken(call);
+  try {
+    const answer = await executor.execute({
+      operation: frame.operation,
+      body: frame.body,
+      contentType: frame.contentType,
+      idempotencyKey: frame.idempotencyKey,
+      mode: claims.tctx.mode,
+      preview: frame.preview,
+      token: frame.token,
+      principals: { human, agent, workflow },
+      cap: frame.cap,
+      timeoutMs: frame.timeoutMs,
+      signal,
+      journal: (xid) =>
+        service.journal.started(
+          xid === null ? entry : { ...entry, transaction: { destination, xid } },
+        ),
+    });
+    // Of what cannot write the end matters to nobody, and would make each line of the journal longer.
+    if (mayWrite(frame.operation) && claims.tctx.mode === "execute") {
+      effect = answer.ok ? "made" : answer.effect;
+    }
+    if (!answer.ok) {
+      service.log("info", "request_failed", {
+        call,
+        txn,
+        code: answer.code,
+        effect: answer.effect,
+      });
+    }
+    return answer;
+  } finally {
+    service.journal.done(call, effect);
   }
-  return answer;
+}
+
+function mayWrite(operation: Operation): boolean {
+  return "http" in operation ? !isSafe(operation.http.method) : operation.sql.mode === "write";
 }
 
 function refused(service: Service, verified: VerifiedCall, refusal: Refusal): ConnectorAnswer {

@@ -6,7 +6,7 @@ import { TIERS, type Tier } from "../core/model/policy.ts";
 import { isObject, parseStrict, type JsonObject } from "../core/model/json.ts";
 import { readEd25519, type Ed25519Jwk } from "../tunnel/keys.ts";
 
-/** What enrolment gave this connector; written once. */
+/** What enrolment gave this connector, and the keys of its gateway as they are now. */
 export interface ConnectorState {
   readonly connector: string;
   readonly tenant: string;
@@ -15,12 +15,8 @@ export interface ConnectorState {
   /** Call tokens: `iss` and `aud`. */
   readonly issuer: string;
   readonly audience: string;
-  /** The gateway's call-token keys, pinned. */
-  readonly keys: readonly PinnedKey[];
-}
-
-export interface PinnedKey extends Ed25519Jwk {
-  readonly kid: string;
+  /** The gateway's call-token keys that are believed. */
+  readonly keys: readonly Ed25519Jwk[];
 }
 
 export interface PrivateJwk extends Ed25519Jwk {
@@ -62,6 +58,11 @@ export async function writeState(
   state: ConnectorState,
 ): Promise<void> {
   await writeDurable(dir, KEY, JSON.stringify(key));
+  await writeGateway(dir, state);
+}
+
+/** What is known of the gateway has changed. */
+export async function writeGateway(dir: string, state: ConnectorState): Promise<void> {
   await writeDurable(dir, STATE, `${JSON.stringify(state, null, 2)}\n`);
 }
 
@@ -84,7 +85,7 @@ function toState(value: JsonObject | null): ConnectorState | null {
   if (value === null) return null;
   const { connector, tenant, network, issuer, audience } = value;
   const tier = TIERS.find((one) => one === value["tier"]);
-  const keys = Array.isArray(value["keys"]) ? value["keys"].map(readPinnedKey) : [];
+  const keys = Array.isArray(value["keys"]) ? value["keys"].map(readEd25519) : [];
   if (
     typeof connector !== "string" ||
     typeof tenant !== "string" ||
@@ -99,12 +100,6 @@ function toState(value: JsonObject | null): ConnectorState | null {
   const pinned = keys.filter((one) => one !== null);
   if (pinned.length !== keys.length) return null;
   return { connector, tenant, network, tier, issuer, audience, keys: pinned };
-}
-
-export function readPinnedKey(value: unknown): PinnedKey | null {
-  const jwk = readEd25519(value);
-  const kid = isObject(value) ? value["kid"] : undefined;
-  return jwk === null || typeof kid !== "string" ? null : { ...jwk, kid };
 }
 
 async function readObject(path: string): Promise<JsonObject | null> {
@@ -128,4 +123,11 @@ async function writeDurable(dir: string, name: string, text: string): Promise<vo
     await file.close();
   }
   await rename(temporary, join(dir, name));
+  // Or a power failure brings back the file of before, with a key that was locked since.
+  const folder = await open(dir, "r");
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
 }

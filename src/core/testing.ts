@@ -1,16 +1,31 @@
 import { createHash, createHmac } from "node:crypto";
 import { type ChainedEvent, genesis, link, stamp } from "./audit/chain.ts";
-import type { BundleView, Tool, TrustEdge } from "./model/bundle.ts";
-import type { CallCommand, Command, OpenCommand, SettleCommand } from "./model/command.ts";
+import type {
+  ApprovalKind,
+  BundleView,
+  DelegationEdge,
+  Limits,
+  Tool,
+  TrustEdge,
+} from "./model/bundle.ts";
+import type {
+  CallCommand,
+  Command,
+  DecideApprovalCommand,
+  OpenCommand,
+  SeatCommand,
+  SettleCommand,
+  Shaped,
+} from "./model/command.ts";
 import type { WorkflowEvent } from "./model/event.ts";
 import { canonical } from "./model/json.ts";
-import type { Lock, LockTable } from "./model/lock.ts";
-import type { Answer, Evaluator, Question } from "./model/policy.ts";
+import { type Lock, type LockTable, REVOKING_TARGETS, type Revocation } from "./model/lock.ts";
+import type { Answer, AuthorityQuestion, Evaluator, Question } from "./model/policy.ts";
 import { decide, inputOf } from "./session/decide.ts";
 import type { Decision } from "./session/decision.ts";
 import { evolve } from "./session/evolve.ts";
 import type { Facts } from "./session/facts.ts";
-import { NEW_WORKFLOW, type WorkflowState } from "./session/state.ts";
+import { type Approval, NEW_WORKFLOW, type WorkflowState } from "./session/state.ts";
 
 /** A session without a host, for tests: scripted rules, a clock that stands still, a record in memory. */
 
@@ -24,9 +39,19 @@ export const DENY: Answer = { decision: "deny", ruleIds: ["forbid-it"], errors: 
 export const SILENT: Answer = { decision: "deny", ruleIds: [], errors: [] };
 
 export type Script = (question: Question) => Answer;
+export type Authority = (question: AuthorityQuestion) => Answer;
 
-export function scripted(script: Script): Evaluator {
-  return { evaluate: script };
+/** Actions with an effect are allowed once each of these kinds of approval is given. */
+export function needing(...kinds: readonly string[]): Script {
+  return ({ action, context }) => {
+    const given = context["approvals"] as readonly string[];
+    const effect = action === "mutate" || action === "execute";
+    return effect && !kinds.every((kind) => given.includes(kind)) ? DENY : ALLOW;
+  };
+}
+
+export function scripted(script: Script, authority: Authority = () => ALLOW): Evaluator {
+  return { evaluate: script, authorize: authority };
 }
 
 export function readTool(more: Partial<Tool> = {}): Tool {
@@ -39,6 +64,13 @@ export function readTool(more: Partial<Tool> = {}): Tool {
     dataClasses: ["customer.contact", "customer.id"],
     labels: ["pii"],
     policyArguments: ["region"],
+    sourceArguments: [],
+    trusted: true,
+    agent: null,
+    canary: false,
+    critical: false,
+    resendMs: null,
+    preview: null,
     cost: 10,
     timeoutMs: 1_000,
     maxResultBytes: 1_000_000,
@@ -68,16 +100,41 @@ export const EDGE: TrustEdge = {
   tools: ["*"],
   limits: { calls: 50, cost: 1_000, runtimeMs: 60_000 },
   maxLifeMs: 3_600_000,
+  maxLive: 10,
 };
 
 export function bundleOf(
   tools: readonly Tool[] = [readTool(), writeTool()],
   trust: readonly TrustEdge[] = [EDGE],
   digest = sha256("bundle"),
+  more: Partial<BundleView> = {},
 ): BundleView {
   const byId = new Map(tools.map((tool) => [tool.id, tool]));
-  return { digest, tool: (id) => byId.get(id), toolIds: [...byId.keys()].sort(), trust };
+  return {
+    digest,
+    tool: (id) => byId.get(id),
+    toolIds: [...byId.keys()].sort(),
+    agents: ["support-agent", "helper-agent"],
+    trust,
+    delegations: [],
+    approvalKinds: [],
+    containment: [],
+    ...more,
+  };
 }
+
+export function approvalKind(id: string, more: Partial<ApprovalKind> = {}): ApprovalKind {
+  return { id, title: id, lifeMs: 600_000, selfApproval: false, ...more };
+}
+
+export const DOWN: DelegationEdge = {
+  id: "down",
+  from: ["support-agent"],
+  to: ["helper-agent"],
+  tools: ["*"],
+  limits: {},
+  maxLifeMs: 600_000,
+};
 
 export function openCommand(more: Partial<OpenCommand> = {}): OpenCommand {
   return {
@@ -89,9 +146,22 @@ export function openCommand(more: Partial<OpenCommand> = {}): OpenCommand {
     claims: { groups: ["staff", "support"] },
     agent: "support-agent",
     jkt: "thumbprint",
+    key: "own",
     purpose: "support-case",
     inputs: { case: "4711" },
     keyDigest: sha256("data key"),
+    live: 0,
+    ...more,
+  };
+}
+
+export function fitting(more: Partial<Extract<Shaped, { ok: true }>> = {}): Shaped {
+  return {
+    ok: true,
+    policyArguments: { region: "eu" },
+    operation: sha256("operation"),
+    target: '{"region":"eu"}',
+    sources: {},
     ...more,
   };
 }
@@ -104,8 +174,10 @@ export function callCommand(call: string, more: Partial<CallCommand> = {}): Call
     seat: "seat_1",
     tool: "customers_find",
     arguments: { region: "eu" },
-    shaped: { ok: true, policyArguments: { region: "eu" } },
+    shaped: fitting(),
     presenter: { connector: "con_1", session: "session_1" },
+    approval: `apr_${call}`,
+    idempotencyKey: null,
     ...more,
   };
 }
@@ -121,6 +193,7 @@ export function answered(call: string, more: Partial<SettleCommand> = {}): Settl
       undeclared: 0,
       truncated: false,
       bytes: 120,
+      canaries: 0,
     },
     runtimeMs: 40,
     ...more,
@@ -135,11 +208,51 @@ export function failing(
   return { type: "settle", call, settlement: { kind: "failed", code, effect }, runtimeMs: 40 };
 }
 
+export function previewed(
+  call: string,
+  { changes = "change", classes = ["ticket"] }: { changes?: string; classes?: string[] } = {},
+): SettleCommand {
+  const seal = { changes: sha256(changes), etag: '"v1"', salt: "5a".repeat(16) };
+  return {
+    type: "settle",
+    call,
+    settlement: { kind: "previewed", seal, classes },
+    runtimeMs: 4,
+  };
+}
+
+export function seatCommand(seat: string, more: Partial<SeatCommand> = {}): SeatCommand {
+  return {
+    type: "seat",
+    parent: "seat_1",
+    seat,
+    agent: "helper-agent",
+    jkt: "another thumbprint",
+    key: "own",
+    call: null,
+    ...more,
+  };
+}
+
+/** By a human who is neither the requester nor anybody else of these tests. */
+export function approve(
+  { id, kinds, digest }: Approval,
+  more: Partial<DecideApprovalCommand> = {},
+): DecideApprovalCommand {
+  const kind = more.kind ?? kinds[0]!;
+  return {
+    type: "decideApproval",
+    ...{ approval: id, kind, verdict: "approve", human: `human of ${kind}` },
+    ...{ groups: ["finance"], digest, ...more },
+  };
+}
+
 export class World {
   now = 1_800_000_000_000;
   bundle: BundleView = bundleOf();
   script: Script = () => ALLOW;
-  locks: LockTable | null = { epoch: 1, locks: [] };
+  authority: Authority = () => ALLOW;
+  locks: LockTable | null = { epoch: 1, locks: [], revocations: [] };
   state: WorkflowState = NEW_WORKFLOW;
   head: string = genesis(sha256, "acme", "wf_1");
   readonly events: WorkflowEvent[] = [];
@@ -147,8 +260,8 @@ export class World {
   readonly inputs = new Map<number, string | null>();
 
   get facts(): Facts {
-    const { now, bundle, locks, script } = this;
-    return { now, bundle, locks, evaluator: scripted(script), mac };
+    const { now, bundle, locks, script, authority } = this;
+    return { now, bundle, locks, evaluator: scripted(script, authority), hash: sha256, mac };
   }
 
   decide(command: Command): Decision {
@@ -166,12 +279,37 @@ export class World {
       this.events.push(event);
       this.state = evolve(this.state, event);
     }
+    for (const signal of decision.signals ?? []) this.submit(signal);
     return decision;
   }
 
   lock(...locks: Lock[]): void {
-    this.locks = { epoch: (this.locks?.epoch ?? 0) + 1, locks };
+    const { epoch = 0, revocations = [] } = this.locks ?? {};
+    this.locks = { epoch: epoch + 1, locks, revocations };
   }
+
+  /** All of them, as a host does it: what they revoked stays revoked. */
+  unlock(): void {
+    const { epoch = 0, locks = [], revocations = [] } = this.locks ?? {};
+    const gone = locks.flatMap(({ id, target, value }): readonly Revocation[] => {
+      const revoking = REVOKING_TARGETS.find((one) => one === target);
+      return revoking === undefined ? [] : [{ id, target: revoking, value, epoch: epoch + 1 }];
+    });
+    this.locks = { epoch: epoch + 1, locks: [], revocations: [...revocations, ...gone] };
+  }
+}
+
+/** Opened under this bundle, with more than enough of everything unless told otherwise. */
+export function worldOf(
+  tools: readonly Tool[],
+  more: Partial<BundleView> = {},
+  limits: Partial<Limits> = {},
+): World {
+  const world = new World();
+  const plenty = { calls: 10_000, cost: 1e9, runtimeMs: 1e9, ...limits };
+  world.bundle = bundleOf(tools, [{ ...EDGE, limits: plenty }], undefined, more);
+  world.submit(openCommand());
+  return world;
 }
 
 export function openWorld(more: Partial<OpenCommand> = {}): World {

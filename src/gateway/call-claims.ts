@@ -1,4 +1,5 @@
 import {
+  type ActClaim,
   type CallTokenClaims,
   presenterOf,
   READ_TOKEN_LIFE_S,
@@ -24,7 +25,7 @@ export function callClaims(
     claims: {
       txn: admission.txn,
       sub: workflow.human,
-      act: { sub: admission.agent, sub_profile: "ai_agent" },
+      act: actOf(admission.agent, admission.chain.slice(1)),
       scope: toolScope(admission.tool),
       req_wl: presenterOf(admission.connector, admission.session),
       tctx: {
@@ -32,13 +33,20 @@ export function callClaims(
         workflow: admission.workflow,
         call: admission.call,
         policy_version: admission.policyVersion,
-        mode: "execute",
+        mode: admission.mode,
         operation,
-        preview: null,
+        preview: admission.preview,
         record,
         lock_epoch: admission.lockEpoch,
       },
     },
     lifeSeconds: hasEffect(admission.action) ? WRITE_TOKEN_LIFE_S : READ_TOKEN_LIFE_S,
   };
+}
+
+/** RFC 8693 §4.1: the caller, and nested behind it who delegated to it. */
+function actOf(agent: string, behind: readonly string[]): ActClaim {
+  const act: ActClaim = { sub: agent, sub_profile: "ai_agent" };
+  const [giver, ...others] = behind;
+  return giver === undefined ? act : { ...act, act: actOf(giver, others) };
 }

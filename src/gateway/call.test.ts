@@ -1,171 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { genesis, link, stamp } from "../core/audit/chain.ts";
-import type { Command } from "../core/model/command.ts";
-import type { WorkflowEvent } from "../core/model/event.ts";
-import { canonical } from "../core/model/json.ts";
-import type { LockTable } from "../core/model/lock.ts";
-import { decide, inputOf } from "../core/session/decide.ts";
-import { evolve } from "../core/session/evolve.ts";
-import { NEW_WORKFLOW } from "../core/session/state.ts";
-import {
-  ALLOW,
-  bundleOf,
-  DENY,
-  mac,
-  openCommand,
-  readTool,
-  scripted,
-  sha256,
-  writeTool,
-} from "../core/testing.ts";
-import { callTool } from "./call.ts";
-import {
-  AuditUnavailable,
-  type Bundle,
-  type Committed,
-  type Finished,
-  type Gateway,
-  type OutboundAnswer,
-  type OutboundRequest,
-  type ToolRuntime,
-} from "./ports.ts";
-
-const CALLER = {
-  tenant: "acme",
-  workflow: "wf_1",
-  seat: "seat_1",
-  agent: "support-agent",
-  human: "human-pseudonym",
-};
-const ANSWER: OutboundAnswer = {
-  ok: true,
-  status: 200,
-  contentType: "application/json",
-  encoding: "utf8",
-  body: '{"name":"Ada"}',
-  truncated: false,
-};
-const FINISHED: Finished = {
-  ok: true,
-  result: { kind: "json", value: { name: "Ada" } },
-  redactions: [],
-  counts: [],
-  dropped: 0,
-  undeclared: 0,
-  truncated: false,
-  bytes: 14,
-};
-
-/** A gateway whose parts are scripted; what left it and what was recorded stand in order in `log`. */
-class Bench {
-  readonly log: string[] = [];
-  readonly sent: OutboundRequest[] = [];
-  readonly claims: unknown[] = [];
-  locks: LockTable | null = { epoch: 0, locks: [] };
-  answer: () => Promise<OutboundAnswer> = () => Promise.resolve(ANSWER);
-  finished: Finished = FINISHED;
-  failCommitOf: WorkflowEvent["type"] | null = null;
-  afterCommit: (event: WorkflowEvent) => void = () => undefined;
-  rules = ALLOW;
-  connected = true;
-  #state = NEW_WORKFLOW;
-  #head = genesis(sha256, "acme", "wf_1");
-
-  async open(): Promise<this> {
-    await this.#submit(openCommand());
-    return this;
-  }
-
-  call(tool = "customers_find"): ReturnType<typeof callTool> {
-    return callTool(this.#gateway(), CALLER, { tool, arguments: { region: "eu" } });
-  }
-
-  async #submit(command: Command): Promise<Committed> {
-    const facts = {
-      now: 1_800_000_000_000,
-      bundle: bundleOf(),
-      locks: this.locks,
-      evaluator: scripted(() => this.rules),
-      mac,
-    };
-    const decision = decide(this.#state, command, facts, inputOf(command, facts));
-    const [body] = decision.events;
-    if (body === undefined) return { result: decision.result, event: null, state: this.#state };
-    if (body.type === this.failCommitOf) throw new AuditUnavailable("disk full");
-    const event = stamp(body, this.#state.next, facts.now, "wf_1");
-    this.#head = link(sha256, this.#head, canonical(event));
-    this.#state = evolve(this.#state, event);
-    await Promise.resolve();
-    this.log.push(event.type);
-    this.afterCommit(event);
-    return { result: decision.result, event: { event, hash: this.#head }, state: this.#state };
-  }
-
-  #gateway(): Gateway {
-    const view = bundleOf();
-    const runtimes = new Map(
-      [readTool(), writeTool()].map((tool): [string, ToolRuntime] => [
-        tool.id,
-        {
-          tool,
-          title: tool.id,
-          description: "",
-          network: "acme",
-          tier: tool.tier,
-          inputSchema: {},
-          outputSchema: null,
-          shape: (args) => ({ ok: true, args: args as {}, policyArguments: {} }),
-          request: () => ({
-            operation: {
-              http: { method: "GET", destination: "d", path: "/", query: "", contentDigest: null },
-            },
-            body: null,
-            contentType: null,
-          }),
-          finish: () => this.finished,
-        },
-      ]),
-    );
-    const bundle: Bundle = {
-      view,
-      evaluator: scripted(() => this.rules),
-      agents: new Map(),
-      tool: (id) => runtimes.get(id),
-    };
-    const session = {
-      state: this.#state,
-      keyDigest: "",
-      submit: (command: Command) => this.#submit(command),
-    };
-    let ids = 0;
-    return {
-      sessions: { find: () => Promise.resolve(session), create: () => session },
-      bundles: { active: () => bundle },
-      connectors: {
-        choose: () => (this.connected ? { connector: "con_1", session: "nonce" } : null),
-        send: (_tenant, _presenter, request) => {
-          this.log.push("sent");
-          this.sent.push(request);
-          return this.answer();
-        },
-      },
-      locks: { now: () => this.locks },
-      tokens: {
-        mint: (_tenant, claims, life) => {
-          this.claims.push({ ...claims, life });
-          return "token";
-        },
-      },
-      system: { now: () => 0, elapsed: () => 0, id: (prefix) => `${prefix}_${++ids}`, sha256 },
-      evidence: {
-        events: () => Promise.resolve([]),
-        call: () => Promise.resolve([]),
-        checkpoint: () => Promise.resolve(null),
-      },
-      refusals: { exchange: () => Promise.resolve() },
-    };
-  }
-}
+import { MAX_REPORTED_TOKENS } from "../core/session/limits.ts";
+import { DENY, EDGE, readTool, sha256 } from "../core/testing.ts";
+import { soundUsage } from "./call.ts";
+import { ANSWER, Bench } from "./testing.ts";
 
 describe("the path of one call", () => {
   it("records the admission before anything leaves, and the end before the result does", async () => {
@@ -200,7 +37,7 @@ describe("the path of one call", () => {
   });
 
   it.each([
-    ["a denial", (bench: Bench) => (bench.rules = DENY), "policy_denied"],
+    ["a denial", (bench: Bench) => (bench.script = () => DENY), "policy_denied"],
     ["a host that cannot vouch for its locks", (bench: Bench) => (bench.locks = null), "failed"],
     ["no connector", (bench: Bench) => (bench.connected = false), "failed"],
     [
@@ -215,6 +52,36 @@ describe("the path of one call", () => {
     expect(bench.sent).toEqual([]);
   });
 
+  it("counts what the agent reports before it decides, so that it stops this very call", async () => {
+    const bench = new Bench([readTool({ maxResultBytes: 40 })]);
+    bench.bundle = {
+      ...bench.bundle,
+      trust: [{ ...EDGE, limits: { ...EDGE.limits, tokens: 100 } }],
+    };
+    await bench.open();
+    expect(await bench.call(undefined, undefined, { usage: 90 })).toMatchObject({ outcome: "ok" });
+    expect(await bench.call(undefined, undefined, { usage: 5 })).toMatchObject({
+      outcome: "policy_denied",
+      reason: { code: "budget_exhausted", ruleIds: ["core:budget.tokens"] },
+    });
+    expect(bench.log).toEqual([
+      ...["workflow.opened", "usage.reported", "call.admitted", "sent", "call.settled"],
+      ...["usage.reported", "call.refused"],
+    ]);
+    expect(bench.sent).toHaveLength(1);
+  });
+
+  it("sends nothing when what the agent reports cannot be recorded", async () => {
+    const bench = await new Bench().open();
+    bench.failCommitOf = "usage.reported";
+    expect(await bench.call(undefined, undefined, { usage: 1 })).toMatchObject({
+      outcome: "failed",
+      reason: { code: "audit_unavailable" },
+      retryable: true,
+    });
+    expect(bench.log).toEqual(["workflow.opened"]);
+  });
+
   it("records an unknown tool and sends nothing", async () => {
     const bench = await new Bench().open();
     expect(await bench.call("drop_everything")).toMatchObject({
@@ -227,7 +94,7 @@ describe("the path of one call", () => {
   it("does not dispatch when the lock epoch moves between commit and dispatch", async () => {
     const bench = await new Bench().open();
     bench.afterCommit = (event) => {
-      if (event.type === "call.admitted") bench.locks = { epoch: 1, locks: [] };
+      if (event.type === "call.admitted") bench.locks = { epoch: 1, locks: [], revocations: [] };
     };
     expect(await bench.call()).toMatchObject({
       outcome: "failed",
@@ -237,16 +104,70 @@ describe("the path of one call", () => {
     expect(bench.sent).toEqual([]);
   });
 
+  it.each([
+    ["the workflow is closed", { type: "close", seat: null }],
+    [
+      "it steps down to reading",
+      { type: "signal", signal: "canary_tool", seat: null, call: null, subject: null },
+    ],
+  ] as const)("does not dispatch when %s between commit and dispatch", async (_what, command) => {
+    const rule = {
+      id: "calm",
+      signal: "canary_tool",
+      count: 1,
+      withinMs: 1,
+      // oxlint-disable-next-line unicorn/no-thenable -- read as "and then"; nobody awaits a rule
+      then: "read_only",
+    } as const;
+    const bench = await new Bench(undefined, { containment: [rule] }).open();
+    bench.afterCommit = ({ type }) => {
+      if (type === "call.admitted") void bench.submit(command);
+    };
+    expect(await bench.call("tickets_open")).toMatchObject({
+      outcome: "failed",
+      reason: { code: "not_dispatched" },
+    });
+    expect(bench.sent).toEqual([]);
+  });
+
+  it("does not dispatch where no key may sign its token", async () => {
+    const bench = await new Bench().open();
+    bench.signs = false;
+    expect(await bench.call("tickets_open")).toMatchObject({
+      outcome: "failed",
+      reason: { code: "not_dispatched" },
+    });
+    expect(bench.sent).toEqual([]);
+  });
+
   it("withholds the result when a lock comes while the call is out", async () => {
     const bench = await new Bench().open();
     bench.answer = () => {
-      bench.locks = { epoch: 1, locks: [{ id: "l1", target: "workflow", value: "wf_1" }] };
+      const locks = [{ id: "l1", target: "workflow", value: "wf_1" }] as const;
+      bench.locks = { epoch: 1, locks, revocations: [] };
       return Promise.resolve(ANSWER);
     };
     const outcome = await bench.call();
     expect(outcome).toMatchObject({ outcome: "policy_denied", reason: { code: "locked" } });
     expect(JSON.stringify(outcome)).not.toContain("Ada");
   });
+
+  it.each([
+    ["customers_find", { outcome: "policy_denied", reason: { ruleIds: ["lock:l1"] } }],
+    ["tickets_open", { outcome: "ok", result: { kind: "text" } }],
+  ])(
+    "withholds the result of %s when a lock comes while its end is committed",
+    async (tool, end) => {
+      const bench = await new Bench().open();
+      bench.afterCommit = ({ type }) => {
+        const locks = [{ id: "l1", target: "agent", value: "support-agent" }] as const;
+        if (type === "call.settled") bench.locks = { epoch: 1, locks, revocations: [] };
+      };
+      const outcome = await bench.call(tool);
+      expect(outcome).toMatchObject(end);
+      expect(JSON.stringify(outcome)).not.toContain("Ada");
+    },
+  );
 
   it.each([
     ["customers_find", "failed"],
@@ -289,5 +210,14 @@ describe("the path of one call", () => {
     expect(ended).toMatchObject({ outcome, reason: { code: "internal_error" } });
     expect(JSON.stringify(ended)).not.toContain("secret-in-message");
     expect(bench.log.at(-1)).toBe("call.settled");
+  });
+});
+
+describe("a report of usage", () => {
+  it("is a whole number of tokens, at least one and not beyond the cap", () => {
+    for (const sound of [1, 4_096, MAX_REPORTED_TOKENS]) expect(soundUsage(sound)).toBe(true);
+    for (const wrong of [0, -1, 1.5, MAX_REPORTED_TOKENS + 1, NaN, Infinity, "1", null, [1], {}]) {
+      expect([wrong, soundUsage(wrong)]).toEqual([wrong, false]);
+    }
   });
 });

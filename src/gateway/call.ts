@@ -1,20 +1,19 @@
-import type { Command, Presenter, Settlement } from "../core/model/command.ts";
-import type { Json, JsonObject } from "../core/model/json.ts";
-import { operationDigest } from "../core/model/operation.ts";
+import type { Change } from "../core/model/change.ts";
+import type { ArgumentSources, Presenter, Shaped } from "../core/model/command.ts";
+import { canonical, type Json, type JsonObject } from "../core/model/json.ts";
+import { operationDigest, previewDigest } from "../core/model/operation.ts";
 import type { FailureCode, Outcome } from "../core/model/outcome.ts";
-import { hasEffect, type RedactionPlan } from "../core/model/policy.ts";
-import { callClaims } from "./call-claims.ts";
-import { refusalOutcome, settledOutcome } from "./outcomes.ts";
-import {
-  AuditUnavailable,
-  type Bundle,
-  type Committed,
-  type Finished,
-  type Gateway,
-  type OutboundAnswer,
-  type Session,
-  type ToolRuntime,
-} from "./ports.ts";
+import { hasEffect } from "../core/model/policy.ts";
+import type { Result } from "../core/session/decision.ts";
+import { MAX_REPORTED_TOKENS } from "../core/session/limits.ts";
+import type { WorkflowState } from "../core/session/state.ts";
+import { approvalOutcome } from "./approval-outcome.ts";
+import { dispatch } from "./dispatch.ts";
+import { endOf, stillWaiting, WAIT_MS } from "./join.ts";
+import { refusalOutcome } from "./outcomes.ts";
+import type { Bundle, Gateway, Session, ToolRuntime } from "./ports.ts";
+import { found, submitted } from "./record.ts";
+import { sealOf } from "./observation.ts";
 
 /** Who is asking: what a verified credential and proof say. */
 export interface Caller {
@@ -26,14 +25,47 @@ export interface Caller {
   readonly human: string;
 }
 
+export interface Expected {
+  readonly change: Change;
+  /** Over HTTP: of the state that it changes; null: not known. */
+  readonly etag: string | null;
+}
+
 export interface CallRequest {
   readonly tool: string;
   readonly arguments: Json;
+  /** The agent's own, so that it may send the call again without doing it twice. */
+  readonly idempotencyKey: string | null;
+  /** What this call has to be, exactly: an undo. */
+  readonly expects?: Expected;
+  /** Tokens of models that the agent used since it last said so: counted before this call is decided. */
+  readonly usage?: number;
+  /** Milliseconds that it may wait for humans. Absent: as long as any. */
+  readonly waitMs?: number;
+}
+
+/** Characters of an idempotency key. */
+const MAX_KEY_CHARS = 128;
+
+/** Tokens that an agent may report at a time. */
+export function soundUsage(tokens: unknown): tokens is number {
+  return (
+    typeof tokens === "number" &&
+    Number.isSafeInteger(tokens) &&
+    tokens > 0 &&
+    tokens <= MAX_REPORTED_TOKENS
+  );
+}
+
+/** Visible ASCII, so that every surface, log and service reads the same key. */
+export function soundIdempotencyKey(key: string): boolean {
+  return key.length <= MAX_KEY_CHARS && /^[\x21-\x7e]+$/.test(key);
 }
 
 /**
  * The path of one call. Admission is durable before anything leaves (P1); settlement is durable
- * before the result is released. Resolves with an outcome in every case (P11).
+ * before the result is released. A call that was sent before joins it: its approval, or its end.
+ * Resolves with an outcome in every case (P11).
  */
 export async function callTool(
   gateway: Gateway,
@@ -41,178 +73,165 @@ export async function callTool(
   request: CallRequest,
 ): Promise<Outcome> {
   const call = gateway.system.id("call");
-  const session = await found(gateway, caller);
-  if (session === null) return unadmitted(call, "audit_unavailable");
-  const bundle = gateway.bundles.active(caller.tenant);
-  if (bundle === null) return unadmitted(call, "policy_unavailable");
-  const runtime = bundle.tool(request.tool);
-  const shaped = runtime?.shape(request.arguments) ?? null;
-  const presenter =
-    runtime === undefined
-      ? null
-      : gateway.connectors.choose(caller.tenant, runtime.network, runtime.tier);
-  const txn = gateway.system.id("txn");
-
-  // No await between the look at the bundle and this submit: both see the same one.
-  const admission = await submitted(session, {
-    type: "call",
-    call,
-    txn,
-    seat: caller.seat,
-    tool: request.tool,
-    arguments: request.arguments,
-    shaped: shaped?.ok === true ? { ok: true, policyArguments: shaped.policyArguments } : shaped,
-    presenter,
-  });
-  if (admission === null) return unadmitted(call, "audit_unavailable");
-  const { result } = admission;
-  if (result.kind === "denied" || result.kind === "failed") {
-    const at = shaped?.ok === false ? shaped.at : undefined;
-    return refusalOutcome(call, bundle.view.digest, result, at);
+  const started = gateway.system.elapsed();
+  const until = started + Math.min(request.waitMs ?? WAIT_MS, WAIT_MS);
+  const unreported = await report(gateway, caller, request.usage);
+  if (unreported !== null) return refusalOutcome(call, "", unreported);
+  for (;;) {
+    const session = await found(gateway, caller);
+    if (session === null) return unadmitted(call, "audit_unavailable");
+    const tried = await attempt(gateway, caller, session, request, call);
+    if ("outcome" in tried) return tried.outcome;
+    if ("joined" in tried) {
+      return endOf(gateway, caller, session, tried.joined, started + WAIT_MS);
+    }
+    const waited = await stillWaiting(gateway, session, tried.waiting, until);
+    if (waited !== null) return waited;
   }
-  if (
-    result.kind !== "admitted" ||
-    runtime === undefined ||
-    shaped?.ok !== true ||
-    presenter === null
-  ) {
-    return unadmitted(call, "internal_error");
-  }
-  return dispatch(gateway, caller, session, {
-    call,
-    bundle,
-    runtime,
-    args: shaped.args,
-    plan: result.plan,
-    presenter,
-    admission,
-  });
 }
 
-interface Admitted {
-  readonly call: string;
-  readonly bundle: Bundle;
-  readonly runtime: ToolRuntime;
-  readonly args: JsonObject;
-  readonly plan: RedactionPlan;
-  readonly presenter: Presenter;
-  readonly admission: Committed;
+/** Null: counted. A seat that has ended has nothing counted; the call says so itself. */
+async function report(
+  gateway: Gateway,
+  { seat, ...place }: Caller,
+  tokens: number | undefined,
+): Promise<Extract<Result, { kind: "failed" }> | null> {
+  if (tokens === undefined) return null;
+  const session = await found(gateway, place);
+  const reported = session && (await submitted(session, { type: "reportUsage", seat, tokens }));
+  if (reported === null) return { kind: "failed", code: "audit_unavailable" };
+  return reported.result.kind === "failed" ? reported.result : null;
 }
 
-async function dispatch(
+type Tried =
+  | { readonly outcome: Outcome }
+  | { readonly waiting: string }
+  | { readonly joined: string };
+
+async function attempt(
   gateway: Gateway,
   caller: Caller,
   session: Session,
-  admitted: Admitted,
-): Promise<Outcome> {
-  const started = gateway.system.elapsed();
-  const { answer, finished } = await execute(gateway, caller, admitted);
-  const settlement = settlementOf(answer, finished);
-  const runtimeMs = Math.ceil(gateway.system.elapsed() - started);
-  const reconcile = `/${caller.tenant}/v1/workflows/${caller.workflow}/calls/${admitted.call}`;
-  const settled = await submitted(session, {
-    type: "settle",
-    call: admitted.call,
-    settlement,
-    runtimeMs,
-  });
-  if (settled === null || settled.result.kind !== "settled") {
-    // The result is withheld: what cannot be recorded does not leave.
-    return unrecorded(admitted, reconcile);
+  request: CallRequest,
+  call: string,
+): Promise<Tried> {
+  const bundle = gateway.bundles.active(caller.tenant);
+  if (bundle === null) return { outcome: unadmitted(call, "policy_unavailable") };
+  const runtime = bundle.tool(request.tool);
+  const shape = runtime?.shape(request.arguments);
+  const texts = shape?.ok === true ? runtime?.sourceTexts(shape.args) : undefined;
+  const sources = texts?.size ? await gateway.sources.lookup(caller, texts) : {};
+  // Another bundle may have become active while sources were looked up.
+  if (gateway.bundles.active(caller.tenant) !== bundle) {
+    return attempt(gateway, caller, session, request, call);
   }
-  const status = answer.ok ? (finished?.ok === false ? finished.status : undefined) : answer.status;
-  return settledOutcome(admitted.call, settled.result, finished, reconcile, status);
-}
+  const shaped = shapedOf(gateway, bundle, runtime, shape, sources);
+  const presenter = runtime === undefined ? null : presenterOf(gateway, caller.tenant, runtime);
 
-interface Executed {
-  readonly answer: OutboundAnswer;
-  readonly finished: Finished | null;
-}
-
-/** A defect of ours must not leave an admitted call without its end: it would hold its budget for good. */
-async function execute(gateway: Gateway, caller: Caller, admitted: Admitted): Promise<Executed> {
-  try {
-    const answer = await send(gateway, caller, admitted);
-    return {
-      answer,
-      finished: answer.ok ? admitted.runtime.finish(answer, admitted.plan) : null,
-    };
-  } catch {
-    const answer = { ok: false, code: "internal_error", effect: "possible" } as const;
-    return { answer, finished: null };
+  // Arguments of an undo are values of before: its agent did not send them, and may not see them.
+  const asked = (state: WorkflowState, id: string, args: JsonObject): Outcome =>
+    approvalOutcome(gateway, state, id, bundle, request.expects === undefined ? args : null);
+  const expected =
+    request.expects === undefined
+      ? null
+      : sealOf(gateway, request.expects.change, request.expects.etag);
+  // No await between the look at the bundle and this submit: both see the same one.
+  const admission = await submitted(
+    session,
+    {
+      type: "call",
+      call,
+      txn: gateway.system.id("txn"),
+      seat: caller.seat,
+      tool: request.tool,
+      arguments: request.arguments,
+      shaped,
+      presenter,
+      approval: gateway.system.id("apr"),
+      idempotencyKey: request.idempotencyKey,
+      ...(expected && { expects: previewDigest(gateway.system.sha256, expected) }),
+    },
+    (result, state) =>
+      result.kind === "asked" && runtime !== undefined && shape?.ok === true
+        ? { outcome: asJson(asked(state, result.approval, shape.args)) }
+        : {},
+  );
+  if (admission === null) return { outcome: unadmitted(call, "audit_unavailable") };
+  const { result, state } = admission;
+  if (result.kind === "denied" || result.kind === "failed") {
+    const at = shape?.ok === false ? shape.at : undefined;
+    return { outcome: refusalOutcome(call, bundle.view.digest, result, at) };
   }
-}
-
-async function send(gateway: Gateway, caller: Caller, admitted: Admitted): Promise<OutboundAnswer> {
-  const { runtime, plan, presenter, admission } = admitted;
+  if (result.kind === "waiting") return { waiting: result.approval };
+  if (result.kind === "joined") return { joined: result.call };
+  if (result.kind === "conflict") {
+    return { outcome: unadmitted(call, "idempotency_conflict") };
+  }
+  if (runtime === undefined || shape?.ok !== true) return unfit(call);
+  const { args } = shape;
+  if (result.kind === "asked") {
+    return { outcome: asked(state, result.approval, args) };
+  }
   const event = admission.event;
-  if (event === null || event.event.type !== "call.admitted") return notDispatched;
-  // The lock that came between commit and dispatch: any movement of the epoch stops the call here.
-  const locks = gateway.locks.now(caller.tenant);
-  if (locks === null || locks.epoch !== event.event.lockEpoch) return notDispatched;
-  const request = runtime.request(admitted.args, plan);
-  const operation = operationDigest(gateway.system.sha256, request.operation);
-  const { claims, lifeSeconds } = callClaims(caller, event.event, event.hash, operation);
-  const token = gateway.tokens.mint(caller.tenant, claims, lifeSeconds);
-  return gateway.connectors.send(caller.tenant, presenter, {
-    token,
-    request,
-    cap: runtime.tool.maxResultBytes,
-    timeoutMs: runtime.tool.timeoutMs,
-  });
+  if (result.kind !== "admitted" || presenter === null) return unfit(call);
+  if (event === null || event.event.type !== "call.admitted") return unfit(call);
+  const { mode, plan } = result;
+  const { hash: record } = event;
+  const admitted = {
+    ...{ event: event.event, record, bundle, runtime, args, mode, plan, presenter },
+    expected,
+  };
+  return { outcome: await dispatch(gateway, caller, session, admitted) };
 }
 
-const notDispatched: OutboundAnswer = { ok: false, code: "not_dispatched", effect: "none" };
-
-function settlementOf(answer: OutboundAnswer, finished: Finished | null): Settlement {
-  if (!answer.ok) return { kind: "failed", code: answer.code, effect: answer.effect };
-  if (finished === null) return { kind: "failed", code: "internal_error", effect: "possible" };
-  if (!finished.ok) {
-    // A 4xx is the service's own word that it refused; after anything else it may have acted.
-    const effect = finished.code === "upstream_rejected" ? "none" : "possible";
-    return { kind: "failed", code: finished.code, effect };
-  }
-  const { counts, dropped, undeclared, truncated, bytes } = finished;
-  return { kind: "answered", redactions: counts, dropped, undeclared, truncated, bytes };
+function presenterOf(gateway: Gateway, tenant: string, runtime: ToolRuntime): Presenter | null {
+  return gateway.connectors.choose(tenant, runtime.network, runtime.tier);
 }
 
-/** Null: the record cannot be read, or is broken; nothing is added to it. */
-async function found(gateway: Gateway, caller: Caller): Promise<Session | null> {
-  try {
-    return await gateway.sessions.find(caller.tenant, caller.workflow);
-  } catch (error) {
-    if (error instanceof AuditUnavailable) return null;
-    throw error;
-  }
+/**
+ * What the decider is told of the arguments. A call with an effect is known again by its operation;
+ * one without only where somebody could approve it, because hashing costs every read.
+ */
+function shapedOf(
+  gateway: Gateway,
+  bundle: Bundle,
+  runtime: ToolRuntime | undefined,
+  shape: ReturnType<ToolRuntime["shape"]> | undefined,
+  sources: ArgumentSources,
+): Shaped | null {
+  if (runtime === undefined || shape === undefined) return null;
+  if (!shape.ok) return shape;
+  const { args, policyArguments } = shape;
+  return {
+    ok: true,
+    policyArguments,
+    operation: operationOf(gateway, bundle, runtime, args),
+    target: runtime.target(args),
+    sources,
+  };
 }
 
-/** Null when the record could not be made durable: then nothing of it happened. */
-async function submitted(session: Session, command: Command): Promise<Committed | null> {
-  try {
-    return await session.submit(command);
-  } catch (error) {
-    if (error instanceof AuditUnavailable) return null;
-    throw error;
+function operationOf(
+  gateway: Gateway,
+  bundle: Bundle,
+  runtime: ToolRuntime,
+  args: JsonObject,
+): string | null {
+  const { sha256 } = gateway.system;
+  if (hasEffect(runtime.tool.action)) {
+    return operationDigest(sha256, runtime.request(args, {}).operation);
   }
+  return bundle.view.approvalKinds.length > 0 ? sha256(canonical(args)) : null;
+}
+
+function unfit(call: string): Tried {
+  return { outcome: unadmitted(call, "internal_error") };
 }
 
 function unadmitted(call: string, code: FailureCode): Outcome {
   return refusalOutcome(call, "", { kind: "failed", code });
 }
 
-function unrecorded(admitted: Admitted, reconcile: string): Outcome {
-  const code: FailureCode = "audit_unavailable";
-  const effect = hasEffect(admitted.runtime.tool.action);
-  return settledOutcome(
-    admitted.call,
-    {
-      kind: "settled",
-      outcome: effect ? "outcome_unknown" : "failed",
-      code,
-      ruleIds: [],
-      policyVersion: admitted.bundle.view.digest,
-    },
-    null,
-    reconcile,
-  );
+function asJson(outcome: Outcome): Json {
+  return outcome as unknown as Json;
 }

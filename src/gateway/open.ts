@@ -3,6 +3,7 @@ import type { JsonObject } from "../core/model/json.ts";
 import { DENIALS, FAILURE_MESSAGES } from "../core/model/outcome-message.ts";
 import type { PolicyReason } from "../core/model/outcome.ts";
 import { AuditUnavailable, type Gateway } from "./ports.ts";
+import { lookedUp } from "./record.ts";
 
 /** Verified by identity before it comes here: both signatures, both single uses, the proof. */
 export interface OpenRequest {
@@ -40,6 +41,8 @@ export async function openWorkflow(gateway: Gateway, request: OpenRequest): Prom
   try {
     const session = gateway.sessions.create(tenant, workflow);
     const { keyDigest } = session;
+    // In the same turn as the decision, both: who came a moment ago counts.
+    const key = gateway.keys.standing(tenant, open.agent, open.jkt);
     const { result } = await session.submit({
       type: "open",
       ...open,
@@ -47,12 +50,19 @@ export async function openWorkflow(gateway: Gateway, request: OpenRequest): Prom
       workflow,
       seat,
       keyDigest,
+      key,
+      live: gateway.sessions.live(tenant, open.human, open.agent),
     });
     if (result.kind === "opened") {
       return { kind: "opened", workflow, seat, tools: result.tools, expiresAt: result.expiresAt };
     }
     if (result.kind === "denied") {
       const { code, ruleIds } = result;
+      // Proved just now by somebody who is not its owner: the key itself is what is to be locked.
+      if (key !== "own") {
+        const subject = { target: "key", value: open.jkt } as const;
+        await gateway.signals.raise(tenant, { signal: "key_shared", subject });
+      }
       await gateway.refusals.exchange(tenant, { agent: request.agent, code, ruleIds });
       const { message } = DENIALS[code];
       return { kind: "denied", reason: { code, ruleIds, policyVersion, message } };
@@ -81,15 +91,19 @@ export async function renewSeat(
     readonly workflow: string;
     readonly seat: string;
     readonly agent: string;
+    readonly human: string;
     readonly jkt: string;
   },
 ): Promise<RenewResult> {
   try {
-    const session = await gateway.sessions.find(request.tenant, request.workflow);
+    const session = await lookedUp(gateway, request);
     const seat = session?.state.seats[request.seat];
     if (session === null || seat === undefined) return { kind: "refused" };
+    // The credential only names the seat: whose it is, the record says.
     if (seat.agent !== request.agent || seat.jkt !== request.jkt) return { kind: "refused" };
+    if (session.state.human !== request.human) return { kind: "refused" };
     const { result } = await session.submit({ type: "renew", seat: seat.id });
+    if (result.kind === "failed") return { kind: "unavailable" };
     if (result.kind !== "done") return { kind: "refused" };
     return { kind: "renewed", expiresAt: seat.expiresAt, tools: seat.tools };
   } catch (error) {

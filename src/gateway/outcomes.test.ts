@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { DENIALS, FAILURE_MESSAGES } from "../core/model/outcome-message.ts";
+import { DENIALS, FAILURE_MESSAGES, UNKNOWN_MESSAGE } from "../core/model/outcome-message.ts";
 import { FAILURES, type FailureCode, POLICY_CODES } from "../core/model/outcome.ts";
 import { refusalOutcome, settledOutcome } from "./outcomes.ts";
 import type { Finished } from "./ports.ts";
 
 const CODES = Object.keys(FAILURES) as FailureCode[];
 const LINK = "/acme/v1/workflows/wf_1/calls/call_1";
-const FINISHED: Finished = {
+const FINISHED: Extract<Finished, { ok: true }> = {
   ok: true,
   result: { kind: "json", value: { secret: "canary" } },
   redactions: [
@@ -17,6 +17,7 @@ const FINISHED: Finished = {
   undeclared: 1,
   truncated: true,
   bytes: 17,
+  canaries: 0,
 };
 const settled = { kind: "settled", ruleIds: [], policyVersion: "v1" } as const;
 
@@ -124,11 +125,20 @@ describe("an end", () => {
       reason: {
         kind: "timeout",
         code: "deadline_exceeded",
-        message: FAILURE_MESSAGES.deadline_exceeded,
+        message: UNKNOWN_MESSAGE,
         status: 504,
       },
       reconcile: LINK,
     });
+  });
+
+  it("outcome_unknown never tells an agent to try again, nor that nothing was done", () => {
+    const codes = Object.keys(FAILURES) as (keyof typeof FAILURES)[];
+    for (const code of codes) {
+      const result = { ...settled, outcome: "outcome_unknown", code } as const;
+      const told = settledOutcome("call_1", result, null, LINK);
+      expect(told).toHaveProperty("reason.message", UNKNOWN_MESSAGE);
+    }
   });
 
   it("failed carries the status of the service, where it gave one", () => {

@@ -1,4 +1,4 @@
-import { DENIALS, FAILURE_MESSAGES } from "../core/model/outcome-message.ts";
+import { DENIALS, FAILURE_MESSAGES, UNKNOWN_MESSAGE } from "../core/model/outcome-message.ts";
 import {
   type Failed,
   FAILURES,
@@ -8,9 +8,8 @@ import {
   type PolicyCode,
   type PolicyDenied,
 } from "../core/model/outcome.ts";
-import type { PolicyClass } from "../core/model/policy.ts";
 import type { Denied, Result } from "../core/session/decision.ts";
-import type { Finished } from "./ports.ts";
+import type { Finished, StoredEvent } from "./ports.ts";
 
 type Refused = Denied | Extract<Result, { kind: "failed" }>;
 type Settled = Extract<Result, { kind: "settled" }>;
@@ -23,7 +22,7 @@ export function refusalOutcome(
   at?: readonly string[],
 ): Outcome {
   return result.kind === "denied"
-    ? denied(call, policyVersion, result.code, result.policyClass, result.ruleIds)
+    ? denied(call, policyVersion, result)
     : failed(call, failure(result.code, pointers(result.code, at)), result.retryAfterMs);
 }
 
@@ -54,14 +53,17 @@ export function settledOutcome(
         truncated: finished.truncated,
       };
     case "policy_denied":
-      return denied(call, result.policyVersion, result.code, null, result.ruleIds);
+      return denied(call, result.policyVersion, { ...result, policyClass: null });
+    case "human_approval_required":
+      // Released with its request, by whoever made the preview; without one it is our failure.
+      return failed(call, failure("internal_error"));
     case "failed":
       return failed(call, failure(result.code, upstream));
     case "outcome_unknown":
       return {
         outcome: "outcome_unknown",
         call,
-        reason: failure(result.code, upstream),
+        reason: { ...failure(result.code, upstream), message: UNKNOWN_MESSAGE },
         reconcile,
       };
   }
@@ -70,17 +72,62 @@ export function settledOutcome(
 function denied(
   call: string,
   policyVersion: string,
-  code: PolicyCode,
-  policyClass: PolicyClass | null,
-  ruleIds: readonly string[],
+  { code, policyClass, ruleIds, blockedBy }: Omit<Denied, "kind">,
 ): PolicyDenied {
   const { message, remedy } = DENIALS[code];
   return {
     outcome: "policy_denied",
     call,
-    reason: { code, ...(policyClass && { policyClass }), ruleIds, policyVersion, message },
+    reason: {
+      code,
+      ...(policyClass && { policyClass }),
+      ruleIds,
+      policyVersion,
+      message,
+      ...(blockedBy && { blockedBy }),
+    },
     remedy,
   };
+}
+
+/** What an agent is told of a success whose answer is gone: the effect is certain, the words are not. */
+const RESULT_GONE = "The call took effect. Its answer is no longer kept.";
+
+/**
+ * The end of a call as the record alone tells it, for whoever sends it again when its outcome is no
+ * longer, or was never, sealed. Null: these events tell of no end.
+ */
+export function recordedOutcome(
+  place: { readonly tenant: string; readonly workflow: string },
+  events: readonly StoredEvent[],
+): Outcome | null {
+  const [first] = events;
+  const end = events
+    .map(({ event }) => event)
+    .findLast((event) => event.type === "call.settled" || event.type === "call.reconciled");
+  if (first?.event.workflow !== place.workflow || end === undefined) return null;
+  const { call, outcome, code } = end;
+  const policyVersion = "policyVersion" in first.event ? first.event.policyVersion : "";
+  if (isPolicyCode(code)) {
+    const { ruleIds } = end.type === "call.settled" ? end : { ruleIds: [] };
+    return denied(call, policyVersion, { code, policyClass: null, ruleIds });
+  }
+  if (code !== null && outcome === "outcome_unknown") {
+    const reconcile = `/${place.tenant}/v1/workflows/${place.workflow}/calls/${call}`;
+    const reason = { ...failure(code), message: UNKNOWN_MESSAGE };
+    return { outcome, call, reason, reconcile };
+  }
+  if (code !== null) return failed(call, failure(code));
+  if (outcome === "human_approval_required") return failed(call, failure("internal_error"));
+  return {
+    outcome: "ok",
+    call,
+    result: { kind: "text", contentType: "text/plain", text: RESULT_GONE },
+  };
+}
+
+function isPolicyCode(code: PolicyCode | FailureCode | null): code is PolicyCode {
+  return code !== null && Object.hasOwn(DENIALS, code);
 }
 
 function failed(call: string, reason: FailureReason, retryAfterMs?: number): Failed {

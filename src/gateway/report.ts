@@ -1,4 +1,10 @@
-import type { CallAdmitted, CallRefused, CallSettled, WorkflowEvent } from "../core/model/event.ts";
+import type {
+  CallAdmitted,
+  CallReconciled,
+  CallRefused,
+  CallSettled,
+  WorkflowEvent,
+} from "../core/model/event.ts";
 import type { JsonObject } from "../core/model/json.ts";
 import type { WorkflowState } from "../core/session/state.ts";
 import { callClaims } from "./call-claims.ts";
@@ -52,7 +58,9 @@ export function reportCall(
   const settled = events
     .map(({ event }) => event)
     .findLast((event) => event.type === "call.settled");
-  const reconciled = events.some(({ event }) => event.type === "call.reconciled");
+  const reconciled = events
+    .map(({ event }) => event)
+    .findLast((event) => event.type === "call.reconciled");
   return {
     call: opening.call,
     workflow: opening.workflow,
@@ -78,9 +86,11 @@ export function reportCall(
 function ending(
   opening: Of<CallAdmitted | CallRefused>,
   settled: Of<CallSettled> | undefined,
-  reconciled: boolean,
+  reconciled: Of<CallReconciled> | undefined,
 ): Pick<CallReport, "outcome" | "code" | "ruleIds"> {
-  if (reconciled) return { outcome: "failed", code: "not_dispatched", ruleIds: [] };
+  if (reconciled !== undefined) {
+    return { outcome: reconciled.outcome, code: reconciled.code, ruleIds: [] };
+  }
   const last = opening.type === "call.refused" ? opening : settled;
   if (last !== undefined) return { outcome: last.outcome, code: last.code, ruleIds: last.ruleIds };
   return { outcome: "in_flight", code: null, ruleIds: [] };

@@ -1,12 +1,19 @@
 import type { JsonObject } from "../core/model/json.ts";
+import type { KeySource } from "../sdk/keys.ts";
 import { verifyAgentAssertion, type AgentRings } from "./client-assertion.ts";
-import { verifyForRenewal, type Caller, type CredentialContext } from "./credential.ts";
+import {
+  verifyForRenewal,
+  type Caller,
+  type CredentialContext,
+  type CredentialResult,
+} from "./credential.ts";
 import { verifyProof, type ProofMemory } from "./dpop.ts";
 import type { OpenExchange, RenewExchange } from "./exchange.ts";
 import type { IdpKeys } from "./idp-keys.ts";
 import { humanAssertionKid, humanPseudonym, verifyHumanAssertion, type IdpConfig } from "./oidc.ts";
 import { singleProof } from "./request.ts";
 import type { SpentAssertions } from "./spent.ts";
+import { provedKey, type Suspicion } from "./suspicion.ts";
 import type { ExchangeFault } from "./wire.ts";
 
 /** One tenant's side of a token exchange. */
@@ -18,6 +25,8 @@ export interface ExchangeContext {
   readonly idpKeys: IdpKeys;
   readonly agents: AgentRings;
   readonly credentials: CredentialContext;
+  /** What verifies our own call tokens. */
+  readonly callKeys: KeySource;
   readonly proofs: ProofMemory;
   readonly spent: SpentAssertions;
   /** Keys the pseudonyms of this tenant's humans. */
@@ -40,9 +49,13 @@ export interface Opener {
   readonly jkt: string;
 }
 
-type Admitted<T> =
-  | ({ readonly ok: true } & T)
-  | { readonly ok: false; readonly fault: ExchangeFault };
+export type Admitted<T> = ({ readonly ok: true } & T) | Refused;
+
+export interface Refused {
+  readonly ok: false;
+  readonly fault: ExchangeFault;
+  readonly suspicion?: Suspicion;
+}
 
 /**
  * Proof, agent, human, in this order, and only then are the two assertions spent, the human's last:
@@ -63,9 +76,12 @@ export async function admitOpen(
   const human = verifyHumanAssertion(exchange.subjectToken, context.idp, ring, now);
   if (!human.ok) return no({ of: "human", fault: human.fault });
   const { issuer, subject, claims, id, forgetAt } = human.assertion;
-  if (!(await spendAgent(presenter, context))) return no({ of: "agent", fault: "replayed" });
+  if (!(await spendAgent(presenter, context))) return replayedAgent(presenter, null);
   if (!(await context.spent.spend("human", context.tenant, id, forgetAt))) {
-    return no({ of: "human", fault: "replayed" });
+    // The agent's own signature is fresh: it shows a sign-in that was used.
+    const proved = { target: "agent", value: presenter.agent } as const;
+    const suspicion = { code: "token_replayed", caller: null, proved } as const;
+    return no({ of: "human", fault: "replayed" }, suspicion);
   }
   return {
     ok: true,
@@ -86,23 +102,33 @@ export async function admitRenew(
   now: number,
 ): Promise<Admitted<{ readonly caller: Caller }>> {
   const presenter = provePresenter(exchange.clientAssertion, http, context, now);
-  if (!presenter.ok) return presenter;
-  const credential = verifyForRenewal(exchange.subjectToken, context.credentials, now);
+  const credentialOf = () => verifyForRenewal(exchange.subjectToken, context.credentials, now);
+  if (!presenter.ok) return attributed(presenter, credentialOf);
+  const credential = credentialOf();
   if (!credential.ok) return no({ of: "seat", fault: credential.fault });
-  if (credential.caller.agent !== presenter.agent)
-    return no({ of: "seat", fault: "agent_mismatch" });
-  if (credential.caller.jkt !== presenter.jkt) return no({ of: "seat", fault: "key_mismatch" });
-  if (!(await spendAgent(presenter, context))) return no({ of: "agent", fault: "replayed" });
+  const misfit = misfitOf(credential.caller, presenter);
+  if (misfit !== null) return misfit;
+  if (!(await spendAgent(presenter, context))) return replayedAgent(presenter, credential.caller);
   return credential;
 }
 
-interface PresenterProof {
+/** A credential is for its own agent and its own key; null: both are here. */
+export function misfitOf(caller: Caller, { agent, jkt }: PresenterProof): Refused | null {
+  if (caller.agent === agent && caller.jkt === jkt) return null;
+  const sameKey = caller.jkt === jkt;
+  return no(
+    { of: "seat", fault: caller.agent === agent ? "key_mismatch" : "agent_mismatch" },
+    { code: sameKey ? "key_shared" : "context_mismatch", caller, proved: provedKey(jkt) },
+  );
+}
+
+export interface PresenterProof {
   readonly agent: string;
   readonly jkt: string;
   readonly assertion: { readonly id: string; readonly forgetAt: number };
 }
 
-function provePresenter(
+export function provePresenter(
   clientAssertion: string,
   http: ExchangeHttp,
   context: ExchangeContext,
@@ -113,20 +139,41 @@ function provePresenter(
   const { method, url } = http;
   const expected = { method, url, accessToken: null, now };
   const proof = verifyProof(single.value, expected, context.proofs);
-  if (!proof.ok) return no({ of: "proof", fault: proof.fault });
+  const fault = proof.ok ? null : ({ of: "proof", fault: proof.fault } as const);
+  if (fault !== null && fault.fault !== "replayed") return no(fault);
   const agent = verifyAgentAssertion(clientAssertion, context.agents, context.audiences, now);
-  if (!agent.ok) return no({ of: "agent", fault: agent.fault });
+  // Anybody can send a proof of their own twice; with an agent's signature it was copied.
+  if (!agent.ok) return no(fault ?? { of: "agent", fault: agent.fault });
+  if (!proof.ok) {
+    const suspicion = { code: "token_replayed", caller: null, proved: null } as const;
+    return no({ of: "proof", fault: "replayed" }, suspicion);
+  }
   const { id, forgetAt } = agent.assertion;
   return { ok: true, agent: agent.assertion.agent, jkt: proof.jkt, assertion: { id, forgetAt } };
 }
 
-function spendAgent(
-  { assertion }: PresenterProof,
+export function spendAgent(
+  { assertion }: Pick<PresenterProof, "assertion">,
   { spent, tenant }: ExchangeContext,
 ): Promise<boolean> {
   return spent.spend("agent", tenant, assertion.id, assertion.forgetAt);
 }
 
-function no(fault: ExchangeFault): { readonly ok: false; readonly fault: ExchangeFault } {
-  return { ok: false, fault };
+/** Used before, by whoever made it or by whoever copied it: only the key is proved now. */
+export function replayedAgent({ jkt }: PresenterProof, caller: Caller | null): Refused {
+  const suspicion = { code: "token_replayed", caller, proved: provedKey(jkt) } as const;
+  return no({ of: "agent", fault: "replayed" }, suspicion);
+}
+
+/** A request that was copied whole names its workflow by the credential in it. */
+export function attributed(refused: Refused, credentialOf: () => CredentialResult): Refused {
+  const { suspicion } = refused;
+  const credential = suspicion === undefined ? null : credentialOf();
+  return suspicion === undefined || credential?.ok !== true
+    ? refused
+    : { ...refused, suspicion: { ...suspicion, caller: credential.caller } };
+}
+
+function no(fault: ExchangeFault, suspicion?: Suspicion): Refused {
+  return { ok: false, fault, ...(suspicion && { suspicion }) };
 }

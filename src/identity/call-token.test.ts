@@ -14,7 +14,7 @@ const tokens = createCallTokens(
 );
 
 function mint(lifeSeconds = 15): string {
-  return tokens.mint(
+  const token = tokens.mint(
     "acme",
     {
       txn: "txn_1",
@@ -36,6 +36,8 @@ function mint(lifeSeconds = 15): string {
     },
     lifeSeconds,
   );
+  if (token === null) throw new Error("nothing minted");
+  return token;
 }
 
 const part = (token: string, at: number): unknown =>

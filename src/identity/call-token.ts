@@ -12,14 +12,19 @@ export interface CallTokenIssuer {
   readonly key: SigningKey;
 }
 
-/** `now` in milliseconds: the clock that connectors learn with the beat. */
+/**
+ * `now` in milliseconds: the clock that connectors learn with the beat. No issuer: no key of the
+ * tenant may sign now.
+ */
 export function createCallTokens(
-  issuerOf: (tenant: string) => CallTokenIssuer,
+  issuerOf: (tenant: string) => CallTokenIssuer | null,
   now: () => number,
 ): CallTokens {
   return {
-    mint(tenant, claims, lifeSeconds): string {
-      const { issuer, audience, key } = issuerOf(tenant);
+    mint(tenant, claims, lifeSeconds) {
+      const own = issuerOf(tenant);
+      if (own === null) return null;
+      const { issuer, audience, key } = own;
       const iat = Math.floor(now() / 1_000);
       const all: CallTokenClaims = {
         iss: issuer,

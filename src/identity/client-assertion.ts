@@ -1,3 +1,4 @@
+import type { JsonObject } from "../core/model/json.ts";
 import { parseClaims, parseJws } from "../sdk/jws.ts";
 import type { KeyRing } from "../sdk/key-cache.ts";
 import { digestOf } from "./digest.ts";
@@ -46,11 +47,25 @@ export function verifyAgentAssertion(
   audiences: readonly string[],
   now: number,
 ): AgentResult {
-  const claimed = claimedAgent(token);
+  const verified = verifySignedByAgent(token, ASSERTION_TYPES, rings, audiences, now);
+  return verified.ok ? { ok: true, assertion: verified.assertion } : verified;
+}
+
+/** What every statement of an agent to us has in common; `types` tell them apart. */
+export function verifySignedByAgent(
+  token: string,
+  types: readonly (string | null)[],
+  rings: AgentRings,
+  audiences: readonly string[],
+  now: number,
+):
+  | { readonly ok: true; readonly assertion: AgentAssertion; readonly claims: JsonObject }
+  | { readonly ok: false; readonly fault: AgentFault } {
+  const claimed = claimedAgent(token, types);
   if (!claimed.ok) return claimed;
   const ring = rings(claimed.agent);
   if (ring === undefined) return no("agent_unknown");
-  const verified = verifyJwt(token, ASSERTION_TYPES, ring);
+  const verified = verifyJwt(token, types, ring);
   if (!verified.ok) return verified;
   const { iss, sub, aud, jti } = verified.claims;
   if (iss !== claimed.agent || sub !== claimed.agent) return no("issuer_mismatch");
@@ -70,6 +85,7 @@ export function verifyAgentAssertion(
   if (exp + ASSERTION_SKEW_S <= seconds) return no("expired");
   return {
     ok: true,
+    claims: verified.claims,
     assertion: {
       agent: claimed.agent,
       id: digestOf("agent", claimed.agent, jti),
@@ -81,10 +97,11 @@ export function verifyAgentAssertion(
 /** Only to find the keys: nothing else is taken from it before the signature is good. */
 function claimedAgent(
   token: string,
+  types: readonly (string | null)[],
 ):
   | { readonly ok: true; readonly agent: string }
   | { readonly ok: false; readonly fault: AgentFault } {
-  const parsed = parseJws(token, ASSERTION_TYPES);
+  const parsed = parseJws(token, types);
   if (!parsed.ok) return parsed;
   const iss = parseClaims(parsed.jws.payload)?.["iss"];
   return typeof iss === "string"
@@ -92,6 +109,6 @@ function claimedAgent(
     : { ok: false, fault: "claims_invalid" };
 }
 
-function no(fault: AgentFault): AgentResult {
+function no(fault: AgentFault): { readonly ok: false; readonly fault: AgentFault } {
   return { ok: false, fault };
 }

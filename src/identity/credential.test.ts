@@ -17,7 +17,7 @@ const place = {
   issuer: "https://postern.example/acme",
   resource: "https://postern.example/acme/mcp",
 };
-const context = () => createCredentialContext({ ...place, ring: ringOf([key]) });
+const context = () => createCredentialContext({ ...place, ring: () => ringOf([key]) });
 const caller = {
   tenant: "acme",
   workflow: "wf_1",

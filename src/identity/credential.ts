@@ -1,4 +1,5 @@
-import type { KeyRing } from "../sdk/key-cache.ts";
+import { findKey, type KeyRing } from "../sdk/key-cache.ts";
+import { parseJws } from "../sdk/jws.ts";
 import type { JsonObject } from "../core/model/json.ts";
 import { MAX_LIFE_MS } from "../core/session/limits.ts";
 import { sha256Hex } from "./digest.ts";
@@ -46,9 +47,19 @@ export interface CredentialContext {
   readonly issuer: string;
   /** `<public url>/<tenant>/mcp`: RFC 8707 resource, RFC 9728 identifier. */
   readonly resource: string;
-  readonly ring: KeyRing<VerifyKey>;
-  /** Good credentials by the SHA-256 of the whole token; replaced together with the keys. */
-  readonly cache: Lru<CredentialClaims>;
+  /** The keys that are believed at this moment. */
+  ring(use: CredentialUse): KeyRing<VerifyKey>;
+  /** Good credentials by the SHA-256 of the whole token. */
+  readonly cache: Lru<KnownCredential>;
+}
+
+/** What is shown with every request, or once more to get the next one. */
+export type CredentialUse = "request" | "renewal";
+
+/** A signature that was good once is good as long as its key is. */
+export interface KnownCredential {
+  readonly kid: string | null;
+  readonly claims: CredentialClaims;
 }
 
 /** Live credentials of one tenant that skip the signature; a miss costs 80 µs. */
@@ -118,7 +129,7 @@ export function verifyCredential(
   context: CredentialContext,
   now: number,
 ): CredentialResult {
-  return verifyWithin(token, context, now, 0);
+  return verifyWithin(token, context, now, "request");
 }
 
 /**
@@ -130,27 +141,57 @@ export function verifyForRenewal(
   context: CredentialContext,
   now: number,
 ): CredentialResult {
-  return verifyWithin(token, context, now, MAX_LIFE_MS / 1_000);
+  return verifyWithin(token, context, now, "renewal");
+}
+
+const GRACE_S: { readonly [use in CredentialUse]: number } = {
+  request: 0,
+  renewal: MAX_LIFE_MS / 1_000,
+};
+
+/**
+ * Whose good credential this is among other tenants', by the key it names; null: nobody's. Asked only
+ * about what this tenant has refused, and never told to whoever presents it (P7).
+ */
+export function ownerElsewhere(
+  token: string,
+  others: Iterable<CredentialContext>,
+  now: number,
+): Caller | null {
+  const parsed = parseJws(token, [CREDENTIAL_TYPE]);
+  const kid = parsed.ok ? parsed.jws.kid : null;
+  if (kid === null) return null;
+  for (const context of others) {
+    if (findKey(context.ring("request"), kid) === undefined) continue;
+    const credential = verifyCredential(token, context, now);
+    if (credential.ok) return credential.caller;
+  }
+  return null;
 }
 
 function verifyWithin(
   token: string,
   context: CredentialContext,
   now: number,
-  graceSeconds: number,
+  use: CredentialUse,
 ): CredentialResult {
   const id = sha256Hex(token);
-  let claims = context.cache.get(id);
-  if (claims === undefined) {
-    const verified = verifyJwt(token, [CREDENTIAL_TYPE], context.ring);
+  const ring = context.ring(use);
+  let known = context.cache.get(id);
+  if (known === undefined) {
+    const verified = verifyJwt(token, [CREDENTIAL_TYPE], ring);
     if (!verified.ok) return verified;
     const read = readClaims(verified.claims);
     if (read === null) return no("claims_invalid");
-    claims = read;
+    known = { kid: verified.jws.kid, claims: read };
+  } else if (findKey(ring, known.kid) === undefined) {
+    // Its key was locked, or its time is over: that it was good once counts for nothing.
+    return no("key_unknown");
   }
-  const fault = judge(claims, context, now / 1_000, graceSeconds);
+  const { claims } = known;
+  const fault = judge(claims, context, now / 1_000, GRACE_S[use]);
   if (fault !== null) return no(fault);
-  context.cache.set(id, claims);
+  context.cache.set(id, known);
   return {
     ok: true,
     caller: {

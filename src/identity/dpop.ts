@@ -33,7 +33,8 @@ export type ProofFault =
 
 export type ProofResult =
   | { readonly ok: true; readonly jkt: string }
-  | { readonly ok: false; readonly fault: ProofFault };
+  | { readonly ok: false; readonly fault: "replayed"; readonly jkt: string }
+  | { readonly ok: false; readonly fault: Exclude<ProofFault, "replayed"> };
 
 /** What this process keeps between proofs. */
 export interface ProofMemory {
@@ -102,7 +103,7 @@ export function verifyProof(
   const forgetAt = (iat + PROOF_WINDOW_S) * 1_000 + 1;
   const spending = memory.spent.spend(digestOf("proof", known.jkt, jti), forgetAt, now);
   if (spending === "fresh") return { ok: true, jkt: known.jkt };
-  return no(spending === "full" ? "busy" : "replayed");
+  return spending === "full" ? no("busy") : { ok: false, fault: "replayed", jkt: known.jkt };
 }
 
 /**
@@ -115,7 +116,7 @@ function judgeNonce(
   madeAt: number,
   now: number,
   memory: ProofMemory,
-): ProofFault | null {
+): "nonce_mismatch" | "nonce_required" | null {
   if (nonce !== undefined) return nonce === memory.nonce ? null : "nonce_mismatch";
   return madeAt > memory.startedAt && madeAt <= now ? null : "nonce_required";
 }
@@ -152,6 +153,6 @@ export function accessTokenHash(token: string): string {
   return encodeBase64url(createHash("sha256").update(token).digest());
 }
 
-function no(fault: ProofFault): ProofResult {
+function no(fault: Exclude<ProofFault, "replayed">): ProofResult {
   return { ok: false, fault };
 }

@@ -47,7 +47,7 @@ describe("the token exchange form", () => {
   it("carries everything a workflow may ask for", () => {
     const ask = {
       tools: ["customers_find"],
-      limits: { calls: 5, cost: 100 },
+      limits: { calls: 5, cost: 100, tokens: 9, tools: { customers_find: 3, constructor: 0 } },
       lifeMs: 60_000,
       inputs: { case: "C-17", nested: { list: [1, null, true] } },
     };
@@ -124,7 +124,19 @@ describe("the token exchange form", () => {
     [{ limits: { calls: -1 } }],
     [{ limits: { calls: 1.5 } }],
     [{ limits: { calls: 2 ** 53 } }],
-    [{ limits: { tokens: 1 } }],
+    [{ limits: { tokens: -1 } }],
+    [{ limits: { tokens: "many" } }],
+    [{ limits: { tools: ["customers_find"] } }],
+    [{ limits: { tools: { "Customers Find": 1 } } }],
+    [{ limits: { tools: { customers_find: -1 } } }],
+    [{ limits: { tools: { customers_find: 1.5 } } }],
+    [{ limits: { tools: { customers_find: null } } }],
+    [
+      {
+        limits: { tools: Object.fromEntries(Array.from({ length: 257 }, (_, n) => [`t${n}`, 1])) },
+      },
+    ],
+    [{ limits: { seats: 1 } }],
     [{ lifeMs: 0 }],
     [{ inputs: [] }],
     [{ human: "eve" }],

@@ -4,8 +4,11 @@ import { isObject, parseStrict, type JsonObject } from "../core/model/json.ts";
 import {
   CLIENT_ASSERTION_JWT,
   GRANT_TOKEN_EXCHANGE,
+  SEAT_DETAIL,
   TOKEN_TYPE_ACCESS,
   TOKEN_TYPE_ID,
+  TOKEN_TYPE_JWT,
+  TOKEN_TYPE_TXN,
   WORKFLOW_DETAIL,
 } from "./oauth-names.ts";
 
@@ -25,6 +28,33 @@ export interface OpenExchange {
   readonly clientAssertion: string;
   readonly ask: WorkflowAsk;
 }
+
+/** What is asked for a seat; every member shrinks what its giver and trust give. */
+export type SeatAsk = Pick<WorkflowAsk, "tools" | "limits" | "lifeMs">;
+
+/** An agent gives another one a seat: both sign. */
+export interface DelegateExchange {
+  readonly kind: "delegate";
+  /** The giver's credential. */
+  readonly subjectToken: string;
+  /** The giver's. */
+  readonly clientAssertion: string;
+  /** By whom, and bound to which key, the seat is taken. */
+  readonly actorToken: string;
+  readonly ask: SeatAsk;
+}
+
+/** A tool that is itself an agent takes a seat for the call it was sent. */
+export interface CallExchange {
+  readonly kind: "call";
+  /** The call token. */
+  readonly subjectToken: string;
+  /** The tool's, as the agent it is. */
+  readonly clientAssertion: string;
+  readonly ask: SeatAsk;
+}
+
+export type TokenExchange = OpenExchange | RenewExchange | DelegateExchange | CallExchange;
 
 export interface RenewExchange {
   readonly kind: "renew";
@@ -53,6 +83,7 @@ export type ExchangeResult<T> =
 export const MAX_EXCHANGE_CHARS = 128 * 1_024;
 const MAX_PARAMETERS = 32;
 const MAX_TOOLS = 256;
+const TOOL_ID = /^[a-z][a-z0-9_]{0,63}$/;
 
 /** A number past 2^53 would compare differently here and in a policy. */
 const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
@@ -65,11 +96,21 @@ const workflowAskSchema = z.strictObject({
       calls: count.optional(),
       cost: count.optional(),
       runtimeMs: count.optional(),
+      tokens: count.optional(),
+      tools: z
+        .record(z.string().regex(TOOL_ID), count)
+        .refine((caps) => Object.keys(caps).length <= MAX_TOOLS)
+        .optional(),
     })
     .optional(),
   lifeMs: count.min(1).optional(),
   inputs: z.record(z.string(), z.json()).optional(),
 });
+
+const seatAskSchema = workflowAskSchema.pick({ tools: true, limits: true, lifeMs: true });
+const seatDetailSchema = z.tuple([
+  z.strictObject({ type: z.literal(SEAT_DETAIL), ...seatAskSchema.shape }),
+]);
 
 const detailSchema = z.tuple([
   z.strictObject({ type: z.literal(WORKFLOW_DETAIL), ...workflowAskSchema.shape }),
@@ -82,10 +123,7 @@ export const openBodySchema = z.strictObject({
 });
 
 /** `POST /{tenant}/oauth/token`, RFC 8693. `resource` is the only target we issue for. */
-export function parseTokenForm(
-  body: string,
-  resource: string,
-): ExchangeResult<OpenExchange | RenewExchange> {
+export function parseTokenForm(body: string, resource: string): ExchangeResult<TokenExchange> {
   if (body.length > MAX_EXCHANGE_CHARS) return no("body_too_large");
   const form = readForm(body);
   if (typeof form === "string") return no(form);
@@ -101,13 +139,31 @@ export function parseTokenForm(
   if (target === undefined) return no("parameter_missing");
   if (target !== resource) return no("resource_mismatch");
   const wanted = form.get("requested_token_type") ?? TOKEN_TYPE_ACCESS;
-  // An actor_token would be a second opinion on who the agent is.
-  if (wanted !== TOKEN_TYPE_ACCESS || form.has("actor_token")) return no("token_type_unsupported");
-  switch (form.get("subject_token_type")) {
+  if (wanted !== TOKEN_TYPE_ACCESS) return no("token_type_unsupported");
+  const subjectType = form.get("subject_token_type");
+  const actorToken = form.get("actor_token");
+  if (actorToken !== undefined) {
+    // Elsewhere an actor_token would be a second opinion on who the agent is.
+    if (subjectType !== TOKEN_TYPE_ACCESS || form.get("actor_token_type") !== TOKEN_TYPE_JWT) {
+      return no("token_type_unsupported");
+    }
+    const ask = readSeatDetails(form.get("authorization_details"));
+    if (typeof ask === "string") return no(ask);
+    return {
+      ok: true,
+      exchange: { kind: "delegate", subjectToken, clientAssertion, actorToken, ask },
+    };
+  }
+  switch (subjectType) {
     case TOKEN_TYPE_ACCESS:
       // A renewal changes nothing about the seat, so it may not ask for anything either.
       if (form.has("authorization_details")) return no("details_invalid");
       return { ok: true, exchange: { kind: "renew", subjectToken, clientAssertion } };
+    case TOKEN_TYPE_TXN: {
+      const ask = readSeatDetails(form.get("authorization_details"));
+      if (typeof ask === "string") return no(ask);
+      return { ok: true, exchange: { kind: "call", subjectToken, clientAssertion, ask } };
+    }
     case TOKEN_TYPE_ID: {
       const ask = readDetails(form.get("authorization_details"));
       if (typeof ask === "string") return no(ask);
@@ -144,23 +200,38 @@ function readDetails(text: string | undefined): WorkflowAsk | FormFault {
   return toAsk(ask);
 }
 
+/** May be left out: then the seat has all that giver and trust give. */
+function readSeatDetails(text: string | undefined): SeatAsk | FormFault {
+  if (text === undefined) return {};
+  const json = parseStrict(text);
+  if (!json.ok) return "details_malformed";
+  const parsed = seatDetailSchema.safeParse(json.value);
+  return parsed.success ? toSeatAsk(parsed.data[0]) : "details_invalid";
+}
+
 /** Absent members stay absent: `undefined` would not survive canonical JSON. */
 function toAsk(ask: z.infer<typeof workflowAskSchema>): WorkflowAsk {
-  const { purpose, tools, limits, lifeMs, inputs = {} } = ask;
+  const { purpose, inputs = {} } = ask;
+  return { purpose, inputs: inputs as JsonObject, ...toSeatAsk(ask) };
+}
+
+function toSeatAsk({ tools, limits, lifeMs }: z.infer<typeof seatAskSchema>): SeatAsk {
   return {
-    purpose,
-    inputs: inputs as JsonObject,
     ...(tools && { tools }),
     ...(limits && { limits: present(limits) }),
     ...(lifeMs !== undefined && { lifeMs }),
   };
 }
 
-function present(limits: { [name in keyof Limits]?: number | undefined }): Partial<Limits> {
+function present(limits: {
+  readonly [name in keyof Limits]?: Limits[name] | undefined;
+}): Partial<Limits> {
   return {
     ...(limits.calls !== undefined && { calls: limits.calls }),
     ...(limits.cost !== undefined && { cost: limits.cost }),
     ...(limits.runtimeMs !== undefined && { runtimeMs: limits.runtimeMs }),
+    ...(limits.tokens !== undefined && { tokens: limits.tokens }),
+    ...(limits.tools !== undefined && { tools: limits.tools }),
   };
 }
 

@@ -46,6 +46,13 @@ describe("a provider's keys", () => {
     expect(idp.asked).toEqual(["/.well-known/openid-configuration", "/jwks"]);
   });
 
+  it("are taken from where the configuration says, without discovery", async () => {
+    await using idp = await provider();
+    const source = { ...config("https://unreachable.example"), jwksUri: `${idp.issuer}/jwks` };
+    expect((await discoverKeys(source).ringFor("idp-1", 0))?.byKid.has("idp-1")).toBe(true);
+    expect(idp.asked).toEqual(["/jwks"]);
+  });
+
   it("are asked for again when a key is rotated in", async () => {
     await using idp = await provider();
     const keys = discoverKeys(config(idp.issuer));

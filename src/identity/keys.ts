@@ -48,9 +48,7 @@ export function importSigningKey(jwk: JsonWebKey): SigningKey {
   if (key.asymmetricKeyType !== "ed25519" || x === undefined || x !== jwk.x) {
     throw new Error("not an Ed25519 private key with its own public half");
   }
-  const bare: PublicJwk = { kty: "OKP", crv: "Ed25519", x, alg: "EdDSA" };
-  const kid = thumbprint(bare);
-  return { kid, key, publicJwk: { ...bare, kid } };
+  return { ...ownKey(x), key };
 }
 
 /** RFC 7638, base64url. */
@@ -58,8 +56,18 @@ export function thumbprint(jwk: PublicJwk): string {
   return encodeBase64url(createHash("sha256").update(thumbprintInput(jwk)).digest());
 }
 
+/** The half of one of our keys that anybody may know. */
+export type OwnKey = Pick<SigningKey, "kid" | "publicJwk">;
+
+/** The key that a stored public half is. */
+export function ownKey(x: string): OwnKey {
+  const bare: PublicJwk = { kty: "OKP", crv: "Ed25519", x, alg: "EdDSA" };
+  const kid = thumbprint(bare);
+  return { kid, publicJwk: { ...bare, kid } };
+}
+
 /** Each with `use: sig`, so that nobody takes it for a key to encrypt to. */
-export function publicJwks(keys: readonly SigningKey[]): Jwks {
+export function publicJwks(keys: readonly OwnKey[]): Jwks {
   return { keys: keys.map(({ publicJwk }) => ({ ...publicJwk, use: "sig" })) };
 }
 
@@ -101,7 +109,7 @@ export function importKeys(jwks: unknown, accepted: readonly Algorithm[]): Impor
 }
 
 /** The public halves of our own keys: `kid` is always required. */
-export function ringOf(keys: readonly SigningKey[]): KeyRing<VerifyKey> {
+export function ringOf(keys: readonly OwnKey[]): KeyRing<VerifyKey> {
   const byKid = new Map<string, VerifyKey>();
   for (const { kid, publicJwk } of keys) {
     const imported = importPublicKey(publicJwk);

@@ -18,7 +18,7 @@ describe("metadata", () => {
       bearer_methods_supported: ["header"],
       dpop_signing_alg_values_supported: ["EdDSA", "Ed25519", "ES256"],
       dpop_bound_access_tokens_required: true,
-      authorization_details_types_supported: ["dev.postern/workflow"],
+      authorization_details_types_supported: ["dev.postern/workflow", "dev.postern/seat"],
     });
   });
 
@@ -32,7 +32,7 @@ describe("metadata", () => {
       token_endpoint_auth_methods_supported: ["private_key_jwt"],
       token_endpoint_auth_signing_alg_values_supported: ["EdDSA", "Ed25519", "ES256"],
       dpop_signing_alg_values_supported: ["EdDSA", "Ed25519", "ES256"],
-      authorization_details_types_supported: ["dev.postern/workflow"],
+      authorization_details_types_supported: ["dev.postern/workflow", "dev.postern/seat"],
     });
   });
 });

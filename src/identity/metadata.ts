@@ -1,5 +1,5 @@
 import { OFFERED_ALGORITHMS } from "./dpop.ts";
-import { GRANT_TOKEN_EXCHANGE, WORKFLOW_DETAIL } from "./oauth-names.ts";
+import { GRANT_TOKEN_EXCHANGE, SEAT_DETAIL, WORKFLOW_DETAIL } from "./oauth-names.ts";
 
 /** Where one tenant is found from outside; everything follows from the two parts. */
 export interface Place {
@@ -28,6 +28,8 @@ export function resourceMetadataUrlOf({ publicUrl, tenant }: Place): string {
   return `${publicUrl}/.well-known/oauth-protected-resource/${tenant}/mcp`;
 }
 
+const DETAILS = [WORKFLOW_DETAIL, SEAT_DETAIL];
+
 /** RFC 9728 §2. */
 export interface ProtectedResourceMetadata {
   readonly resource: string;
@@ -45,7 +47,7 @@ export function protectedResourceMetadata(place: Place): ProtectedResourceMetada
     bearer_methods_supported: ["header"],
     dpop_signing_alg_values_supported: OFFERED_ALGORITHMS,
     dpop_bound_access_tokens_required: true,
-    authorization_details_types_supported: [WORKFLOW_DETAIL],
+    authorization_details_types_supported: DETAILS,
   };
 }
 
@@ -73,6 +75,6 @@ export function authorizationServerMetadata(place: Place): AuthorizationServerMe
     token_endpoint_auth_methods_supported: ["private_key_jwt"],
     token_endpoint_auth_signing_alg_values_supported: OFFERED_ALGORITHMS,
     dpop_signing_alg_values_supported: OFFERED_ALGORITHMS,
-    authorization_details_types_supported: [WORKFLOW_DETAIL],
+    authorization_details_types_supported: DETAILS,
   };
 }

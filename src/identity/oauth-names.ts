@@ -2,9 +2,16 @@
 export const GRANT_TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange";
 export const TOKEN_TYPE_ID = "urn:ietf:params:oauth:token-type:id_token";
 export const TOKEN_TYPE_ACCESS = "urn:ietf:params:oauth:token-type:access_token";
+export const TOKEN_TYPE_JWT = "urn:ietf:params:oauth:token-type:jwt";
+/** draft-ietf-oauth-transaction-tokens: our call token. */
+export const TOKEN_TYPE_TXN = "urn:ietf:params:oauth:token-type:txn_token";
 export const CLIENT_ASSERTION_JWT = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+/** `typ` of an actor token: never that of an assertion, or one would stand in for the other. */
+export const ACTOR_TOKEN_TYPE = "postern-actor+jwt";
 /** Our authorization detail (RFC 9396). */
 export const WORKFLOW_DETAIL = "dev.postern/workflow";
+/** What an agent asks for another one: a place in its own workflow. */
+export const SEAT_DETAIL = "dev.postern/seat";
 
 export const OAUTH_ERROR_CODES = [
   "invalid_request",

@@ -22,11 +22,11 @@ const place = {
 };
 let proofKey: ProofKey;
 let token: string;
-let context = createCredentialContext({ ...place, ring: ringOf([key]) });
+let context = createCredentialContext({ ...place, ring: () => ringOf([key]) });
 let memory = createProofMemory(NOW - 60_000, "nonce", new SpentProofs());
 
 beforeEach(async () => {
-  context = createCredentialContext({ ...place, ring: ringOf([key]) });
+  context = createCredentialContext({ ...place, ring: () => ringOf([key]) });
   memory = createProofMemory(NOW - 60_000, "nonce", new SpentProofs());
   proofKey = await ProofKey.generate();
   token = await credentialFor(proofKey);
@@ -128,7 +128,7 @@ describe("an agent's request", () => {
   });
 
   it("under another tenant's path is refused even if both tenants shared a key", async () => {
-    context = createCredentialContext({ ...place, tenant: "umbrella", ring: ringOf([key]) });
+    context = createCredentialContext({ ...place, tenant: "umbrella", ring: () => ringOf([key]) });
     expect(verdict(await request())).toBe("credential:tenant_mismatch");
   });
 });

@@ -5,6 +5,7 @@ import {
   type CredentialFault,
 } from "./credential.ts";
 import { verifyProof, type ProofFault, type ProofMemory } from "./dpop.ts";
+import { provedKey, type Suspicion } from "./suspicion.ts";
 
 /** One agent request, as far as identity looks at it. */
 export interface AgentHttpRequest {
@@ -30,7 +31,7 @@ export type HeaderFault =
 
 export type RequestResult =
   | { readonly ok: true; readonly caller: Caller }
-  | { readonly ok: false; readonly fault: RequestFault };
+  | { readonly ok: false; readonly fault: RequestFault; readonly suspicion?: Suspicion };
 
 /** The scheme is case-insensitive (RFC 9110); what follows has the alphabet of a compact JWS. */
 const DPOP_CREDENTIAL = /^dpop ([A-Za-z0-9_.-]+)$/i;
@@ -46,17 +47,32 @@ export function authenticateRequest(
   if (authorization === null || authorization === "") return header("authorization_missing");
   // Two copies: one part of a system may check the first and another obey the second.
   if (authorization.includes(",")) return header("authorization_repeated");
-  const token = DPOP_CREDENTIAL.exec(authorization)?.[1];
-  if (token === undefined) return header("scheme_refused");
+  const token = credentialOf(authorization);
+  if (token === null) return header("scheme_refused");
   const credential = verifyCredential(token, context, now);
   if (!credential.ok) return { ok: false, fault: { of: "credential", fault: credential.fault } };
   const proof = singleProof(request.proof);
   if (!proof.ok) return { ok: false, fault: { of: "proof", fault: proof.fault } };
   const { method, url } = request;
   const proven = verifyProof(proof.value, { method, url, accessToken: token, now }, memory);
-  if (!proven.ok) return { ok: false, fault: { of: "proof", fault: proven.fault } };
-  if (proven.jkt !== credential.caller.jkt) return header("key_mismatch");
+  const { caller } = credential;
+  if (!proven.ok) {
+    const refused = { ok: false, fault: { of: "proof", fault: proven.fault } } as const;
+    if (proven.fault !== "replayed") return refused;
+    // Credential and proof, as they were seen on a wire: nobody proved to hold the key.
+    const code = proven.jkt === caller.jkt ? "token_replayed" : "context_mismatch";
+    return { ...refused, suspicion: { code, caller, proved: null } };
+  }
+  if (proven.jkt !== caller.jkt) {
+    const proved = provedKey(proven.jkt);
+    return { ...header("key_mismatch"), suspicion: { code: "context_mismatch", caller, proved } };
+  }
   return credential;
+}
+
+/** Null: not the scheme that we speak. */
+export function credentialOf(authorization: string): string | null {
+  return DPOP_CREDENTIAL.exec(authorization)?.[1] ?? null;
 }
 
 export type SingleProof =
@@ -68,6 +84,6 @@ export function singleProof(value: string | null): SingleProof {
   return value.includes(",") ? { ok: false, fault: "proof_repeated" } : { ok: true, value };
 }
 
-function header(fault: HeaderFault): RequestResult {
+function header(fault: HeaderFault): Extract<RequestResult, { ok: false }> {
   return { ok: false, fault: { of: "header", fault } };
 }

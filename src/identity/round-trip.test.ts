@@ -1,13 +1,28 @@
 import { describe, expect, it } from "vitest";
-import { PosternClient, PosternError, type OpenOptions, type Workflow } from "../sdk/index.ts";
+import {
+  Applicant,
+  type OpenOptions,
+  PosternClient,
+  PosternError,
+  type Workflow,
+} from "../sdk/index.ts";
 import type { PrivateKeyJwk } from "../sdk/index.ts";
 import { admitOpen, admitRenew } from "./admit.ts";
+import { admitDelegate } from "./admit-seat.ts";
 import { challengeFor } from "./challenge.ts";
 import { mintCredential, type Caller } from "./credential.ts";
 import { parseTokenForm } from "./exchange.ts";
 import { resourceOf, tokenEndpointOf } from "./metadata.ts";
 import { authenticateRequest } from "./request.ts";
-import { exchangeContext, humanToken, NOW, place, signingKey, supportKey } from "./testing.ts";
+import {
+  exchangeContext,
+  humanToken,
+  NOW,
+  opsKey,
+  place,
+  signingKey,
+  supportKey,
+} from "./testing.ts";
 import { toOAuthError, type ExchangeFault } from "./wire.ts";
 
 /** The SDK's client against identity itself; only HTTP and the workflow behind it are made up. */
@@ -16,6 +31,9 @@ class Gateway {
   readonly context;
   readonly requests: string[] = [];
   checkpoint: unknown = undefined;
+  readonly usage: unknown[] = [];
+  /** Body and preference of each call. */
+  readonly calls: (readonly [string, string | null])[] = [];
   ends = NOW + 3_600_000;
   answer: () => Response = () =>
     Response.json({ outcome: "ok", call: "call_1", result: { kind: "json", value: 7 } });
@@ -53,12 +71,17 @@ class Gateway {
       });
       return Response.json({ code: "unauthenticated" }, challenge);
     }
+    if (url.pathname.endsWith("/usage")) {
+      this.usage.push(JSON.parse(String(init.body)));
+      return Response.json({ seq: 1 });
+    }
     if (url.pathname.endsWith("/checkpoint")) {
       if (method === "PUT") this.checkpoint = JSON.parse(String(init.body));
       else if (this.checkpoint === undefined)
         return Response.json({ code: "not_found" }, { status: 404 });
       return Response.json({ seq: 1, value: this.checkpoint });
     }
+    this.calls.push([String(init.body), headers.get("prefer")]);
     return this.answer();
   };
 
@@ -70,6 +93,13 @@ class Gateway {
       const admitted = await admitRenew(parsed.exchange, http, this.context, this.now);
       return admitted.ok ? this.#grant(admitted.caller) : this.#refuse(admitted.fault);
     }
+    if (parsed.exchange.kind === "delegate") {
+      const admitted = await admitDelegate(parsed.exchange, http, this.context, this.now);
+      if (!admitted.ok) return this.#refuse(admitted.fault);
+      const { giver, taker } = admitted;
+      return this.#grant({ ...giver, ...taker, seat: "seat_2" });
+    }
+    if (parsed.exchange.kind === "call") return Response.json({}, { status: 400 });
     const admitted = await admitOpen(parsed.exchange, http, this.context, this.now);
     if (!admitted.ok) return this.#refuse(admitted.fault);
     const { human, agent, jkt } = admitted.opener;
@@ -193,11 +223,73 @@ describe("the SDK's client", () => {
     expect(renewals()).toBe(2);
   });
 
+  it.each(["call", "undo"] as const)(
+    "waits for humans by sending the identical %s again, while there is something to wait for",
+    async (verb) => {
+      const gateway = new Gateway();
+      const workflow = await open(gateway);
+      const ask = (untilDecided: boolean): Promise<unknown> =>
+        verb === "call"
+          ? workflow.call("refund", { id: 7 }, { untilDecided })
+          : workflow.undo("call_0", { untilDecided });
+      const ok = { outcome: "ok", call: "call_2", result: { kind: "json", value: 7 } };
+      const asked = (): object => {
+        const approval = { id: "apr_1", expiresAt: new Date(NOW + 60_000).toISOString() };
+        return { outcome: "human_approval_required", call: "call_1", approval };
+      };
+      const answers: object[] = [];
+      gateway.answer = () => Response.json(answers.shift());
+
+      answers.push(asked());
+      expect(await ask(false)).toMatchObject({ outcome: "human_approval_required" });
+      answers.push(asked(), asked(), ok);
+      expect(await ask(true)).toEqual(ok);
+      expect(gateway.calls.map(([, prefer]) => prefer)).toEqual(["wait=0", null, null, null]);
+      expect(new Set(gateway.calls.map(([body]) => body)).size).toBe(1);
+
+      answers.push(asked(), asked());
+      gateway.now = NOW + 60_000;
+      expect(await ask(true)).toMatchObject({ outcome: "human_approval_required" });
+      expect(answers).toHaveLength(1);
+    },
+  );
+
+  it("gives another agent a seat, of which only that agent can make use", async () => {
+    const gateway = new Gateway();
+    const workflow = await open(gateway);
+    const { subjectToken: _, purpose: _purpose, ...connection } = options(gateway);
+    const applicant = await Applicant.create(
+      {
+        ...connection,
+        agent: "ops-agent",
+        assertionKey: opsKey.privateJwk as unknown as PrivateKeyJwk,
+      },
+      workflow.id,
+    );
+    const grant = await workflow.delegate(await applicant.actorToken(), { limits: { calls: 2 } });
+    const seat = applicant.take(JSON.parse(JSON.stringify(grant)) as typeof grant);
+    expect(seat).toMatchObject({ id: "wf_1", seat: "seat_2" });
+    expect(await seat.call("customers_find")).toMatchObject({ outcome: "ok" });
+    // The giver has read the grant, and has the wrong key for it.
+    const stolen = await PosternClient.resume(connection, {
+      ...grant,
+      ...{ proofKey: (await workflow.save()).proofKey, credentialEndsAt: NOW + 900_000 },
+    });
+    await expect(stolen.call("customers_find")).rejects.toMatchObject({ status: 401 });
+    expect(() => applicant.take({ ...grant, workflow: "wf_2" })).toThrow(TypeError);
+  });
+
   it("keeps the agent's own state", async () => {
     const workflow = await open(new Gateway());
     expect(await workflow.checkpoint.get()).toBeNull();
     await workflow.checkpoint.put({ step: 3 });
     expect(await workflow.checkpoint.get()).toEqual({ step: 3 });
+  });
+
+  it("reports what its models used", async () => {
+    const gateway = new Gateway();
+    await (await open(gateway)).reportUsage(1_234);
+    expect(gateway.usage).toEqual([{ tokens: 1_234 }]);
   });
 
   it("resumes from what it saved, after a crash", async () => {

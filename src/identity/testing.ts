@@ -1,9 +1,10 @@
 import { Lru } from "./lru.ts";
+import { fixedKeys } from "../sdk/keys.ts";
 import { forge, testKey } from "../sdk/testing.ts";
 import type { ExchangeContext } from "./admit.ts";
 import type { AgentRings } from "./client-assertion.ts";
 import { createProofMemory } from "./dpop.ts";
-import { generatePrivateJwk, importKeys, importSigningKey, ringOf } from "./keys.ts";
+import { generatePrivateJwk, importKeys, importSigningKey, publicJwks, ringOf } from "./keys.ts";
 import { issuerOf, resourceOf, tokenEndpointOf } from "./metadata.ts";
 import { SpentProofs, type SpentAssertions } from "./spent.ts";
 
@@ -58,9 +59,10 @@ export function exchangeContext(startedAt = NOW - 60_000): ExchangeContext & {
       tenant: place.tenant,
       issuer: issuerOf(place),
       resource: resourceOf(place),
-      ring: ringOf([signingKey]),
+      ring: () => ringOf([signingKey]),
       cache: new Lru(100),
     },
+    callKeys: fixedKeys(publicJwks([signingKey])),
     proofs: createProofMemory(startedAt, "nonce-1", new SpentProofs()),
     spent: new MemoryAssertions(),
     pseudonymKey: Buffer.alloc(32, 7),

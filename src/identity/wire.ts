@@ -1,3 +1,5 @@
+import type { VerifyCode } from "../sdk/verify-result.ts";
+import type { ActorFault } from "./actor-token.ts";
 import type { AgentFault } from "./client-assertion.ts";
 import type { CredentialFault } from "./credential.ts";
 import type { ProofFault } from "./dpop.ts";
@@ -14,7 +16,9 @@ export type ExchangeFault =
   | { readonly of: "proof"; readonly fault: ProofFault }
   | { readonly of: "agent"; readonly fault: AgentFault | "replayed" }
   | { readonly of: "human"; readonly fault: HumanFault | "replayed" | "keys_unavailable" }
-  | { readonly of: "seat"; readonly fault: CredentialFault | "agent_mismatch" | "key_mismatch" };
+  | { readonly of: "seat"; readonly fault: CredentialFault | "agent_mismatch" | "key_mismatch" }
+  | { readonly of: "actor"; readonly fault: ActorFault | "replayed" }
+  | { readonly of: "call"; readonly fault: VerifyCode };
 
 export interface OAuthError {
   readonly status: 400 | 401 | 413 | 503;
@@ -37,6 +41,13 @@ export function toOAuthError(fault: ExchangeFault): OAuthError {
           error(400, "invalid_request", HUMAN[fault.fault]);
     case "seat":
       return error(400, "invalid_request", SEAT[fault.fault]);
+    case "actor":
+      return error(400, "invalid_request", ACTOR[fault.fault]);
+    case "call":
+      return fault.fault === "keys_unavailable"
+        ? error(503, "temporarily_unavailable", "The gateway's keys cannot be had now.")
+        : // One sentence for all: a tool has no use for more, and a thief none at all.
+          error(400, "invalid_request", "The call token is not one of a call under way.");
   }
 }
 
@@ -135,6 +146,27 @@ const HUMAN: Record<HumanFault | "replayed" | "keys_unavailable", string> = {
   expired: "The subject token has expired.",
   replayed: "The subject token has opened a workflow before.",
   keys_unavailable: "The identity provider's keys cannot be had now.",
+};
+
+const ACTOR: Record<ActorFault | "replayed", string> = {
+  too_large: "The actor token is too large.",
+  malformed: "The actor token is not a strict compact JWS.",
+  header_refused: "The actor token's header holds a member we refuse.",
+  type_refused: "The actor token is not of type postern-actor+jwt.",
+  algorithm_refused: "The actor token's algorithm is not the one of its key.",
+  agent_unknown: "The acting agent or its key is not known.",
+  key_unknown: "The acting agent or its key is not known.",
+  signature_invalid: "The actor token's signature does not verify.",
+  payload_malformed: "The actor token's claims are not strict JSON.",
+  issuer_mismatch: "iss and sub of the actor token must both be the acting agent.",
+  audience_mismatch: "The actor token is for another audience.",
+  claims_invalid: "A claim of the actor token is missing or has a wrong form.",
+  life_too_long: "The actor token lives longer than 60 seconds.",
+  not_yet_valid: "The actor token is dated in the future.",
+  expired: "The actor token has expired.",
+  replayed: "The actor token was used before.",
+  binding_missing: "The actor token names no key: cnf.jkt is missing.",
+  workflow_mismatch: "The actor token is for a seat of another workflow.",
 };
 
 const SEAT: Record<CredentialFault | "agent_mismatch" | "key_mismatch", string> = {

@@ -12,7 +12,12 @@ describe("compileBundle", () => {
     if (!checked.ok) throw new Error("the good bundle has mistakes");
     const { view, evaluator, agents, tools } = compileBundle(checked.bundle);
     expect(view.digest).toBe(checked.bundle.digest);
-    expect(view.toolIds).toEqual(["books_find", "loans_create"]);
+    expect(view.toolIds).toEqual([
+      "books_find",
+      "loans_create",
+      "shelves_change",
+      "tables_reserve",
+    ]);
     expect(view.tool("books_find")).toBe(tools[0]?.tool);
     expect(view.trust.map((edge) => edge.id)).toEqual(["staff", "visitors"]);
     expect(agents.get("clerk")?.keys.map((key) => key.alg)).toEqual(["ES256"]);

@@ -2,27 +2,15 @@ import type { WorkflowEvent } from "../core/model/event.ts";
 import type { Json, JsonObject } from "../core/model/json.ts";
 import { isObject } from "../core/model/json.ts";
 import type { Outcome } from "../core/model/outcome.ts";
-import { AgentKey } from "./agent.ts";
+import { type Connection, createDoor, type Door, exchange } from "./door.ts";
 import { PosternError } from "./error.ts";
-import { exchangeForm, readGrant, type Granted, type WorkflowAsk } from "./oauth.ts";
+import type { Granted, SeatAsk, WorkflowAsk } from "./oauth.ts";
 import { ProofKey } from "./proof.ts";
 import type { PrivateKeyJwk } from "./sign.ts";
-import { readAnswer, Transport } from "./transport.ts";
+import { readAnswer } from "./transport.ts";
 
 /** Milliseconds before its end at which a credential is renewed. */
 const RENEW_BEFORE_MS = 60_000;
-
-export interface Connection {
-  /** URL of the gateway. */
-  readonly gateway: string;
-  readonly tenant: string;
-  /** The agent's id in the bundle, and the private half of one of its keys. */
-  readonly agent: string;
-  readonly assertionKey: PrivateKeyJwk;
-  readonly fetch?: typeof fetch;
-  /** Milliseconds; default: this machine's clock. */
-  readonly now?: () => number;
-}
 
 export interface OpenOptions extends Connection, WorkflowAsk {
   /** The human's ID token for the gateway's audience; it opens one workflow, once. */
@@ -38,6 +26,23 @@ export interface SavedWorkflow extends Granted {
 
 export interface CallOptions {
   readonly signal?: AbortSignal;
+  /** Sent again with the same key, the call is not done twice: its first end is told again. */
+  readonly idempotencyKey?: string;
+  /** Wait for humans: send the identical call again until the request is decided or runs out. */
+  readonly untilDecided?: boolean;
+}
+
+export interface UndoRefused {
+  readonly refused: { readonly code: string; readonly message: string };
+}
+
+export interface UndoStep {
+  readonly call: string;
+  readonly tool: string;
+  /** The tool that takes it back; null: nothing does. */
+  readonly undo: string | null;
+  /** Why nothing does. */
+  readonly code: string | null;
 }
 
 export interface EventPage {
@@ -58,7 +63,8 @@ export const PosternClient = {
       ...(inputs && { inputs }),
     };
     const door = await createDoor(options, await ProofKey.generate());
-    const grant = await exchange(door, options.subjectToken, ask);
+    const { subjectToken } = options;
+    const grant = await exchange(door, { kind: "open", subjectToken, ask });
     return new Workflow(door, grant, door.transport.now() + grant.expiresInS * 1_000);
   },
 
@@ -69,45 +75,6 @@ export const PosternClient = {
     return new Workflow(door, grant, credentialEndsAt);
   },
 };
-
-/** One tenant of one gateway, as one agent sees it. */
-interface Door {
-  readonly base: string;
-  readonly agent: AgentKey;
-  readonly transport: Transport;
-}
-
-async function createDoor(connection: Connection, proofKey: ProofKey): Promise<Door> {
-  const { gateway, tenant, agent, assertionKey } = connection;
-  return {
-    base: `${gateway.replace(/\/+$/, "")}/${tenant}`,
-    agent: await AgentKey.import(agent, assertionKey),
-    transport: new Transport(proofKey, connection.fetch ?? fetch, connection.now ?? Date.now),
-  };
-}
-
-async function exchange(
-  { base, agent, transport }: Door,
-  subjectToken: string,
-  ask: WorkflowAsk | null,
-): Promise<Granted> {
-  const url = `${base}/oauth/token`;
-  const response = await transport.send(async () => ({
-    method: "POST",
-    url,
-    headers: {
-      "content-type": "application/x-www-form-urlencoded",
-      dpop: await transport.prove("POST", url),
-    },
-    body: exchangeForm({
-      subjectToken,
-      clientAssertion: await agent.assertion(url, transport.now()),
-      resource: `${base}/mcp`,
-      ask,
-    }),
-  }));
-  return readGrant(await readAnswer(response));
-}
 
 /** An open workflow: calls, the agent's own state, and headers for clients of other protocols. */
 export class Workflow {
@@ -137,10 +104,60 @@ export class Workflow {
 
   /** One governed call. Every outcome is a value, denials too; only a request without one throws. */
   async call(tool: string, args: JsonObject = {}, options: CallOptions = {}): Promise<Outcome> {
-    const body = JSON.stringify({ tool, arguments: args });
-    const answer = await this.#request("POST", "/calls", body, options.signal);
+    const { untilDecided = false } = options;
+    for (;;) {
+      const outcome = await this.#call(tool, args, options);
+      if (!untilDecided || !waits(outcome, this.#door)) return outcome;
+    }
+  }
+
+  async #call(tool: string, args: JsonObject, options: CallOptions): Promise<Outcome> {
+    const { signal, idempotencyKey, untilDecided = false } = options;
+    const answer = await this.#request("POST", "/calls", {
+      body: JSON.stringify({ tool, arguments: args }),
+      headers: {
+        ...(idempotencyKey !== undefined && { "idempotency-key": idempotencyKey }),
+        ...(!untilDecided && { prefer: "wait=0" }),
+      },
+      ...(signal && { signal }),
+    });
     if (!isObject(answer) || typeof answer["outcome"] !== "string") throw badAnswer();
     return answer as unknown as Outcome;
+  }
+
+  /**
+   * Proposes the inverse of a call that another workflow of the same human committed, as a call of
+   * this one: a governed call like any other. `refused` says why there is none.
+   */
+  async undo(call: string, options: CallOptions = {}): Promise<Outcome | UndoRefused> {
+    const { signal, untilDecided = false } = options;
+    const body = JSON.stringify({ call });
+    for (;;) {
+      const answer = await this.#request("POST", "/undo", {
+        body,
+        headers: untilDecided ? {} : { prefer: "wait=0" },
+        ...(signal && { signal }),
+      });
+      if (!isObject(answer)) throw badAnswer();
+      const outcome = answer as unknown as Outcome | UndoRefused;
+      if ("refused" in outcome || !untilDecided || !waits(outcome, this.#door)) return outcome;
+    }
+  }
+
+  /** What a workflow of the same human changed, the last first, and what would take it back. */
+  async undoPlan(workflow: string): Promise<readonly UndoStep[]> {
+    const answer = await this.#request("GET", `/undo?of=${encodeURIComponent(workflow)}`);
+    if (!isObject(answer) || !Array.isArray(answer["steps"])) throw badAnswer();
+    return answer["steps"] as unknown as readonly UndoStep[];
+  }
+
+  /**
+   * Gives another agent a seat in this workflow, with no more than this one has. `actorToken` is that
+   * agent's own word (`Applicant`); the grant is handed to it, and is of use to nobody else.
+   */
+  async delegate(actorToken: string, ask: SeatAsk = {}): Promise<Granted> {
+    const subjectToken = await this.credential();
+    return exchange(this.#door, { kind: "delegate", subjectToken, actorToken, ask });
   }
 
   /** A credential with at least a minute to live, while the workflow lasts. */
@@ -200,7 +217,7 @@ export class Workflow {
       }
     },
     put: async (value: Json): Promise<void> => {
-      await this.#request("PUT", "/checkpoint", JSON.stringify(value));
+      await this.#request("PUT", "/checkpoint", { body: JSON.stringify(value) });
     },
   };
 
@@ -217,6 +234,11 @@ export class Workflow {
     return answer;
   }
 
+  /** Tokens that the agent's models used. Over a ceiling of the budget, the next call is refused. */
+  async reportUsage(tokens: number): Promise<void> {
+    await this.#request("POST", "/usage", { body: JSON.stringify({ tokens }) });
+  }
+
   async close(): Promise<void> {
     await this.#request("POST", "/close");
   }
@@ -227,7 +249,8 @@ export class Workflow {
   }
 
   async #renew(): Promise<void> {
-    const grant = await exchange(this.#door, this.#grant.credential, null);
+    const subjectToken = this.#grant.credential;
+    const grant = await exchange(this.#door, { kind: "renew", subjectToken });
     if (grant.workflow !== this.id || grant.seat !== this.seat) throw badAnswer();
     this.#grant = grant;
     this.#credentialEndsAt = this.#door.transport.now() + grant.expiresInS * 1_000;
@@ -236,17 +259,33 @@ export class Workflow {
   async #request(
     method: string,
     path: string,
-    body?: string,
-    signal?: AbortSignal,
+    { body, headers = {}, signal }: Sent = {},
   ): Promise<unknown> {
     const url = `${this.#door.base}/v1/workflows/${this.id}${path}`;
     const response = await this.fetch(url, {
       method,
-      ...(body !== undefined && { body, headers: { "content-type": "application/json" } }),
+      ...(body !== undefined && {
+        body,
+        headers: { ...headers, "content-type": "application/json" },
+      }),
       ...(signal && { signal }),
     });
     return readAnswer(response);
   }
+}
+
+/** Worth asking again? The gateway holds an identical call for most of a minute: no busy loop. */
+function waits(outcome: Outcome, door: Door): boolean {
+  return (
+    outcome.outcome === "human_approval_required" &&
+    Date.parse(outcome.approval.expiresAt) > door.transport.now()
+  );
+}
+
+interface Sent {
+  readonly body?: string;
+  readonly headers?: { readonly [name: string]: string };
+  readonly signal?: AbortSignal;
 }
 
 function badAnswer(): PosternError {

@@ -6,10 +6,12 @@ describe("what others import", () => {
   it("from the SDK is this", () => {
     expect(Object.keys(sdk).sort()).toEqual([
       "AgentKey",
+      "Applicant",
       "PosternClient",
       "PosternError",
       "ProofKey",
       "Workflow",
+      "seatOfCall",
     ]);
   });
 

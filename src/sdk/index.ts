@@ -4,17 +4,22 @@ export {
   PosternClient,
   Workflow,
   type CallOptions,
-  type Connection,
   type EventPage,
   type OpenOptions,
   type SavedWorkflow,
+  type UndoRefused,
+  type UndoStep,
 } from "./client.ts";
+export { Applicant, seatOfCall } from "./applicant.ts";
+export type { Connection } from "./door.ts";
 export { PosternError } from "./error.ts";
-export type { Granted, WorkflowAsk } from "./oauth.ts";
+export type { Granted, SeatAsk, WorkflowAsk } from "./oauth.ts";
 export { ProofKey } from "./proof.ts";
 export type { PrivateKeyJwk } from "./sign.ts";
 export type { Json, JsonObject } from "../core/model/json.ts";
 export type {
+  ApprovalRequest,
+  ApprovalRequired,
   Failed,
   Ok,
   Outcome,

@@ -1,5 +1,5 @@
 /** How long a key document counts as fresh: a withdrawn key is refused within this time. */
-const FRESH_MS = 10 * 60_000;
+export const KEY_DOCUMENT_LIFE_MS = 10 * 60_000;
 /** An invented `kid` must not turn us into a hammer on the publisher. */
 const COOLDOWN_MS = 30_000;
 
@@ -27,10 +27,10 @@ export class KeyCache<K> {
 
   /** `now` in milliseconds; only its differences matter. */
   async ringFor(kid: string | null, now: number): Promise<KeyRing<K> | null> {
-    const stale = now - this.#loadedAt >= FRESH_MS || now < this.#loadedAt;
+    const stale = now - this.#loadedAt >= KEY_DOCUMENT_LIFE_MS || now < this.#loadedAt;
     const unknown = this.#ring === null || findKey(this.#ring, kid) === undefined;
     if (stale || unknown) await this.#refresh(now);
-    const old = now - this.#loadedAt >= FRESH_MS || now < this.#loadedAt;
+    const old = now - this.#loadedAt >= KEY_DOCUMENT_LIFE_MS || now < this.#loadedAt;
     return old ? null : this.#ring;
   }
 

@@ -3,6 +3,7 @@ import type { Limits } from "../core/model/bundle.ts";
 import { PosternError } from "./error.ts";
 
 const WORKFLOW_DETAIL = "dev.postern/workflow";
+const SEAT_DETAIL = "dev.postern/seat";
 const TOKEN_TYPE = "urn:ietf:params:oauth:token-type:";
 
 /** What a workflow is opened for. All but the purpose only shrink what trust gives. */
@@ -16,22 +17,43 @@ export interface WorkflowAsk {
   readonly inputs?: JsonObject;
 }
 
-/** The form of RFC 8693, for opening (with an ask) or renewing (without). */
-export function exchangeForm(of: {
-  readonly subjectToken: string;
-  readonly clientAssertion: string;
-  readonly resource: string;
-  readonly ask: WorkflowAsk | null;
-}): string {
+/** What a seat is asked for. Each member only shrinks what its giver and trust give. */
+export type SeatAsk = Pick<WorkflowAsk, "tools" | "limits" | "lifeMs">;
+
+/** What can be exchanged for a credential. */
+export type Exchange = { readonly subjectToken: string } & (
+  | { readonly kind: "open"; readonly ask: WorkflowAsk }
+  | { readonly kind: "renew" }
+  | { readonly kind: "delegate"; readonly actorToken: string; readonly ask: SeatAsk }
+  | { readonly kind: "call"; readonly ask: SeatAsk }
+);
+
+const SUBJECT_TYPES = {
+  open: "id_token",
+  renew: "access_token",
+  delegate: "access_token",
+  call: "txn_token",
+} as const satisfies { readonly [kind in Exchange["kind"]]: string };
+
+/** The form of RFC 8693. */
+export function exchangeForm(
+  of: Exchange & { readonly clientAssertion: string; readonly resource: string },
+): string {
   return new URLSearchParams({
     grant_type: "urn:ietf:params:oauth:grant-type:token-exchange",
     subject_token: of.subjectToken,
-    subject_token_type: `${TOKEN_TYPE}${of.ask === null ? "access_token" : "id_token"}`,
+    subject_token_type: `${TOKEN_TYPE}${SUBJECT_TYPES[of.kind]}`,
     client_assertion_type: "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
     client_assertion: of.clientAssertion,
     resource: of.resource,
-    ...(of.ask !== null && {
-      authorization_details: JSON.stringify([{ type: WORKFLOW_DETAIL, ...of.ask }]),
+    ...(of.kind === "delegate" && {
+      actor_token: of.actorToken,
+      actor_token_type: `${TOKEN_TYPE}jwt`,
+    }),
+    ...("ask" in of && {
+      authorization_details: JSON.stringify([
+        { type: of.kind === "open" ? WORKFLOW_DETAIL : SEAT_DETAIL, ...of.ask },
+      ]),
     }),
   }).toString();
 }

@@ -1,5 +1,6 @@
 import { encodeBase64url } from "./base64url.ts";
 import { sha256, utf8 } from "./hash.ts";
+import { thumbprintInput } from "./jwk.ts";
 import { importPrivateKey, signCompact, type PrivateKey, type PrivateKeyJwk } from "./sign.ts";
 
 /** The key a workflow credential is bound to (RFC 9449): whoever steals the credential lacks it. */
@@ -26,6 +27,11 @@ export class ProofKey {
 
   static async import(jwk: PrivateKeyJwk): Promise<ProofKey> {
     return new ProofKey(await importPrivateKey(jwk, true));
+  }
+
+  /** RFC 7638, base64url: what a credential names as its key. */
+  async thumbprint(): Promise<string> {
+    return encodeBase64url(await sha256(utf8(thumbprintInput(this.#key.publicJwk))));
   }
 
   /** The private key itself, for an agent that wants to resume; keep it like a password. */

@@ -40,6 +40,8 @@ export interface VerifyRefusal {
   readonly code: VerifyCode;
   readonly message: string;
   readonly status: number;
+  /** The call that the token names, where its signature was good: something to look for in the record. */
+  readonly call?: string;
 }
 
 /** The three principals and what the gateway decided about this call. */
@@ -60,9 +62,9 @@ export interface VerifiedCall {
   readonly claims: CallTokenClaims;
 }
 
-export function refusal(code: VerifyCode): VerifyRefusal {
+export function refusal(code: VerifyCode, call?: string): VerifyRefusal {
   const { status, message } = VERIFY_CODES[code];
-  return { ok: false, code, message, status };
+  return { ok: false, code, message, status, ...(call !== undefined && { call }) };
 }
 
 export const JWS_TO_CODE: Record<JwsFault, VerifyCode> = {

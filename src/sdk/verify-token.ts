@@ -66,7 +66,7 @@ export async function checkToken(
   const claims = readCallClaims(parseClaims(parsed.jws.payload));
   if (claims === null) return refusal("token_claims_invalid");
   const code = judgeClaims(claims.claims, claims.tool, expected);
-  if (code !== null) return refusal(code);
+  if (code !== null) return refusal(code, claims.claims.tctx.call);
   return {
     ok: true,
     human: claims.claims.sub,
@@ -87,11 +87,14 @@ export async function spendToken(
   checked: VerifiedCall,
   expected: { readonly operation: string; readonly spent: SpentStore; readonly now: number },
 ): Promise<VerifyCallResult> {
-  if (checked.claims.tctx.operation !== expected.operation) return refusal("operation_mismatch");
+  const { call } = checked;
+  if (checked.claims.tctx.operation !== expected.operation) {
+    return refusal("operation_mismatch", call);
+  }
   const forgetAt = (checked.claims.exp + 2 * CALL_TOKEN_SKEW_S) * 1_000;
   const spending = await expected.spent.spend(checked.txn, forgetAt, expected.now);
   if (spending === "fresh") return checked;
-  return refusal(spending === "replayed" ? "token_replayed" : "spent_unavailable");
+  return refusal(spending === "replayed" ? "token_replayed" : "spent_unavailable", call);
 }
 
 function judgeClaims(

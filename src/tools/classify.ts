@@ -1,5 +1,5 @@
-import { isObject, type Json, type JsonObject, MAX_JSON_DEPTH } from "../core/model/json.ts";
-import type { AnnotatedSchema, SchemaType } from "../policy/bundle/model.ts";
+import { isObject, type Json, MAX_JSON_DEPTH } from "../core/model/json.ts";
+import type { AnnotatedSchema, RecordClass, SchemaType } from "../policy/bundle/model.ts";
 import { compileCheck } from "./check-value.ts";
 import { CompiledSchema } from "./json-schema.ts";
 import { pointer } from "./pointer.ts";
@@ -32,6 +32,7 @@ export interface OutputProperty {
 
 export interface RecordRule {
   readonly dataClass: string;
+  readonly canary: boolean;
   /** A condition that cannot be evaluated counts as met: the record is withheld. */
   readonly matches: (record: Json) => boolean;
   /** Members the condition looks at; null: possibly any. */
@@ -51,6 +52,13 @@ export function classify(schema: AnnotatedSchema): OutputTree {
   const root = compileNode(schema, null, [], nodes);
   const records = nodes.flatMap((node) => node.records.map((record) => record.dataClass));
   return { root, nodes, classes: sorted([...root.classes, ...records]) };
+}
+
+/** The node that describes what stands one step inside; null: nobody declared it. */
+export function childOf(node: OutputNode, segment: string): OutputNode | null {
+  if (node.kind === "array") return node.items;
+  const declared = node.properties.find(({ key }) => key === segment);
+  return declared?.node ?? node.extra;
 }
 
 export function typesOf(schema: AnnotatedSchema): readonly SchemaType[] {
@@ -90,7 +98,7 @@ function compileNode(
     names: new Set(properties.map(({ key }) => key)),
     extra,
     items,
-    records: (schema.records ?? []).map(({ dataClass: of, when }) => compileRecord(of, when)),
+    records: (schema.records ?? []).map(compileRecord),
     check: compileCheck(schema),
   };
   nodes.push(node);
@@ -106,11 +114,12 @@ function kindOf(schema: AnnotatedSchema): OutputNode["kind"] {
   return kind;
 }
 
-function compileRecord(dataClass: string, when: JsonObject | undefined): RecordRule {
-  if (when === undefined) return { dataClass, matches: () => true, looksAt: new Set() };
+function compileRecord({ dataClass, canary = false, when }: RecordClass): RecordRule {
+  if (when === undefined) return { dataClass, canary, matches: () => true, looksAt: new Set() };
   const compiled = new CompiledSchema(when);
   return {
     dataClass,
+    canary,
     matches: (record) => compiled.matches(record) !== false,
     looksAt: membersRead(when, MAX_JSON_DEPTH),
   };

@@ -56,6 +56,7 @@ describe("finishing a structured answer", () => {
       undeclared: 1,
       truncated: false,
       bytes: Buffer.byteLength(body),
+      canaries: 0,
     });
   });
 
@@ -180,6 +181,7 @@ describe("finishing an opaque answer", () => {
             counts: [],
             dropped: 0,
             undeclared: 0,
+            canaries: 0,
             truncated: false,
             bytes: 5,
           },

@@ -4,6 +4,7 @@ import type { Finished, RawAnswer } from "../gateway/ports.ts";
 import type { OutputDescription } from "../policy/bundle/model.ts";
 import type { OutputTree } from "./classify.ts";
 import { decodeText, encodeBase64, mediaType, sizeOf } from "./body.ts";
+import { compileCanaryCount } from "./canaries.ts";
 import { readContent } from "./mcp-content.ts";
 import { compileRedactor } from "./redact.ts";
 import { compileStandings, disclosed } from "./standing.ts";
@@ -13,7 +14,7 @@ export type Finisher = (answer: RawAnswer, plan: RedactionPlan) => Finished;
 type Refused = Extract<Finished, { ok: false }>;
 type Delivered = Pick<
   Extract<Finished, { ok: true }>,
-  "result" | "redactions" | "counts" | "dropped" | "undeclared"
+  "result" | "redactions" | "counts" | "dropped" | "undeclared" | "canaries"
 >;
 
 const INVALID = { ok: false, code: "output_invalid" } as const satisfies Refused;
@@ -39,7 +40,7 @@ export function compileFinisher(
   };
 }
 
-function refusedStatus(status: number): Refused | null {
+export function refusedStatus(status: number): Refused | null {
   if (status >= 200 && status < 300) return null;
   // A redirect is not followed by the gateway: the destination has one host and a listed path.
   const rejected = status >= 300 && status < 500;
@@ -50,6 +51,7 @@ type Reader = (answer: RawAnswer, plan: RedactionPlan) => Delivered | Refused;
 
 function compileJson(tree: OutputTree): Reader {
   const redact = compileRedactor(tree, compileStandings(tree));
+  const countCanaries = compileCanaryCount(tree);
   return (answer, plan) => {
     if (!tree.classes.some((dataClass) => disclosed(plan, dataClass))) return NOTHING_DISCLOSED;
     const parsed = parseBody(answer);
@@ -61,7 +63,9 @@ function compileJson(tree: OutputTree): Reader {
         : INVALID;
     }
     const { value, redactions, counts, dropped, undeclared } = redacted;
-    return { result: { kind: "json", value }, redactions, counts, dropped, undeclared };
+    const result = { kind: "json", value } as const;
+    const canaries = countCanaries(parsed);
+    return { result, redactions, counts, dropped, undeclared, canaries };
   };
 }
 
@@ -73,7 +77,7 @@ function compileOpaque(output: OutputDescription): Reader {
   return (answer, plan) => (disclosed(plan, dataClass) ? reader(answer) : NOTHING_DISCLOSED);
 }
 
-const WHOLE = { redactions: [], counts: [], dropped: 0, undeclared: 0 } as const;
+const WHOLE = { redactions: [], counts: [], dropped: 0, undeclared: 0, canaries: 0 } as const;
 
 function readText(answer: RawAnswer): Delivered | Refused {
   const text = decodeText(answer);
@@ -105,7 +109,8 @@ function readMcp(answer: RawAnswer): Delivered | Refused {
   return { ...WHOLE, undeclared, result: { kind: "mcp", content } };
 }
 
-function parseBody(answer: RawAnswer): Json | undefined {
+/** Undefined: not text, or not JSON as everybody reads it. */
+export function parseBody(answer: RawAnswer): Json | undefined {
   const text = decodeText(answer);
   if (text === null) return undefined;
   const parsed = parseStrict(text);

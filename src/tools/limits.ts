@@ -25,3 +25,32 @@ export const MAX_PLACES = 2_000_000;
 
 /** Compiled plans kept per tool: one for each set of denied classes seen, and few are. */
 export const MAX_STANDINGS = 256;
+
+/** Operations of one change that humans are asked to approve: nobody reads more, and reads it right. */
+export const MAX_SHOWN_OPERATIONS = 200;
+/** Bytes of the same change in RFC 8785 form. It is sealed, sent to agents and drawn in a console. */
+export const MAX_SHOWN_BYTES = 64 * 1_024;
+/** Characters of an entity tag: it goes back to the service in a header. */
+export const MAX_ETAG_CHARS = 256;
+
+/**
+ * UTF-16 units of text kept for each source of one workflow. Apart, so that a flood of untrusted
+ * results crowds out nothing that a human entered; what no longer fits is `unknown`.
+ */
+export const MAX_CORPUS_CHARS = 256 * 1_024;
+/** Letters and digits a text must have to be looked up: shorter ones stand everywhere by chance. */
+export const MIN_SOURCE_CHARS = 3;
+/** UTF-16 units of a text that is looked up: a longer one is no recipient, id or amount. */
+export const MAX_SOURCE_CHARS = 1_024;
+/** Texts of one argument that are looked up: each is a pass over the whole corpus. */
+export const MAX_SOURCE_TEXTS = 32;
+/**
+ * Places of one text that are looked at: one that stands so often inside of others, and not by itself
+ * among the first, is no recipient, id or amount.
+ */
+export const MAX_OCCURRENCES = 4_096;
+/**
+ * UTF-16 units that are normalised for one source of one workflow, kept or not: results are up to
+ * 8 MiB each, and all of it happens between two other calls.
+ */
+export const MAX_READ_CHARS = 4 * MAX_CORPUS_CHARS;

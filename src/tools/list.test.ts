@@ -1,11 +1,17 @@
 import { describe, expect, it } from "vitest";
 import type { LockTable, LockTarget } from "../core/model/lock.ts";
 import type { Action, Answer, Evaluator, Question } from "../core/model/policy.ts";
-import { NEW_WORKFLOW, type Seat, type WorkflowState } from "../core/session/state.ts";
+import {
+  NEW_WORKFLOW,
+  NOTHING_USED,
+  type Seat,
+  type WorkflowState,
+} from "../core/session/state.ts";
 import type { Bundle } from "../gateway/ports.ts";
 import type { ToolDescription } from "../policy/bundle/model.ts";
 import { gatewayBundle } from "./bundle.ts";
 import { listTools } from "./list.ts";
+import { toolOf } from "./tools.test-support.ts";
 
 const SEAT: Seat = {
   id: "seat_1",
@@ -14,7 +20,11 @@ const SEAT: Seat = {
   parent: null,
   depth: 0,
   tools: ["tickets_create", "customers_find", "payroll_read", "not_in_the_bundle"],
+  limits: { calls: 9, cost: 9, runtimeMs: 9 },
+  used: NOTHING_USED,
   expiresAt: 1,
+  lockEpoch: 1,
+  call: null,
 };
 const STATE: WorkflowState = {
   ...NEW_WORKFLOW,
@@ -25,36 +35,23 @@ const STATE: WorkflowState = {
   trust: "support",
   labels: ["pii"],
   seats: { seat_1: SEAT },
-  used: { calls: 7, cost: 7, runtimeMs: 7 },
+  used: { ...NOTHING_USED, calls: 7, cost: 7, runtimeMs: 7 },
 };
-const NO_LOCKS: LockTable = { epoch: 1, locks: [] };
+const NO_LOCKS: LockTable = { epoch: 1, locks: [], revocations: [] };
 const PERMIT: Answer = { decision: "allow", ruleIds: ["net"], errors: [] };
 
 function tool(id: string, destination: string, action: Action = "read"): ToolDescription {
-  return {
-    tool: {
-      id,
-      definition: "d",
-      destination,
-      action,
-      tier: "internal",
-      dataClasses: ["x"],
-      labels: [],
-      policyArguments: [],
-      cost: 1,
-      timeoutMs: 1,
-      maxResultBytes: 1,
-    },
+  return toolOf({
+    tool: { id, destination, action },
     title: `Title of ${id}`,
     description: `What ${id} does`,
     destination: { id: destination, kind: "http", network: "acme", tier: "internal" },
-    template: { kind: "http", method: "GET", path: "/", query: [], body: null },
     input: { properties: {} },
-    output: { kind: "text", dataClass: "x" },
-  };
+  });
 }
 
 function bundleOf(evaluate: Evaluator["evaluate"]): Bundle {
+  const vault = tool("vault_dump", "vault");
   const customers = tool("customers_find", "billing");
   const tools: ToolDescription[] = [
     {
@@ -67,12 +64,22 @@ function bundleOf(evaluate: Evaluator["evaluate"]): Bundle {
     tool("payroll_read", "payroll"),
     tool("tickets_create", "tickets", "mutate"),
     tool("tickets_delete", "tickets", "execute"),
+    { ...vault, tool: { ...vault.tool, canary: true } },
   ];
   const byId = new Map(tools.map((one) => [one.tool.id, one.tool]));
   return gatewayBundle(
     {
-      view: { digest: "digest", tool: (id) => byId.get(id), toolIds: [...byId.keys()], trust: [] },
-      evaluator: { evaluate },
+      view: {
+        digest: "digest",
+        tool: (id) => byId.get(id),
+        toolIds: [...byId.keys()],
+        agents: ["support-agent"],
+        trust: [],
+        delegations: [],
+        approvalKinds: [],
+        containment: [],
+      },
+      evaluator: { evaluate, authorize: () => PERMIT },
       agents: new Map(),
       tools,
     },
@@ -190,9 +197,66 @@ describe("listing tools", () => {
     expect(
       names(
         bundleOf(() => PERMIT),
-        { epoch: 1, locks: [{ id: "l", target, value }] },
+        { epoch: 1, locks: [{ id: "l", target, value }], revocations: [] },
       ),
     ).toEqual(left);
+  });
+
+  it("leaves out everything when whoever stands behind the seat is locked", () => {
+    const root: Seat = { ...SEAT, id: "seat_0", agent: "root-agent", jkt: "root key" };
+    const seat: Seat = { ...SEAT, parent: "seat_0", depth: 1 };
+    const state = { ...STATE, seats: { seat_0: root, seat_1: seat } };
+    const locks: LockTable = {
+      ...NO_LOCKS,
+      locks: [{ id: "l", target: "agent", value: "root-agent" }],
+    };
+    const bundle = bundleOf(() => PERMIT);
+    expect(listTools(bundle, state, seat, locks)).toEqual([]);
+    expect(listTools(bundle, state, seat, NO_LOCKS)).toHaveLength(3);
+  });
+
+  it("offers nothing to a seat from before a lock that is gone", () => {
+    const gone: LockTable = {
+      epoch: 3,
+      locks: [],
+      revocations: [{ id: "l", target: "agent", value: "support-agent", epoch: 2 }],
+    };
+    expect(
+      names(
+        bundleOf(() => PERMIT),
+        gone,
+      ),
+    ).toEqual([]);
+    expect(
+      names(
+        bundleOf(() => PERMIT),
+        gone,
+        { ...SEAT, lockEpoch: 2 },
+      ),
+    ).toHaveLength(3);
+  });
+
+  it("lists a canary like any other tool, and tells nobody that it is one", () => {
+    const seat = { ...SEAT, tools: ["vault_dump"] };
+    const [listed] = listTools(
+      bundleOf(() => PERMIT),
+      STATE,
+      seat,
+      NO_LOCKS,
+    );
+    expect(listed?.name).toBe("vault_dump");
+    expect(JSON.stringify(listed)).not.toContain("canary");
+    const locks: LockTable = {
+      ...NO_LOCKS,
+      locks: [{ id: "l", target: "tool", value: "vault_dump" }],
+    };
+    expect(
+      names(
+        bundleOf(() => PERMIT),
+        locks,
+        seat,
+      ),
+    ).toEqual([]);
   });
 
   it("offers nothing where nobody can vouch for the locks", () => {

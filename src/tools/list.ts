@@ -2,8 +2,8 @@ import type { JsonObject } from "../core/model/json.ts";
 import type { LockTable } from "../core/model/lock.ts";
 import { hasEffect } from "../core/model/policy.ts";
 import { contextOf, verdict } from "../core/session/judge.ts";
-import { lockRules } from "../core/session/locks.ts";
-import type { Seat, Usage, WorkflowState } from "../core/session/state.ts";
+import { lineLocks } from "../core/session/locks.ts";
+import { lineOf, NOTHING_USED, type Seat, type WorkflowState } from "../core/session/state.ts";
 import type { Bundle, ToolRuntime } from "../gateway/ports.ts";
 
 /** A tool as an agent is told of it: the members MCP gives it, and no others. */
@@ -16,12 +16,10 @@ export interface ToolListing {
   readonly annotations: { readonly readOnlyHint: boolean; readonly destructiveHint: boolean };
 }
 
-/** Listing charges nothing, and a list that changed with every call would not be cached. */
-const NOTHING_USED: Usage = { calls: 0, cost: 0, runtimeMs: 0 };
-
 /**
  * The tools of a seat whose `connect` is permitted and which no lock holds, by id. A help to the
- * agent, never a grant: each call is decided anew.
+ * agent, never a grant: each call is decided anew. A canary is listed like any other: a trap that
+ * cannot be seen catches nobody.
  */
 export function listTools(
   bundle: Bundle,
@@ -48,12 +46,7 @@ function isLocked(
   seat: Seat,
   { tool }: ToolRuntime,
 ): boolean {
-  const held = lockRules(locks, {
-    tenant: state.tenant,
-    human: state.human,
-    agent: seat.agent,
-    key: seat.jkt,
-    workflow: state.workflow,
+  const held = lineLocks(locks, state, lineOf(state, seat), {
     tool: tool.id,
     destination: tool.destination,
     bundle: bundle.view.digest,
@@ -73,7 +66,15 @@ function mayConnect(
       action: "connect",
       principal: seat.agent,
       resource: { type: "Destination", id: tool.destination },
-      context: contextOf(state, seat, tool, NOTHING_USED, {}),
+      // Listing charges nothing, and a list that changed with every call would not be cached.
+      context: contextOf({
+        state,
+        seat,
+        tool,
+        after: NOTHING_USED,
+        policyArguments: {},
+        sources: {},
+      }),
     });
     return verdict("network", answer).allow;
   } catch {

@@ -114,12 +114,54 @@ export const sample: fc.Arbitrary<Sample> = fc
     return { schema, value: maker.make(schema, null, [], false), leaves: maker.leaves };
   });
 
+export interface Pair {
+  readonly schema: AnnotatedSchema;
+  readonly before: Json;
+  readonly after: Json;
+  readonly leaves: readonly Leaf[];
+}
+
+/** Two values of one schema that have no leaf in common. */
+export const pair: fc.Arbitrary<Pair> = fc
+  .tuple(rootSchema, fc.infiniteStream(fc.nat({ max: 1_000 })))
+  .map(([schema, choices]) => {
+    const choose = (): number => choices.next().value as number;
+    const [old, made] = [new Maker(choose), new Maker(choose, 5_000_000)];
+    const before = old.make(schema, null, [], false);
+    const after = made.make(schema, null, [], false);
+    return { schema, before, after, leaves: [...old.leaves, ...made.leaves] };
+  });
+
+/** The same without anything undeclared or unclassified: what a preview accepts. */
+export const declaredPair: fc.Arbitrary<Pair> = pair.map(({ schema, ...values }) => ({
+  ...values,
+  schema: declared(schema),
+  before: withoutUndeclared(values.before),
+  after: withoutUndeclared(values.after),
+}));
+
+function declared(schema: AnnotatedSchema): AnnotatedSchema {
+  return { ...schema, dataClass: schema.dataClass ?? "amber" };
+}
+
+function withoutUndeclared(value: Json): Json {
+  if (Array.isArray(value)) return (value as readonly Json[]).map(withoutUndeclared);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([key]) => key !== "undeclared" && key !== "marker")
+      .map(([key, member]) => [key, withoutUndeclared(member as Json)]),
+  );
+}
+
 class Maker {
   readonly leaves: Leaf[] = [];
   readonly #choose: () => number;
+  readonly #first: number;
 
-  constructor(choose: () => number) {
+  constructor(choose: () => number, first = 1_000_003) {
     this.#choose = choose;
+    this.#first = first;
   }
 
   make(
@@ -168,7 +210,7 @@ class Maker {
   }
 
   #leaf(type: "string" | "number", own: string | null, records: readonly string[]): Json {
-    const number = 1_000_003 + this.leaves.length;
+    const number = this.#first + this.leaves.length;
     const canary = type === "string" ? `canary-${number}-é\u2028` : number;
     this.leaves.push({ canary, dataClass: own, records });
     return canary;

@@ -221,7 +221,7 @@ class Walk {
   }
 }
 
-function ruleIdsOf(plan: RedactionPlan, dataClass: string): readonly string[] {
+export function ruleIdsOf(plan: RedactionPlan, dataClass: string): readonly string[] {
   return (Object.hasOwn(plan, dataClass) ? plan[dataClass]?.ruleIds : null) ?? ["default:data"];
 }
 

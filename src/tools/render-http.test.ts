@@ -13,6 +13,9 @@ const TEMPLATE: HttpTemplate = {
   path: "/tickets/{ticketId}/notes",
   query: ["status", "tag"],
   body: ["text", "pinned"],
+  idempotencyHeader: null,
+  idempotencyMinutes: null,
+  preview: null,
 };
 const http = compileHttp(TEMPLATE, "tickets", sha256);
 

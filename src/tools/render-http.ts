@@ -11,7 +11,7 @@ type Part = { readonly text: string } | { readonly argument: string };
  * fragment or a header line. Path and query then stand in the signed operation exactly as sent.
  */
 export function compileHttp(
-  template: HttpTemplate,
+  template: Pick<HttpTemplate, "method" | "path" | "query" | "body">,
   destination: string,
   sha256: (text: string) => string,
 ): Renderer {
@@ -95,7 +95,8 @@ function encode(text: string): string {
   );
 }
 
-function pick(args: JsonObject, names: readonly string[]): JsonObject {
+/** Those of these arguments that were given. */
+export function pick(args: JsonObject, names: readonly string[]): JsonObject {
   const picked: Record<string, Json> = {};
   for (const name of names) {
     const value = own(args, name);

@@ -10,6 +10,7 @@ const TEMPLATE: SqlTemplate = {
   params: ["id", "region"],
   maxRows: 200,
   mode: "read",
+  preview: null,
 };
 
 function rows(item: Partial<AnnotatedSchema> = {}): AnnotatedSchema {
@@ -93,6 +94,41 @@ describe("rendering a SQL request", () => {
       "id",
       "address",
     ]);
+  });
+
+  it("fetches everything for a condition on a column that nobody declared", () => {
+    const when = { required: ["trap"] };
+    expect(columns(withRecords({ dataClass: "vip", when }), NO_CONTACT)).toBe(undefined);
+  });
+
+  it("fetches what a trap looks at, whether or not its records may be disclosed", () => {
+    const when = { required: ["vip"], properties: { vip: { const: true } } };
+    const may = { ...NO_CONTACT, vip: { allow: true, ruleIds: ["c"] } };
+    const trap = withRecords({ dataClass: "vip", canary: true, when });
+    expect(columns(trap, may)).toEqual(["id", "address", "vip"]);
+    expect(columns({ ...rows(), records: [{ dataClass: "vip", canary: true }] }, may)).toBe(
+      undefined,
+    );
+  });
+
+  it("observes a write before and after, with parameters of its own", () => {
+    const preview = {
+      statement: "select id, amount from refunds where id = $1",
+      params: ["id"],
+      ignore: ["updated_at"],
+      schema: rows(),
+    };
+    const sql = compileSql({ ...TEMPLATE, mode: "write", preview }, "billing", null);
+    expect(sql.render({ id: 7, region: "eu" }, {}).operation).toEqual({
+      sql: {
+        destination: "billing",
+        statement: TEMPLATE.statement,
+        params: [7, "eu"],
+        mode: "write",
+        maxRows: 200,
+        observe: { statement: preview.statement, params: [7], ignore: ["updated_at"] },
+      },
+    });
   });
 
   it("leaves the result of a write as the statement has it", () => {

@@ -1,6 +1,7 @@
+import type { Json, JsonObject } from "../core/model/json.ts";
 import type { RedactionPlan } from "../core/model/policy.ts";
 import type { SqlTemplate } from "../policy/bundle/model.ts";
-import type { OutputNode, OutputTree } from "./classify.ts";
+import type { OutputNode, OutputTree, RecordRule } from "./classify.ts";
 import type { Renderer } from "./renderer.ts";
 import { compileStandings, type Standing } from "./standing.ts";
 
@@ -13,7 +14,7 @@ export function compileSql(
   destination: string,
   output: OutputTree | null,
 ): Renderer {
-  const { statement, params, maxRows, mode } = template;
+  const { statement, params, maxRows, mode, preview } = template;
   const columnsUnder = mode === "read" && output !== null ? compileColumns(output) : null;
   return {
     misplaced: () => [],
@@ -24,10 +25,18 @@ export function compileSql(
           sql: {
             destination,
             statement,
-            params: params.map((name) => (Object.hasOwn(args, name) ? (args[name] ?? null) : null)),
+            params: valuesOf(args, params),
             ...(columns && { columns }),
             mode,
             maxRows,
+            // In preview and execution alike: both are one operation, with one digest.
+            ...(preview && {
+              observe: {
+                statement: preview.statement,
+                params: valuesOf(args, preview.params),
+                ignore: preview.ignore,
+              },
+            }),
           },
         },
         body: null,
@@ -37,9 +46,13 @@ export function compileSql(
   };
 }
 
+function valuesOf(args: JsonObject, names: readonly string[]): readonly Json[] {
+  return names.map((name) => (Object.hasOwn(args, name) ? (args[name] ?? null) : null));
+}
+
 /**
  * The columns worth reading out, in schema order; null: all. A column stays if any of it may be
- * disclosed, or if a condition that withholds records looks at it.
+ * disclosed, or if a condition that withholds records, or is a trap, looks at it.
  */
 function compileColumns(
   output: OutputTree,
@@ -62,17 +75,22 @@ function compileColumns(
   };
 }
 
-/** Null: a condition may look at any column. */
+/** Columns that conditions look at; a trap must spring for those, too, who may not see it. Null: any. */
 function judgedBy(
   root: OutputNode,
   row: OutputNode,
   standing: Standing,
 ): ReadonlySet<string> | null {
-  if (root.records.some(({ dataClass }) => standing.denied.has(dataClass))) return null;
+  const counts = ({ dataClass, canary }: RecordRule): boolean =>
+    canary || standing.denied.has(dataClass);
+  if (root.records.some(counts)) return null;
   const judged = new Set<string>();
-  for (const { dataClass, looksAt } of row.records) {
-    if (!standing.denied.has(dataClass)) continue;
+  for (const rule of row.records) {
+    const { looksAt } = rule;
+    if (!counts(rule)) continue;
     if (looksAt === null) return null;
+    // A column that nobody declared cannot be named, and unread its condition would be blind.
+    if (!looksAt.isSubsetOf(row.names)) return null;
     for (const column of looksAt) judged.add(column);
   }
   return judged;

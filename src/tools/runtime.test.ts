@@ -1,36 +1,27 @@
-import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { operationDigest } from "../core/model/operation.ts";
 import type { RedactionPlan } from "../core/model/policy.ts";
 import type { ToolDescription } from "../policy/bundle/model.ts";
 import { toolRuntime } from "./runtime.ts";
+import { httpOf, sha256, sqlOf, toolOf } from "./tools.test-support.ts";
 
-const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
-
-const INVOICES: ToolDescription = {
+const INVOICES: ToolDescription = toolOf({
   tool: {
     id: "invoices_list",
-    definition: "d",
     destination: "billing",
     action: "read",
     tier: "confidential",
     dataClasses: ["invoice", "payment.card"],
-    labels: [],
     policyArguments: ["customerId"],
-    cost: 1,
-    timeoutMs: 5_000,
-    maxResultBytes: 65_536,
   },
   title: "List invoices",
   description: "Invoices of one customer.",
   destination: { id: "billing", kind: "postgres", network: "acme", tier: "confidential" },
-  template: {
-    kind: "sql",
+  template: sqlOf({
     statement: "select id, card, paid from invoices where customer = $1 limit $2",
     params: ["customerId", "limit"],
     maxRows: 50,
-    mode: "read",
-  },
+  }),
   input: {
     type: "object",
     required: ["customerId"],
@@ -59,7 +50,7 @@ const INVOICES: ToolDescription = {
       },
     },
   },
-};
+});
 
 const PLAN: RedactionPlan = {
   invoice: { allow: true, ruleIds: ["invoices"] },
@@ -122,13 +113,7 @@ describe("a tool at run time", () => {
     const http = toolRuntime(
       {
         ...INVOICES,
-        template: {
-          kind: "http",
-          method: "GET",
-          path: "/{customerId}",
-          query: ["limit"],
-          body: null,
-        },
+        template: httpOf({ method: "GET", path: "/{customerId}", query: ["limit"] }),
         input: { properties: { customerId: { type: "string" }, limit: { type: "integer" } } },
       },
       sha256,

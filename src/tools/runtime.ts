@@ -1,11 +1,18 @@
 import type { ToolRuntime } from "../gateway/ports.ts";
 import type { ToolDescription } from "../policy/bundle/model.ts";
-import { classify } from "./classify.ts";
+import { classify, type OutputTree } from "./classify.ts";
 import { compileFinisher } from "./finish.ts";
+import { compileHttpPreview } from "./preview-http.ts";
+import { compileSqlPreview } from "./preview-sql.ts";
+import { compilePreview, type PreviewKind } from "./preview.ts";
 import { publish } from "./published.ts";
 import { compileHttp } from "./render-http.ts";
 import { compileSql } from "./render-sql.ts";
+import type { Renderer } from "./renderer.ts";
 import { closed, compileShaper } from "./shape.ts";
+import { compileSourceTexts } from "./source-texts.ts";
+import { compileTarget } from "./target.ts";
+import { undoOf } from "./undo.ts";
 
 /** Everything the gateway does with one tool, compiled once per bundle. */
 export function toolRuntime(
@@ -14,10 +21,7 @@ export function toolRuntime(
 ): ToolRuntime {
   const { tool, title, destination, template, input, output } = description;
   const tree = output.kind === "json" ? classify(output.schema) : null;
-  const renderer =
-    template.kind === "http"
-      ? compileHttp(template, destination.id, sha256)
-      : compileSql(template, destination.id, tree);
+  const { renderer, preview } = compileTemplate(description, tree, sha256);
   return {
     tool,
     title,
@@ -26,8 +30,37 @@ export function toolRuntime(
     tier: destination.tier,
     inputSchema: closed(input),
     outputSchema: tree === null ? null : publish(tree),
-    shape: compileShaper(input, tool.policyArguments, renderer.misplaced),
+    shape: compileShaper(input, tool.policyArguments, (args) => [
+      ...renderer.misplaced(args),
+      ...(preview?.misplaced(args) ?? []),
+    ]),
+    preview: preview && compilePreview(preview),
+    sendsIdempotencyKey: template.kind === "http" && template.idempotencyHeader !== null,
+    target: compileTarget(description.target),
+    sourceTexts: compileSourceTexts(tool.sourceArguments, closed(input)),
+    undo: (args, observed) => undoOf(description.undo, args, observed),
     request: renderer.render,
     finish: compileFinisher(output, tree, tool.maxResultBytes),
   };
+}
+
+interface Compiled {
+  readonly renderer: Renderer;
+  readonly preview: PreviewKind | null;
+}
+
+function compileTemplate(
+  { template, destination: { id } }: ToolDescription,
+  tree: OutputTree | null,
+  sha256: (text: string) => string,
+): Compiled {
+  if (template.kind === "http") {
+    const { preview } = template;
+    return {
+      renderer: compileHttp(template, id, sha256),
+      preview: preview && compileHttpPreview(template, preview, id, sha256),
+    };
+  }
+  const renderer = compileSql(template, id, tree);
+  return { renderer, preview: template.preview && compileSqlPreview(template.preview, renderer) };
 }

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { encode, parseToConnector, parseToGateway } from "./frames.ts";
 import {
   CLOSE,
+  CONNECTOR_SIGNALS,
   MAX_BODY_BYTES,
   MAX_FRAME_BYTES,
   SEEN_STATES,
@@ -21,6 +22,7 @@ const toGateway: ToGateway[] = [
   { t: "beat" },
   { t: "drain" },
   { t: "seen", id: "0", state: "never" },
+  { t: "signal", signal: "token_replayed", call: "call_0190" },
   { t: "answer", id: "0", answer: { ok: false, code: "busy", effect: "none" } },
   {
     t: "answer",
@@ -40,6 +42,20 @@ const toGateway: ToGateway[] = [
     },
   },
 ];
+toGateway.push({
+  t: "answer",
+  id: "0",
+  answer: {
+    ok: true,
+    status: 200,
+    contentType: "application/json",
+    encoding: "utf8",
+    body: "{}",
+    truncated: false,
+    observed: { before: { rows: [] }, after: { rows: [{ id: 1, note: null, tags: ["a"] }] } },
+    etag: '"v1"',
+  },
+});
 const http = {
   method: "GET",
   destination: "tickets",
@@ -55,12 +71,37 @@ const sql = {
   mode: "read",
   maxRows: 10,
 } as const;
-const rest = { token: "t", body: null, contentType: null, cap: 1, timeoutMs: 1 };
+const observe = { statement: "select 2", params: [7], ignore: ["updated_at"] };
+const X = `${"A".repeat(42)}E`;
+const seal = { changes: HEX32, etag: '"v1"', salt: "5a".repeat(16) };
+const rest = {
+  token: "t",
+  body: null,
+  contentType: null,
+  idempotencyKey: null,
+  preview: null,
+  cap: 1,
+  timeoutMs: 1,
+};
 const toConnector: ToConnector[] = [
-  { t: "challenge", v: 1, session: "ab".repeat(16), kid: "k", signature: SIGNATURE },
+  { t: "challenge", v: 1, session: "ab".repeat(16), kid: "k", signature: SIGNATURE, chain: [] },
+  {
+    ...{ t: "challenge", v: 1, session: "ab".repeat(16), kid: "k", signature: SIGNATURE },
+    chain: [{ from: X, to: X, signature: SIGNATURE }],
+  },
+  { t: "keys", keys: [] },
+  { t: "keys", keys: [{ kty: "OKP", crv: "Ed25519", x: X }] },
   { t: "welcome", now: 1, epoch: 0 },
   { t: "request", id: "0", operation: { http }, ...rest },
   { t: "request", id: "0", operation: { sql }, ...rest },
+  { t: "request", id: "0", operation: { http }, ...rest, idempotencyKey: "call_1", preview: seal },
+  {
+    t: "request",
+    id: "0",
+    operation: { sql: { ...sql, mode: "write", observe } },
+    ...rest,
+    preview: { ...seal, etag: null },
+  },
   { t: "cut", id: "0" },
   { t: "beat", now: 1, epoch: 0 },
   { t: "seen", id: "0", call: "call_0190" },
@@ -84,17 +125,20 @@ describe("frames", () => {
       "beat",
       "drain",
       "seen",
+      "signal",
       "answer",
     ]);
+    expect(CONNECTOR_SIGNALS).toEqual(["token_replayed", "context_mismatch"]);
     expect([...new Set(toConnector.map((one) => one.t))]).toEqual([
       "challenge",
+      "keys",
       "welcome",
       "request",
       "cut",
       "beat",
       "seen",
     ]);
-    expect(SEEN_STATES).toEqual(["never", "started", "done", "unknown"]);
+    expect(SEEN_STATES).toEqual(["never", "started", "committed", "aborted", "done", "unknown"]);
     expect(CLOSE).toEqual({
       goingAway: 1001,
       malformed: 4400,
@@ -171,10 +215,84 @@ describe("frames", () => {
     ["a cap past the largest body", { cap: MAX_BODY_BYTES + 1 }],
     ["a negative deadline", { timeoutMs: -1 }],
     ["half a millisecond", { timeoutMs: 0.5 }],
+    ["no word on a key", { idempotencyKey: undefined }],
+    ["no word on a preview", { preview: undefined }],
+    ["an empty key", { idempotencyKey: "" }],
+    ["a key that begins another header", { idempotencyKey: "a\r\nauthorization:b" }],
+    ["a key with a space", { idempotencyKey: "a b" }],
+    ["a key of other characters", { idempotencyKey: "schlüssel" }],
+    ["a key that is too long", { idempotencyKey: "a".repeat(129) }],
+    ["a key that is no text", { idempotencyKey: 1 }],
+    ["a seal without its version", { preview: { changes: HEX32 } }],
+    ["a seal without a change", { preview: { etag: null, salt: seal.salt } }],
+    ["a seal without salt", { preview: { changes: HEX32, etag: null } }],
+    ["a seal with a pinch of salt", { preview: { ...seal, salt: "5a" } }],
+    ["a seal with more", { preview: { ...seal, force: true } }],
+    ["a seal of another digest", { preview: { ...seal, changes: HEX32.toUpperCase() } }],
+    ["a seal for every version", { preview: { ...seal, etag: "*" } }],
+    ["a seal of a weak version", { preview: { ...seal, etag: 'W/"v1"' } }],
+    ["a seal of two versions", { preview: { ...seal, etag: '"a", "b"' } }],
+    ["a version that begins another header", { preview: { ...seal, etag: '"a\r\nb"' } }],
+    ["a seal that is a list", { preview: [seal] }],
+    [
+      "an observation without parameters",
+      { operation: { sql: { ...sql, observe: { ...observe, params: undefined } } } },
+    ],
+    [
+      "an observation with more",
+      { operation: { sql: { ...sql, observe: { ...observe, mode: "write" } } } },
+    ],
+    ["no observation, said so", { operation: { sql: { ...sql, observe: null } } }],
+    [
+      "something ignored that is no column",
+      { operation: { sql: { ...sql, observe: { ...observe, ignore: [1] } } } },
+    ],
+    ["an observation over HTTP", { operation: { http: { ...http, observe } } }],
   ])("refuses a request with %s", (_name, change) => {
     const frame = { t: "request", id: "0", operation: { http }, ...rest };
     expect(parseToConnector(JSON.stringify(frame))).not.toBeNull();
     expect(parseToConnector(JSON.stringify({ ...frame, ...change }))).toBeNull();
+  });
+
+  it.each([
+    ["half of what was observed", { observed: { before: { rows: [] } } }],
+    [
+      "more than was observed",
+      { observed: { before: { rows: [] }, after: { rows: [] }, more: 1 } },
+    ],
+    ["no rows", { observed: { before: {}, after: {} } }],
+    ["more than rows", { observed: { before: { rows: [], more: 1 }, after: { rows: [] } } }],
+    ["a row that is none", { observed: { before: { rows: [1] }, after: { rows: [] } } }],
+    ["a row that is a list", { observed: { before: { rows: [[]] }, after: { rows: [] } } }],
+    ["nothing, as observed", { observed: null }],
+    [
+      "too many rows",
+      { observed: { before: { rows: Array(100_001).fill({}) }, after: { rows: [] } } },
+    ],
+    ["a weak version", { etag: 'W/"a"' }],
+    ["every version", { etag: "*" }],
+    ["a version of no text", { etag: null }],
+    ["a version that is too long", { etag: `"${"a".repeat(255)}"` }],
+    ["a version that begins another header", { etag: '"\r\n"' }],
+  ])("refuses an answer with %s", (_name, change) => {
+    const answer = {
+      ok: true,
+      status: 200,
+      contentType: "a/b",
+      encoding: "utf8",
+      body: "",
+      truncated: false,
+    };
+    expect(parseToGateway(JSON.stringify({ t: "answer", id: "0", answer }))).not.toBeNull();
+    const changed = { ...answer, ...change };
+    expect(parseToGateway(JSON.stringify({ t: "answer", id: "0", answer: changed }))).toBeNull();
+  });
+
+  it("refuses an observation beside a failure", () => {
+    const answer = { ok: false, code: "busy", effect: "none" };
+    const observed = { before: { rows: [] }, after: { rows: [] } };
+    const frame = { t: "answer", id: "0", answer: { ...answer, observed } };
+    expect(parseToGateway(JSON.stringify(frame))).toBeNull();
   });
 
   it("takes a frame of the largest size and not one byte more", () => {

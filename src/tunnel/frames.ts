@@ -1,13 +1,19 @@
 import { FAILURES } from "../core/model/outcome.ts";
 import { isObject, parseStrict, type JsonObject } from "../core/model/json.ts";
 import {
+  CONNECTOR_SIGNALS,
+  IDEMPOTENCY_KEY,
   MAX_BODY_BYTES,
   MAX_FRAME_BYTES,
+  MAX_GATEWAY_KEYS,
   MAX_TIMEOUT_MS,
   SEEN_STATES,
+  STRONG_ETAG,
   type ToConnector,
   type ToGateway,
 } from "./protocol.ts";
+import { KEY_BYTES } from "./keys.ts";
+import { MAX_VOUCHERS } from "./vouch.ts";
 
 /**
  * Strict in both directions: a frame with an unknown type, an unknown or missing member, a wrong
@@ -85,6 +91,8 @@ const list =
 
 const hex = (bytes: number): Check => text(bytes * 2, new RegExp(`^[0-9a-f]{${bytes * 2}}$`));
 const signature = text(86, /^[A-Za-z0-9_-]{86}$/);
+const keyBytes = text(43, KEY_BYTES);
+const key = object({ kty: oneOf(["OKP"]), crv: oneOf(["Ed25519"]), x: keyBytes });
 const name = text(64, /^[a-z][a-z0-9-]{0,63}$/);
 /** Of one exchange on one socket. */
 const exchange = text(32, /^[A-Za-z0-9_-]{1,32}$/);
@@ -100,6 +108,8 @@ const MAX_STATEMENT_CHARS = 64 * 1_024;
 const MAX_PARAMS = 1_000;
 const MAX_COLUMNS = 1_600;
 const MAX_ROWS = 100_000;
+/** Columns left out of an observation: a table has no more. */
+const MAX_IGNORED = MAX_COLUMNS;
 const MAX_TARGET_CHARS = 8 * 1_024;
 
 const http = object({
@@ -109,29 +119,43 @@ const http = object({
   query: text(MAX_TARGET_CHARS),
   contentDigest: orNull(hex(32)),
 });
+const statement = text(MAX_STATEMENT_CHARS);
+const params = list(MAX_PARAMS, () => true);
+const observe = object({ statement, params, ignore: list(MAX_IGNORED, text(256)) });
 const sql = object(
   {
     destination: name,
-    statement: text(MAX_STATEMENT_CHARS),
-    params: list(MAX_PARAMS, () => true),
+    statement,
+    params,
     columns: list(MAX_COLUMNS, text(256)),
     mode: oneOf(["read", "write"]),
     maxRows: whole(1, MAX_ROWS),
+    observe,
   },
-  ["columns"],
+  ["columns", "observe"],
 );
 const operation: Check = (value) => object({ http })(value) || object({ sql })(value);
 
+const etag = text(256, STRONG_ETAG);
+const seal = object({ changes: hex(32), etag: orNull(etag), salt: hex(16) });
+
 const status = whole(100, 599);
+/** Bytes are counted where the answer is taken: here a row is only known to be one. */
+const rows = object({ rows: list(MAX_ROWS, isObject) });
 const answered: Check = (value) =>
-  object({
-    ok: oneOf([true]),
-    status,
-    contentType,
-    encoding: oneOf(["utf8", "base64"]),
-    body,
-    truncated: oneOf([true, false]),
-  })(value) &&
+  object(
+    {
+      ok: oneOf([true]),
+      status,
+      contentType,
+      encoding: oneOf(["utf8", "base64"]),
+      body,
+      truncated: oneOf([true, false]),
+      observed: object({ before: rows, after: rows }),
+      etag,
+    },
+    ["observed", "etag"],
+  )(value) &&
   isObject(value) &&
   (value["encoding"] === "utf8" || base64(value["body"]));
 const failed = object(
@@ -155,18 +179,28 @@ const TO_GATEWAY: Table<ToGateway> = {
   answer: { id: exchange, answer: (value) => answered(value) || failed(value) },
   beat: {},
   seen: { id: exchange, state: oneOf(SEEN_STATES) },
+  signal: { signal: oneOf(CONNECTOR_SIGNALS), call: callId },
   drain: {},
 };
 
 const TO_CONNECTOR: Table<ToConnector> = {
-  challenge: { v: whole(0, 65_535), session: hex(16), kid: text(256), signature },
+  challenge: {
+    v: whole(0, 65_535),
+    session: hex(16),
+    kid: text(256),
+    signature,
+    chain: list(MAX_VOUCHERS, object({ from: keyBytes, to: keyBytes, signature })),
+  },
   welcome: { now: time, epoch: time },
+  keys: { keys: list(MAX_GATEWAY_KEYS, key) },
   request: {
     id: exchange,
     token: text(16 * 1_024),
     operation,
     body: orNull(body),
     contentType: orNull(contentType),
+    idempotencyKey: orNull(text(128, IDEMPOTENCY_KEY)),
+    preview: orNull(seal),
     cap: whole(0, MAX_BODY_BYTES),
     timeoutMs: whole(1, MAX_TIMEOUT_MS),
   },

@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
 import type { TunnelRequest } from "./gateway-session.ts";
-import { CLOSE, MAX_BUFFERED_BYTES, MAX_IN_FLIGHT } from "./protocol.ts";
-import { NONCE, World } from "./testing-gateway.ts";
-import { settle } from "./testing.ts";
+import { CLOSE, MAX_BUFFERED_BYTES, MAX_IN_FLIGHT, MAX_OBSERVED_BYTES } from "./protocol.ts";
+import { bare, gatewayKey, NONCE, World } from "./testing-gateway.ts";
+import { settle, testKey } from "./testing.ts";
 
 const request: TunnelRequest = {
+  call: "call_1",
   token: "token",
   request: {
     operation: {
@@ -52,6 +53,37 @@ describe("a session, seen from the gateway", () => {
     const body = Buffer.alloc(11).toString("base64");
     say({ t: "answer", id: "1", answer: { ...ok(body), encoding: "base64" } });
     expect(await base64).toMatchObject({ ok: false, code: "response_too_large" });
+  });
+
+  it("says of every request whether it is sealed, and with which key", async () => {
+    const world = new World();
+    const { socket } = world.connect();
+    void world.end.send("acme", world.presenter(), request);
+    const preview = { changes: "ab".repeat(32), etag: '"v1"', salt: "5a".repeat(16) };
+    const more = { ...request.request, idempotencyKey: "call_1", preview };
+    void world.end.send("acme", world.presenter(), { ...request, request: more });
+    expect(socket.of("request")).toMatchObject([
+      { idempotencyKey: null, preview: null },
+      { idempotencyKey: "call_1", preview },
+    ]);
+  });
+
+  it("does not believe an observation past its cap", async () => {
+    const world = new World();
+    const { say } = world.connect();
+    const rows = (chars: number) => ({ rows: [{ a: "a".repeat(chars) }] });
+    const room = MAX_OBSERVED_BYTES - JSON.stringify(rows(0)).length;
+    for (const [id, before, after, taken] of [
+      ["0", room, 0, true],
+      ["1", room + 1, 0, false],
+      ["2", 0, room + 1, false],
+    ] as const) {
+      const answer = world.end.send("acme", world.presenter(), request);
+      const observed = { before: rows(before), after: rows(after) };
+      say({ t: "answer", id, answer: { ...ok("x"), observed, etag: '"v1"' } });
+      const cut = { ok: false, code: "response_too_large", effect: "possible" };
+      expect(await answer).toEqual(taken ? { ...ok("x"), observed, etag: '"v1"' } : cut);
+    }
   });
 
   it("drops answers that nobody waits for: invented, repeated, late", async () => {
@@ -157,6 +189,24 @@ describe("a session, seen from the gateway", () => {
     }
   });
 
+  it("says which of its keys are to be believed, before any request and whenever that changes", async () => {
+    const world = new World();
+    const { socket } = world.connect();
+    expect(socket.sent.map(({ t }) => t)).toEqual(["challenge", "welcome", "keys"]);
+    expect(socket.of("keys")).toEqual([{ t: "keys", keys: [bare(gatewayKey)] }]);
+    const next = testKey();
+    world.keys = [bare(gatewayKey), bare(next)];
+    world.end.announceKeys("other");
+    expect(socket.of("keys")).toHaveLength(1);
+    world.end.announceKeys("acme");
+    world.keys = [];
+    world.end.announceKeys("acme");
+    expect(socket.of("keys").slice(1)).toEqual([
+      { t: "keys", keys: [bare(gatewayKey), bare(next)] },
+      { t: "keys", keys: [] },
+    ]);
+  });
+
   it("asks the journal, and takes silence for no answer", async () => {
     const world = new World();
     const { say } = world.connect();
@@ -226,6 +276,9 @@ describe("a second session with the same key", () => {
     expect(second.socket.closedWith).toBe(CLOSE.duplicate);
     expect(first.socket.closedWith).toBeNull();
     expect(world.events.at(-1)).toMatchObject({ type: "session_refused", code: CLOSE.duplicate });
+    // Both proved the key: that is a signal about the connector, and the only one of these cases.
+    const who = { tenant: "acme", connector: "con_1" };
+    expect(world.signals).toEqual([{ signal: "connector_clash", ...who, call: null }]);
   });
 
   it("replaces a first one that is silent for two seconds", async () => {
@@ -241,6 +294,7 @@ describe("a second session with the same key", () => {
     expect(await waiting).toMatchObject({ code: "connector_lost", effect: "possible" });
     expect(second.socket.of("welcome")).toHaveLength(1);
     expect(world.presenter().session).toBe(second.socket.of("challenge")[0]?.["session"]);
+    expect(world.signals).toEqual([]);
   });
 
   it("is not joined by a third one while that is undecided", async () => {
@@ -253,6 +307,20 @@ describe("a second session with the same key", () => {
     expect(third.socket.closedWith).toBe(CLOSE.duplicate);
     await world.clock.pass(2_000);
     expect(second.socket.of("welcome")).toHaveLength(1);
+    expect(world.signals).toEqual([]);
+  });
+
+  it("is refused without a signal where the first one went and another came meanwhile", async () => {
+    const world = new World();
+    const first = world.connect();
+    const second = world.hello();
+    world.prove(second);
+    first.peer.closed();
+    const third = world.connect();
+    await world.clock.pass(2_000);
+    expect(second.socket.closedWith).toBe(CLOSE.duplicate);
+    expect(third.socket.closedWith).toBeNull();
+    expect(world.signals).toEqual([]);
   });
 
   it("says nothing more once its own socket is gone, or the gateway stops", async () => {
@@ -273,5 +341,40 @@ describe("a second session with the same key", () => {
     expect(waiting.socket.closedWith).toBe(CLOSE.goingAway);
     await stopped.clock.pass(2_000);
     expect(waiting.socket.of("welcome")).toHaveLength(0);
+  });
+});
+
+describe("what a connector saw of a token", () => {
+  const signal = { t: "signal", signal: "token_replayed", call: "call_1" };
+
+  it("is told under the connector's own name", () => {
+    const world = new World();
+    world.connect().say(signal);
+    const who = { tenant: "acme", connector: "con_1" };
+    expect(world.signals).toEqual([{ signal: "token_replayed", ...who, call: "call_1" }]);
+  });
+
+  it("is heard sixty times a minute, and costs nothing more", async () => {
+    const world = new World();
+    const { say } = world.connect();
+    for (let n = 0; n < 70; n++) say(signal);
+    expect(world.signals).toHaveLength(60);
+    for (let n = 0; n < 60; n++) {
+      await world.clock.pass(1_000);
+      say({ t: "beat" });
+    }
+    say(signal);
+    expect(world.signals).toHaveLength(61);
+  });
+
+  it("is not heard of a stranger, nor in another form", () => {
+    const world = new World();
+    const stranger = world.hello();
+    stranger.say(signal);
+    expect(stranger.socket.closedWith).toBe(CLOSE.malformed);
+    const { socket, say } = world.connect();
+    say({ ...signal, signal: "canary_tool" });
+    expect(socket.closedWith).toBe(CLOSE.malformed);
+    expect(world.signals).toEqual([]);
   });
 });

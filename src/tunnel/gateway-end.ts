@@ -1,18 +1,24 @@
 import type { Presenter } from "../core/model/command.ts";
 import type { Tier } from "../core/model/policy.ts";
 import { GatewaySession, type SessionIdentity, type TunnelRequest } from "./gateway-session.ts";
+import type { Ed25519Jwk } from "./keys.ts";
 import { Handshake, type Admission, type HandshakePorts } from "./handshake.ts";
 import {
   CHALLENGE_MS,
   CLOSE,
   type CloseCode,
   type ConnectorAnswer,
+  type ConnectorSignal,
   type SeenState,
 } from "./protocol.ts";
 import type { Clock, Socket } from "./socket.ts";
 
 export interface GatewayEndPorts extends HandshakePorts {
   epoch(tenant: string): number;
+  /** The tenant's call-token keys that are to be believed. */
+  keys(tenant: string): readonly Ed25519Jwk[];
+  /** Proven by the key of this connector; `call` is null where it is about the connector alone. */
+  signalled(signal: TunnelSignal): void;
   /** For the operator's log: ids and codes, no values. */
   observe(event: TunnelEvent): void;
 }
@@ -22,6 +28,13 @@ export interface TunnelEvent {
   readonly tenant: string;
   readonly connector: string;
   readonly code: CloseCode | null;
+}
+
+export interface TunnelSignal {
+  readonly signal: ConnectorSignal | "connector_clash";
+  readonly tenant: string;
+  readonly connector: string;
+  readonly call: string | null;
 }
 
 /** What a host feeds with the frames of one socket. */
@@ -74,6 +87,12 @@ export class GatewayEnd {
     return { connector: best.identity.connector, session: best.identity.session };
   }
 
+  /** Null: it is not here, or about to stop. */
+  session(tenant: string, connector: string): Presenter | null {
+    const session = this.#byConnector.get(key(tenant, connector));
+    return session?.accepts === true ? { connector, session: session.identity.session } : null;
+  }
+
   send(tenant: string, presenter: Presenter, request: TunnelRequest): Promise<ConnectorAnswer> {
     const session = this.#sessions.get(presenter.session);
     if (
@@ -97,9 +116,38 @@ export class GatewayEnd {
     return this.#byConnector.get(key(tenant, connector))?.identity ?? null;
   }
 
+  /** Calls of a tenant that wait for an answer of a connector. */
+  *pending(tenant: string): Iterable<string> {
+    for (const session of this.#of(tenant)) yield* session.calls();
+  }
+
+  /** Stops calls at their connectors; whoever sent them is answered in the next turn. */
+  cut(tenant: string, calls: ReadonlySet<string>): void {
+    for (const session of this.#of(tenant)) session.cut(calls);
+  }
+
+  /** Ends the session of a connector that may be here no longer. */
+  expel(tenant: string, connector: string): void {
+    this.#byConnector.get(key(tenant, connector))?.end(CLOSE.unauthorized);
+  }
+
+  /** Tells all connectors of a tenant the epoch of now. */
+  beatNow(tenant: string): void {
+    for (const session of this.#of(tenant)) session.beatNow();
+  }
+
+  /** Tells all connectors of a tenant which keys of the gateway are to be believed from now on. */
+  announceKeys(tenant: string): void {
+    for (const session of this.#of(tenant)) session.announceKeys();
+  }
+
   close(): void {
     for (const handshake of [...this.#handshakes]) handshake.refuse(CLOSE.goingAway);
     for (const session of [...this.#sessions.values()]) session.end(CLOSE.goingAway);
+  }
+
+  #of(tenant: string): readonly GatewaySession[] {
+    return [...this.#sessions.values()].filter(({ identity }) => identity.tenant === tenant);
   }
 
   /**
@@ -120,6 +168,9 @@ export class GatewayEnd {
           this.#contested.delete(connector);
           const alive = this.#byConnector.get(connector);
           if (alive !== undefined && (alive !== first || first.heard > heard)) {
+            // Both hold the key and both are alive. One that only came back before we had noticed
+            // that it was gone is silent, or not the first any more.
+            if (alive === first) this.#clash(identity);
             return resolve(null);
           }
           first.end(CLOSE.replaced);
@@ -129,14 +180,21 @@ export class GatewayEnd {
     };
   }
 
+  #clash({ tenant, connector }: SessionIdentity): void {
+    this.#ports.signalled({ signal: "connector_clash", tenant, connector, call: null });
+  }
+
   #begin(identity: SessionIdentity, socket: Socket): GatewaySession {
     const { tenant, connector, network, tier } = identity;
     const session = new GatewaySession(
       identity,
       socket,
       this.#clock,
-      () => this.#ports.epoch(tenant),
-      (ended, code) => this.#forget(ended, code),
+      { epoch: () => this.#ports.epoch(tenant), keys: () => this.#ports.keys(tenant) },
+      {
+        ended: (ended, code) => this.#forget(ended, code),
+        signalled: (signal, call) => this.#ports.signalled({ signal, tenant, connector, call }),
+      },
     );
     this.#sessions.set(identity.session, session);
     this.#byConnector.set(key(tenant, connector), session);

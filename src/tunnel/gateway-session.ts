@@ -2,6 +2,7 @@ import type { FailureCode } from "../core/model/outcome.ts";
 import type { Request } from "../core/model/operation.ts";
 import type { Tier } from "../core/model/policy.ts";
 import { encode } from "./frames.ts";
+import type { Ed25519Jwk } from "./keys.ts";
 import {
   BEAT_MS,
   CLOSE,
@@ -9,12 +10,15 @@ import {
   MAX_BODY_BYTES,
   MAX_BUFFERED_BYTES,
   MAX_IN_FLIGHT,
+  MAX_OBSERVED_BYTES,
   MAX_TIMEOUT_MS,
   type AnswerFrame,
   type CloseCode,
   type ConnectorAnswer,
+  type ConnectorSignal,
   type SeenAnswer,
   type SeenState,
+  type TokenSignal,
   type ToConnector,
   type ToGateway,
 } from "./protocol.ts";
@@ -31,11 +35,30 @@ export interface SessionIdentity {
 
 /** Same shape as the gateway's port `Connectors` hands over. */
 export interface TunnelRequest {
+  /** Names the request, so that it can be cut. */
+  readonly call: string;
   readonly token: string;
   readonly request: Request;
   readonly cap: number;
   readonly timeoutMs: number;
 }
+
+/** What a session tells its connector of the tenant, as it is at that moment. */
+export interface SessionNews {
+  epoch(): number;
+  keys(): readonly Ed25519Jwk[];
+}
+
+/** What happens to a session, for whoever keeps it. */
+export interface SessionEvents {
+  ended(session: GatewaySession, code: CloseCode): void;
+  /** The connector saw this with a token that names this call. */
+  signalled(signal: ConnectorSignal, call: string): void;
+}
+
+/** Signals of one session and minute; each costs us a look at the record. */
+const MAX_SIGNALS = 60;
+const SIGNAL_WINDOW_MS = 60_000;
 
 /** Missed beats after which another connector is preferred, long before the lease ends. */
 const STALE_MS = 2 * BEAT_MS + 500;
@@ -48,6 +71,7 @@ const SEEN_TIMEOUT_MS = 2_000;
 const ANSWER_MARGIN_MS = 250;
 
 interface Pending {
+  readonly call: string;
   readonly cap: number;
   readonly cancelTimer: () => void;
   resolve(answer: ConnectorAnswer): void;
@@ -63,8 +87,8 @@ export class GatewaySession {
   readonly identity: SessionIdentity;
   readonly #socket: Socket;
   readonly #clock: Clock;
-  readonly #epoch: () => number;
-  readonly #onEnd: (session: GatewaySession, code: CloseCode) => void;
+  readonly #news: SessionNews;
+  readonly #events: SessionEvents;
   readonly #pending = new Map<string, Pending>();
   readonly #questions = new Map<string, Question>();
   #next = 0;
@@ -74,23 +98,25 @@ export class GatewaySession {
   #cancelBeat: () => void;
   #ended = false;
   #draining = false;
+  #signals = { since: -Infinity, count: 0 };
 
   constructor(
     identity: SessionIdentity,
     socket: Socket,
     clock: Clock,
-    epoch: () => number,
-    onEnd: (session: GatewaySession, code: CloseCode) => void,
+    news: SessionNews,
+    events: SessionEvents,
   ) {
     this.identity = identity;
     this.#socket = socket;
     this.#clock = clock;
-    this.#epoch = epoch;
-    this.#onEnd = onEnd;
+    this.#news = news;
+    this.#events = events;
     this.#heardAt = clock.elapsed();
     this.#beatAt = this.#heardAt;
     this.#cancelBeat = clock.after(BEAT_MS, () => this.#beat());
-    this.#write({ t: "welcome", now: clock.now(), epoch: epoch() });
+    this.#write({ t: "welcome", now: clock.now(), epoch: news.epoch() });
+    this.announceKeys();
   }
 
   get inFlight(): number {
@@ -130,6 +156,8 @@ export class GatewaySession {
       operation: request.request.operation,
       body: request.request.body,
       contentType: request.request.contentType,
+      idempotencyKey: request.request.idempotencyKey ?? null,
+      preview: request.request.preview ?? null,
       cap,
       timeoutMs: Math.ceil(timeoutMs - Math.min(ANSWER_MARGIN_MS, timeoutMs / 10)),
     });
@@ -140,7 +168,7 @@ export class GatewaySession {
         this.#write({ t: "cut", id });
         this.#settle(id, { ok: false, code: "deadline_exceeded", effect: "possible" });
       });
-      this.#pending.set(id, { cap, cancelTimer, resolve });
+      this.#pending.set(id, { call: request.call, cap, cancelTimer, resolve });
     });
   }
 
@@ -151,6 +179,27 @@ export class GatewaySession {
     return new Promise((resolve) => {
       const cancelTimer = this.#clock.after(SEEN_TIMEOUT_MS, () => this.#reply(id, null));
       this.#questions.set(id, { cancelTimer, resolve });
+    });
+  }
+
+  /** Calls that wait for an answer. */
+  *calls(): Iterable<string> {
+    for (const { call } of this.#pending.values()) yield call;
+  }
+
+  /**
+   * Stops these at the connector, now. Who waits for them is answered one turn later, so that hundreds
+   * of settlements do not stand before the acknowledgement of the kill: they left, nobody knows more.
+   */
+  cut(calls: ReadonlySet<string>): void {
+    // Newest first: one that waits for a socket at the connector must not get that of an older one.
+    const ids = [...this.#pending]
+      .reverse()
+      .flatMap(([id, one]) => (calls.has(one.call) ? id : []));
+    for (const id of ids) this.#write({ t: "cut", id });
+    this.#clock.after(0, () => {
+      for (const id of ids)
+        this.#settle(id, { ok: false, code: "interrupted", effect: "possible" });
     });
   }
 
@@ -165,6 +214,9 @@ export class GatewaySession {
       case "seen":
         this.#seenAnswer(frame);
         return true;
+      case "signal":
+        this.#signal(frame);
+        return true;
       case "beat":
         return true;
       case "drain":
@@ -178,7 +230,17 @@ export class GatewaySession {
 
   /** Makes an honest connector speak within a beat. */
   challenge(): void {
-    this.#write({ t: "beat", now: this.#clock.now(), epoch: this.#epoch() });
+    this.beatNow();
+  }
+
+  /** The epoch has moved: the connector must not hear of it a second later. */
+  beatNow(): void {
+    this.#write({ t: "beat", now: this.#clock.now(), epoch: this.#news.epoch() });
+  }
+
+  /** Before anything that is signed with a new key, and at once where one is not believed any more. */
+  announceKeys(): void {
+    this.#write({ t: "keys", keys: this.#news.keys() });
   }
 
   /** Everything still waiting gets its answer now: the request left, so nobody knows. */
@@ -187,7 +249,7 @@ export class GatewaySession {
     this.#ended = true;
     this.#cancelBeat();
     this.#socket.close(code);
-    this.#onEnd(this, code);
+    this.#events.ended(this, code);
     for (const id of [...this.#pending.keys()]) {
       this.#settle(id, { ok: false, code: "connector_lost", effect: "possible" });
     }
@@ -199,11 +261,18 @@ export class GatewaySession {
     const pending = this.#pending.get(frame.id);
     if (pending === undefined) return;
     // The connector cuts at the cap; one that does not is not believed either.
-    const oversize = frame.answer.ok && bodyBytes(frame.answer) > pending.cap;
+    const oversize =
+      frame.answer.ok && (bodyBytes(frame.answer) > pending.cap || observesTooMuch(frame.answer));
     this.#settle(
       frame.id,
       oversize ? { ok: false, code: "response_too_large", effect: "possible" } : frame.answer,
     );
+  }
+
+  #signal({ signal, call }: TokenSignal): void {
+    const now = this.#clock.elapsed();
+    if (now - this.#signals.since >= SIGNAL_WINDOW_MS) this.#signals = { since: now, count: 0 };
+    if (++this.#signals.count <= MAX_SIGNALS) this.#events.signalled(signal, call);
   }
 
   #seenAnswer(frame: SeenAnswer): void {
@@ -233,7 +302,7 @@ export class GatewaySession {
     this.#beatAt = now;
     if (!stalled && now - this.#heardAt >= LEASE_MS) return this.end(CLOSE.timeout);
     this.#cancelBeat = this.#clock.after(BEAT_MS, () => this.#beat());
-    this.#write({ t: "beat", now: this.#clock.now(), epoch: this.#epoch() });
+    this.#write({ t: "beat", now: this.#clock.now(), epoch: this.#news.epoch() });
   }
 
   #write(frame: ToConnector): boolean {
@@ -252,4 +321,11 @@ function bodyBytes(answer: {
   readonly body: string;
 }): number {
   return Buffer.byteLength(answer.body, answer.encoding);
+}
+
+function observesTooMuch({ observed }: Extract<ConnectorAnswer, { readonly ok: true }>): boolean {
+  if (observed === undefined) return false;
+  return [observed.before, observed.after].some(
+    (one) => Buffer.byteLength(JSON.stringify(one)) > MAX_OBSERVED_BYTES,
+  );
 }

@@ -22,6 +22,13 @@ describe("the handshake, seen from the gateway", () => {
     expect(world.presenter()).toEqual({ connector: "con_1", session });
   });
 
+  it("shows with its challenge how to find to its key", () => {
+    const world = new World();
+    const [from, to] = [testKey().jwk.x, gatewayKey.jwk.x];
+    world.chain = [{ from, to, signature: "A".repeat(86) }];
+    expect(world.hello().socket.of("challenge")).toMatchObject([{ chain: world.chain }]);
+  });
+
   it("refuses any frame before hello, and any other before proof", () => {
     for (const frame of [
       { t: "beat" },

@@ -13,6 +13,7 @@ import {
   type Hello,
 } from "./protocol.ts";
 import type { Clock, Socket } from "./socket.ts";
+import type { Voucher } from "./vouch.ts";
 
 export interface ConnectorRecord {
   readonly publicKey: Ed25519Jwk;
@@ -24,8 +25,10 @@ export interface ConnectorRecord {
 export interface HandshakePorts {
   /** Null: unknown, or another tenant's. */
   connector(tenant: string, id: string): ConnectorRecord | null;
-  /** Ed25519 with the tenant's call-token key, base64url. Null: no such tenant. */
+  /** Ed25519 with the tenant's call-token key, base64url. Null: no such tenant, or no key of it may sign. */
   sign(tenant: string, text: string): { readonly kid: string; readonly signature: string } | null;
+  /** How connectors that were away find to that key, oldest first. */
+  chain(tenant: string): readonly Voucher[];
   /** 16 random bytes, hex. */
   nonce(): string;
 }
@@ -109,7 +112,8 @@ export class Handshake {
     const signed = this.#ports.sign(this.#tenant, handshakeText("gateway", { ...hello, session }));
     if (signed === null) return this.refuse(CLOSE.unauthorized);
     const { kid, signature } = signed;
-    const text = encode({ t: "challenge", v: TUNNEL_VERSION, session, kid, signature });
+    const chain = this.#ports.chain(this.#tenant);
+    const text = encode({ t: "challenge", v: TUNNEL_VERSION, session, kid, signature, chain });
     if (text === null || !this.#socket.send(text)) return this.refuse(CLOSE.goingAway);
     this.#state = { at: "proof", hello, session };
   }

@@ -10,7 +10,7 @@ export interface Ed25519Jwk {
 }
 
 /** 32 bytes in base64url: 43 characters, of which the last carries two zero bits. */
-const KEY_BYTES = /^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/;
+export const KEY_BYTES = /^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/;
 /** 64 bytes in base64url, canonical. */
 const SIGNATURE = /^[A-Za-z0-9_-]{85}[AQgw]$/;
 

@@ -1,5 +1,8 @@
 import type { FailureCode } from "../core/model/outcome.ts";
-import type { Operation } from "../core/model/operation.ts";
+import type { Json } from "../core/model/json.ts";
+import type { Operation, PreviewSeal } from "../core/model/operation.ts";
+import type { Ed25519Jwk } from "./keys.ts";
+import type { Voucher } from "./vouch.ts";
 
 /**
  * What gateway and connector say to each other: JSON text frames over one WebSocket. One request,
@@ -10,7 +13,7 @@ import type { Operation } from "../core/model/operation.ts";
  *          ◄─────────────────────────── challenge   (proves the gateway's key)
  *   proof  ───────────────────────────►             (proves the connector's key)
  *          ◄─────────────────────────── welcome     (the session begins)
- *          ◄── beat ── request ── cut ── seen
+ *          ◄── keys ── beat ── request ── cut ── seen
  *   beat · answer · seen · drain ─────►
  */
 export const TUNNEL_VERSION = 1;
@@ -25,6 +28,8 @@ export const HANDSHAKE_MS = 5_000;
 export const CHALLENGE_MS = 2_000;
 /** Largest answer body; a tool's own cap may only be lower. */
 export const MAX_BODY_BYTES = 8 * 1_024 * 1_024;
+/** Largest observed state, as JSON, before or after a change: both go along with an answer's body. */
+export const MAX_OBSERVED_BYTES = 256 * 1_024;
 /** Largest frame either side accepts: the largest body, base64, and room for the rest. */
 export const MAX_FRAME_BYTES = 12 * 1_024 * 1_024;
 /** Before a peer has proved anything it may not make us parse more than a handshake needs. */
@@ -33,6 +38,8 @@ export const MAX_HANDSHAKE_FRAME_BYTES = 4 * 1_024;
 export const MAX_IN_FLIGHT = 512;
 /** Bytes written and not yet taken by the network: past it the peer is too slow for new work. */
 export const MAX_BUFFERED_BYTES = 64 * 1_024 * 1_024;
+/** Keys of the gateway that are believed at the same time. */
+export const MAX_GATEWAY_KEYS = 16;
 /** Longest time one request may take. */
 export const MAX_TIMEOUT_MS = 600_000;
 
@@ -54,8 +61,22 @@ export const CLOSE = {
 } as const;
 export type CloseCode = (typeof CLOSE)[keyof typeof CLOSE];
 
-export type ToGateway = Hello | Proof | AnswerFrame | ConnectorBeat | SeenAnswer | Drain;
-export type ToConnector = Challenge | Welcome | RequestFrame | Cut | GatewayBeat | SeenQuestion;
+export type ToGateway =
+  | Hello
+  | Proof
+  | AnswerFrame
+  | ConnectorBeat
+  | SeenAnswer
+  | TokenSignal
+  | Drain;
+export type ToConnector =
+  | Challenge
+  | Welcome
+  | GatewayKeys
+  | RequestFrame
+  | Cut
+  | GatewayBeat
+  | SeenQuestion;
 
 export interface Hello {
   readonly t: "hello";
@@ -75,6 +96,8 @@ export interface Challenge {
   readonly kid: string;
   /** Ed25519, base64url, by the gateway's call-token key over `handshakeText("gateway", …)`. */
   readonly signature: string;
+  /** Oldest first: how a connector that was away finds to `kid` from a key that it knows. */
+  readonly chain: readonly Voucher[];
 }
 
 export interface Proof {
@@ -89,6 +112,16 @@ export interface Welcome {
   readonly epoch: number;
 }
 
+/**
+ * All keys that the gateway signs with, will, or did just now. Whatever is not among them is not
+ * believed any more. Said when a session begins, and whenever it changes.
+ */
+export interface GatewayKeys {
+  readonly t: "keys";
+  /** None: nothing the gateway signed is to be believed until it says more. */
+  readonly keys: readonly Ed25519Jwk[];
+}
+
 export interface RequestFrame {
   readonly t: "request";
   /** Names this exchange on this socket; the call is named by the token. */
@@ -97,6 +130,10 @@ export interface RequestFrame {
   readonly operation: Operation;
   readonly body: string | null;
   readonly contentType: string | null;
+  /** For a service that acts once on one key; null: none is sent. */
+  readonly idempotencyKey: string | null;
+  /** What was approved; its digest must be `tctx.preview`. Null: nothing had to be. */
+  readonly preview: PreviewSeal | null;
   /** Largest answer body, bytes. */
   readonly cap: number;
   /** Milliseconds left, counted from when this frame arrives. */
@@ -119,6 +156,13 @@ export type ConnectorAnswer =
       readonly body: string;
       /** Rows or bytes were left out because of a cap the operation names. */
       readonly truncated: boolean;
+      /** What the operation's `observe` query saw, each `{"rows": […]}`. */
+      readonly observed?: { readonly before: Json; readonly after: Json };
+      /**
+       * Strong entity tag of what a read over HTTP gave, or of what a change left behind (RFC 9110
+       * §8.8.3): a weak one is no use to `If-Match`.
+       */
+      readonly etag?: string;
     }
   | {
       readonly ok: false;
@@ -159,8 +203,35 @@ export interface SeenAnswer {
   readonly state: SeenState;
 }
 
-export const SEEN_STATES = ["never", "started", "done", "unknown"] as const;
+/**
+ * `committed`, `aborted`: whether it took effect, from the database's or the service's own mouth.
+ * `done`: over, which proves nothing more. `started`: nobody can tell yet.
+ */
+export const SEEN_STATES = ["never", "started", "committed", "aborted", "done", "unknown"] as const;
 export type SeenState = (typeof SEEN_STATES)[number];
+
+/**
+ * RFC 9110 §8.8.3, strong, visible ASCII. `If-Match` compares strongly (§13.1.1): a weak tag would
+ * never match, and `*` would always.
+ */
+export const STRONG_ETAG = /^"[\x21\x23-\x7e]{0,254}"$/;
+/** It becomes a header as it is: no space, no control character, nothing that begins another one. */
+export const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,128}$/;
+
+/** What a connector can see of a call token that the gateway did sign. */
+export const CONNECTOR_SIGNALS = ["token_replayed", "context_mismatch"] as const;
+export type ConnectorSignal = (typeof CONNECTOR_SIGNALS)[number];
+
+/**
+ * Said before the request itself is answered, and also where nobody waits for that answer: a copy of a
+ * frame has an id that the gateway never gave.
+ */
+export interface TokenSignal {
+  readonly t: "signal";
+  readonly signal: ConnectorSignal;
+  /** As the token says it: its signature was good. */
+  readonly call: string;
+}
 
 /** The connector is about to stop: no new requests, it finishes those it has. */
 export interface Drain {

@@ -1,19 +1,28 @@
 import { expect } from "vitest";
-import { GatewayEnd, type Peer, type TunnelEvent } from "./gateway-end.ts";
+import { GatewayEnd, type Peer, type TunnelEvent, type TunnelSignal } from "./gateway-end.ts";
 import type { ConnectorRecord } from "./handshake.ts";
-import { signText } from "./keys.ts";
+import { type Ed25519Jwk, signText } from "./keys.ts";
 import { handshakeText } from "./protocol.ts";
-import { FakeClock, FakeSocket, testKey } from "./testing.ts";
+import { FakeClock, FakeSocket, testKey, type TestKey } from "./testing.ts";
+import type { Voucher } from "./vouch.ts";
 
 export const gatewayKey = testKey();
 export const connectorKey = testKey();
 export const NONCE = "cd".repeat(32);
 
+/** A public key as frames carry it. */
+export function bare({ jwk: { kty, crv, x } }: TestKey): Ed25519Jwk {
+  return { kty, crv, x };
+}
+
 /** A gateway end with one enrolled connector, which a test plays by hand. */
 export class World {
   readonly clock = new FakeClock();
   readonly events: TunnelEvent[] = [];
+  readonly signals: TunnelSignal[] = [];
   readonly records = new Map<string, ConnectorRecord>();
+  keys: readonly Ed25519Jwk[] = [bare(gatewayKey)];
+  chain: readonly Voucher[] = [];
   #sessions = 0;
   readonly end = new GatewayEnd(
     {
@@ -22,8 +31,11 @@ export class World {
         tenant === "acme" || tenant === "other"
           ? { kid: gatewayKey.jwk.kid, signature: signText(gatewayKey.privateKey, text) }
           : null,
+      chain: () => this.chain,
+      keys: () => this.keys,
       epoch: () => 7,
       nonce: () => String(++this.#sessions).padStart(32, "0"),
+      signalled: (signal) => this.signals.push(signal),
       observe: (event) => this.events.push(event),
     },
     this.clock,
@@ -34,9 +46,8 @@ export class World {
   }
 
   enrol(id: string, change: Partial<ConnectorRecord> = {}): void {
-    const { kty, crv, x } = connectorKey.jwk;
     this.records.set(`acme/${id}`, {
-      publicKey: { kty, crv, x },
+      publicKey: bare(connectorKey),
       network: "acme",
       tier: "internal",
       revoked: false,

@@ -1,5 +1,6 @@
 import { nodeHost } from "./support/node-host.ts";
 import type { Ended, Running } from "./support/process.ts";
+import type { StoredEvent } from "./support/workflow.ts";
 
 /** Everything a host has to bring up. Nothing here says how. */
 export interface Network {
@@ -8,6 +9,14 @@ export interface Network {
   readonly tenants: {
     readonly [name: string]: {
       readonly idp: {
+        readonly issuer: string;
+        readonly audience: string;
+        readonly algorithms: readonly string[];
+      };
+      /** The client at the same provider with which humans sign in to decide. */
+      readonly approvals?: { readonly audience: string };
+      /** Who sends Security Event Tokens. */
+      readonly events?: {
         readonly issuer: string;
         readonly audience: string;
         readonly algorithms: readonly string[];
@@ -47,11 +56,23 @@ export interface Host {
   /** Brings a killed part back on the data it had. */
   restart(part: string): Promise<void>;
   activate(tenant: string, bundle: string): Promise<Ended>;
+  /** `postern lock …`. */
+  lock(...args: readonly string[]): Promise<Ended>;
+  /** `postern key …`. */
+  key(...args: readonly string[]): Promise<Ended>;
+  /** `postern workflow events` of acme. */
+  events(workflow: string): Promise<Ended>;
+  /** `postern trust …`. */
+  trust(...args: readonly string[]): Promise<Ended>;
+  /** What a tenant's own stream holds: what belongs to no workflow. */
+  record(tenant: string): Promise<readonly StoredEvent[]>;
   connectorState(name: string): Promise<"connected" | "away">;
   /** A one-time code for one more connector. */
   joinCode(scope: { tenant: string; network: string; tier: string }): Promise<string>;
   /** Tries to run a connector that nobody planned; the caller ends it. */
   dial(plan: ConnectorPlan, join: string): Running;
+  /** Runs a copy of one connector, key and all, beside it; the caller ends it. */
+  impersonate(name: string): Running;
   /** Gateway and connectors, by name. */
   readonly processes: ReadonlyMap<string, Running>;
   /** Those and their predecessors: what any of them ever wrote. */

@@ -89,7 +89,10 @@ describe(`kill -9 of the gateway, ${KILLS} times, seed ${SEED}`, () => {
 /** Every acknowledged call stands in the chain as it was told, and every admitted one has an end. */
 function keeps(ledger: Ledger, events: readonly StoredEvent[], at: string): void {
   const last = new Map<unknown, StoredEvent["event"]>();
-  for (const { event } of events) if ("call" in event) last.set(event["call"], event);
+  for (const { event } of events) {
+    // A signal names the call that raised it, and is no part of its end.
+    if ("call" in event && event.type !== "signal.raised") last.set(event["call"], event);
+  }
   for (const { call, outcome, reason } of ledger.calls) {
     if (UNRECORDED.has(reason?.code ?? "")) continue;
     const event = last.get(call);

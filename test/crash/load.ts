@@ -13,18 +13,29 @@ export interface Ledger {
 const CALLERS = 48;
 const TOOLS = ["lab_note", "lab_write", "lab_note", "lab_fortress"] as const;
 
+export interface Next {
+  readonly tool: string;
+  readonly arguments: object;
+}
+
+function anyOf(random: Random): (caller: number, n: number) => Next {
+  return (caller, n) => {
+    const tool = TOOLS[random.integer(0, TOOLS.length - 1)] ?? "lab_note";
+    return { tool, arguments: tool === "lab_fortress" ? {} : { text: `${caller}-${n}` } };
+  };
+}
+
 /** Callers that call as fast as they are answered, until nobody answers any more. */
 export function load(
   workflow: Workflow,
   random: Random,
+  next = anyOf(random),
 ): { readonly ledger: Ledger; readonly ended: Promise<void> } {
   const ledger: Ledger = { calls: [], checkpoint: 0, inFlight: 0 };
   const call = async (caller: number): Promise<void> => {
     for (let n = 0; ; n++) {
-      const tool = TOOLS[random.integer(0, TOOLS.length - 1)] ?? "lab_note";
-      const args = tool === "lab_fortress" ? {} : { text: `${caller}-${n}` };
       ledger.inFlight++;
-      const outcome = await answered(workflow.request("POST", "/calls", { tool, arguments: args }));
+      const outcome = await answered(workflow.request("POST", "/calls", next(caller, n)));
       // A request that broke was in flight when it happened: it is not taken off the count.
       if (outcome === null) return;
       ledger.inFlight--;

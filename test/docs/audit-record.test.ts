@@ -5,37 +5,15 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { EVENT_TYPES } from "../../src/core/model/event.ts";
 import { TENANT_EVENT_TYPES } from "../../src/core/model/tenant-event.ts";
-import {
-  answered,
-  callCommand,
-  DENY,
-  failing,
-  openWorld,
-  type World,
-} from "../../src/core/testing.ts";
+import { everyEvent } from "../../src/core/testing-story.ts";
 
 /** The page an auditor works with, held against the code: its table and its commands. */
 
 const page = readFileSync(new URL("../../docs/protocol/audit-record.md", import.meta.url), "utf8");
 
-function story(): World {
-  const world = openWorld();
-  world.submit({ type: "renew", seat: "seat_1" });
-  world.submit(callCommand("call_1"));
-  world.submit(answered("call_1"));
-  world.submit(callCommand("call_2", { tool: "tickets_open" }));
-  world.submit(failing("call_2", "connector_lost", "possible"));
-  world.submit({ type: "reconcile", call: "call_2", session: "session_1" });
-  world.script = () => DENY;
-  world.submit(callCommand("call_3"));
-  world.submit({ type: "checkpoint", seat: "seat_1", value: { step: 3 }, bytes: 10 });
-  world.submit({ type: "close", seat: "seat_1" });
-  return world;
-}
-
 describe("the table of events", () => {
   it("names every type, with exactly the members it has", () => {
-    const { events } = story();
+    const { events } = everyEvent();
     const common = ["type", "seq", "at", "workflow", "input"];
     for (const type of EVENT_TYPES) {
       const row = page.split("\n").find((line) => line.startsWith(`| \`${type}\` `));
@@ -70,7 +48,7 @@ describe("the commands of the page", () => {
     }
   }
 
-  const { stored, head } = story();
+  const { stored, head } = everyEvent();
   const rows = stored.map(({ seq, hash, bytes }) => `${seq}|${hash}|${bytes}`);
 
   it("find the head of a good record", () => {

@@ -11,6 +11,7 @@ import {
   MAX_FRAME_BYTES,
   MAX_HANDSHAKE_FRAME_BYTES,
   MAX_IN_FLIGHT,
+  MAX_OBSERVED_BYTES,
   SEEN_STATES,
   TUNNEL_VERSION,
 } from "../../src/tunnel/protocol.ts";
@@ -30,6 +31,8 @@ const SAMPLES: { readonly [member: string]: unknown } = {
   session: "00".repeat(16),
   kid: "key",
   signature: "A".repeat(86),
+  chain: [],
+  keys: [],
   now: 1,
   epoch: 0,
   id: "0",
@@ -39,18 +42,21 @@ const SAMPLES: { readonly [member: string]: unknown } = {
   },
   body: null,
   contentType: null,
+  idempotencyKey: null,
+  preview: null,
   cap: 1,
   timeoutMs: 1,
   answer: { ok: false, code: "busy", effect: "none" },
   call: "call_1",
   state: "never",
+  signal: "token_replayed",
 };
 
 describe("the page about the tunnel", () => {
   const frames = rows.filter(([, , from]) => from === "gateway" || from === "connector");
 
   it("names every frame, with exactly the members it has", () => {
-    expect(frames).toHaveLength(12);
+    expect(frames).toHaveLength(14);
     for (const [, t, from, cell = ""] of frames) {
       const members = [...cell.matchAll(/`(\w+)`/g)].map(([, name]) => name ?? "");
       const frame = Object.fromEntries(members.map((name) => [name, SAMPLES[name]]));
@@ -77,6 +83,7 @@ describe("the page about the tunnel", () => {
       MAX_FRAME_BYTES,
       MAX_BODY_BYTES,
       MAX_IN_FLIGHT,
+      MAX_OBSERVED_BYTES,
     ]) {
       expect(limits).toContain(String(limit));
     }

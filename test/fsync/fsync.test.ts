@@ -4,11 +4,15 @@ import { tmpdir } from "node:os";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { payloadOf } from "../acceptance/support/keys.ts";
 import { nodeHost } from "../acceptance/support/node-host.ts";
+import type { Outcome } from "../acceptance/support/workflow.ts";
 import { startWorld, type World } from "../acceptance/support/world.ts";
 import { printed, type Step, steps, tracer } from "./trace.ts";
 
 const ROUNDS = 10;
 const PARALLEL = 48;
+/** Questions to humans, each out of a preview. */
+const PREVIEWS = 8;
+const CALLS = ROUNDS * PARALLEL + PREVIEWS;
 
 /**
  * `kill -9` alone cannot see a missing fsync, because the kernel outlives the process: this looks at
@@ -21,7 +25,7 @@ describe("what leaves the gateway, and when", () => {
   let world: World;
   let trace: readonly Step[];
   const answered: string[] = [];
-  /** Calls and the tokens they went out with. */
+  /** Call tokens as they arrived at the tool, by their `txn`: the admission of each names it. */
   const dispatched = new Map<string, string>();
   let events = 0;
 
@@ -39,10 +43,22 @@ describe("what leaves the gateway, and when", () => {
         answered.push(call);
       }
     }
+    const previews = Array.from({ length: PREVIEWS }, (_, n) =>
+      workflow.request(
+        "POST",
+        "/calls",
+        { tool: "lab_document", arguments: { key: `doc-${n}`, title: "final" } },
+        { headers: { prefer: "wait=0" } },
+      ),
+    );
+    for (const { body } of await Promise.all(previews)) {
+      const { outcome, call } = body as Outcome;
+      expect(outcome).toBe("human_approval_required");
+      answered.push(call);
+    }
     for (const { headers } of lab.arrivals) {
       const token = String(headers["txn-token"]);
-      const { tctx } = payloadOf(token) as { tctx: { call: string } };
-      dispatched.set(tctx.call, token);
+      dispatched.set(String(payloadOf(token)["txn"]), token);
     }
     await host.gateway.stop();
     trace = steps(file);
@@ -58,9 +74,9 @@ describe("what leaves the gateway, and when", () => {
     trace.findIndex((step, at) => at >= from && step.kind === kind && step.text.includes(text));
 
   it("is an answer only after the sync that covers its settlement", () => {
-    expect(answered).toHaveLength(ROUNDS * PARALLEL);
+    expect(answered).toHaveLength(CALLS);
     for (const call of answered) {
-      // Members are sorted: `calls` follows `call` in a settlement, `connector` in an admission.
+      // Members are sorted: `calls` follows `call` in a settlement, `chain` in an admission.
       const recorded = first("record", printed(`"call":"${call}","calls":`));
       const synced = first("sync", "", recorded);
       const sent = first("network", printed(`"call":"${call}"`));
@@ -70,21 +86,21 @@ describe("what leaves the gateway, and when", () => {
     }
   });
 
-  it("is a request for a tool only after the sync that covers its admission", () => {
-    expect(dispatched.size).toBe(ROUNDS * PARALLEL);
-    for (const [call, token] of dispatched) {
-      const recorded = first("record", printed(`"call":"${call}","connector":`));
+  it("is a request for a tool, also to preview, only after the sync that covers its admission", () => {
+    expect(dispatched.size).toBe(CALLS);
+    for (const [txn, token] of dispatched) {
+      const recorded = first("record", printed(`"txn":"${txn}"`));
       const synced = first("sync", "", recorded);
       const sent = first("network", token);
-      expect(recorded, call).toBeGreaterThanOrEqual(0);
-      expect(synced, call).toBeGreaterThan(recorded);
-      expect(sent, call).toBeGreaterThan(synced);
+      expect(recorded, txn).toBeGreaterThanOrEqual(0);
+      expect(synced, txn).toBeGreaterThan(recorded);
+      expect(sent, txn).toBeGreaterThan(synced);
     }
   });
 
   it("shares syncs: there are far fewer than events", () => {
     const syncs = trace.filter(({ kind }) => kind === "sync").length;
-    expect(events).toBe(2 * ROUNDS * PARALLEL + 1);
+    expect(events).toBe(2 * CALLS + 1);
     // At least one for the admissions and one for the settlements of each round.
     expect(syncs).toBeGreaterThanOrEqual(2 * ROUNDS);
     expect(syncs).toBeLessThan(events / 2);

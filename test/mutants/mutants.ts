@@ -10,6 +10,11 @@ export interface Mutant {
 
 const ACCEPTANCE = "test/acceptance/acceptance.test.ts";
 const FSYNC = "test/fsync/fsync.test.ts";
+const APPROVERS = "test/torture/29.test.ts";
+const CALL = "src/gateway/call.test.ts";
+const KEYS = "src/hosts/node/keys.test.ts";
+const VOUCHERS = "src/tunnel/vouch.test.ts";
+const FIT = "src/connector/fit.test.ts";
 
 export const MUTANTS: readonly Mutant[] = [
   {
@@ -55,27 +60,43 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "settlement is not recorded",
     patch: {
-      file: "src/gateway/call.ts",
-      find: `const settled = await submitted(session, {
-    type: "settle",
-    call: admitted.call,
-    settlement,
-    runtimeMs,
-  });`,
-      replace: `const settled = {
-        result: {
-          kind: "settled",
-          ...(settlement.kind === "failed"
-            ? { outcome: "failed", code: settlement.code }
-            : { outcome: settlement.redactions.length > 0 ? "partial_result" : "ok", code: null }),
-          ruleIds: [],
-          policyVersion: admitted.bundle.view.digest,
-          runtimeMs,
-        },
-      } as never as Committed;`,
+      file: "src/gateway/dispatch.ts",
+      find: "const settled = await submitted(",
+      replace: `const trusting = (...asked: Parameters<typeof submitted>) => {
+    const [at, { settlement }, keep] = asked as never as [Session, Executed, Keep?];
+    const ending =
+      settlement.kind === "failed"
+        ? { outcome: "failed", code: settlement.code }
+        : { outcome: "redactions" in settlement && settlement.redactions.length > 0 ? "partial_result" : "ok", code: null };
+    const policyVersion = admitted.bundle.view.digest;
+    const result = { kind: "settled", ...ending, ruleIds: [], policyVersion, runtimeMs } as never as Result;
+    keep?.(result, at.state);
+    return { result, state: at.state };
+  };
+  const settled = trusting(`,
     },
     suite: ACCEPTANCE,
     noticedBy: "tells a workflow from open to close, in order, as a chain that anybody can compute",
+  },
+  {
+    name: "a signal locks nothing",
+    patch: {
+      file: "src/hosts/node/containment.ts",
+      find: "if (rule === null || containment?.lock == null) return;",
+      replace: "if (rule !== null || containment?.lock == null) return;",
+    },
+    suite: ACCEPTANCE,
+    noticedBy: "locks its workflow when it happens too often, and nothing else of its owner",
+  },
+  {
+    name: "a key is whoever's shows it",
+    patch: {
+      file: "src/hosts/node/agent-keys.ts",
+      find: 'if (owners.some((owner) => owner.tenant !== tenant)) return "other_tenant";',
+      replace: 'if (owners.some((owner) => owner.tenant !== tenant)) return "own";',
+    },
+    suite: ACCEPTANCE,
+    noticedBy: "opens workflows at one tenant; at another it is refused as cross_tenant_context",
   },
   {
     name: "a commit is not synced",
@@ -96,6 +117,108 @@ export const MUTANTS: readonly Mutant[] = [
         "this.#waiting.push({ resolve: () => undefined, reject: () => undefined }); return Promise.resolve();",
     },
     suite: FSYNC,
-    noticedBy: "is a request for a tool only after the sync that covers its admission",
+    noticedBy:
+      "is a request for a tool, also to preview, only after the sync that covers its admission",
+  },
+  {
+    name: "the connector commits without comparing the change with the approved one",
+    patch: {
+      file: "src/connector/postgres-observe.ts",
+      find: "return sha256(canonical(change)) === seal.changes;",
+      replace: "return sha256(canonical(change)) !== seal.changes || true;",
+    },
+    suite: ACCEPTANCE,
+    noticedBy: "is not carried out when the state moved on since it was shown: SQL",
+  },
+  {
+    name: "the connector sends no If-Match",
+    patch: {
+      file: "src/connector/http.ts",
+      find: 'if (etag !== null) headers["if-match"] = etag;',
+      replace: "",
+    },
+    suite: ACCEPTANCE,
+    noticedBy: "is not carried out when the state moved on since it was shown: HTTP",
+  },
+  {
+    name: "the decider does not compare the digest that was signed in for",
+    patch: {
+      file: "src/core/session/approval.ts",
+      find: "if (command.digest !== approval.digest || approval.policyVersion !== facts.bundle.digest) {",
+      replace: "if (approval.policyVersion !== facts.bundle.digest) {",
+    },
+    suite: APPROVERS,
+    noticedBy: "a sign-in for anything else decides nothing",
+  },
+  {
+    name: "one human gives every kind of one approval",
+    patch: {
+      file: "src/core/session/approval.ts",
+      find: 'if (approval.given.some((one) => one.human === command.human)) return refused("two_kinds");',
+      replace: "",
+    },
+    suite: ACCEPTANCE,
+    noticedBy: "wants two kinds from two people",
+  },
+  {
+    name: "every human who signs in is shown every request",
+    patch: {
+      file: "src/gateway/approve.ts",
+      find: "if (!mayLook(gateway, bundle, state, request, viewer)) return null;",
+      replace: "",
+    },
+    suite: ACCEPTANCE,
+    noticedBy: "is nothing that a human may know of who could not decide it",
+  },
+  {
+    name: "a lock withholds nothing that was given before",
+    patch: {
+      file: "src/gateway/withhold.ts",
+      find: "if (ruleIds.length === 0) return outcome;",
+      replace: "return outcome;",
+    },
+    suite: CALL,
+    noticedBy:
+      "withholds the result of customers_find when a lock comes while its end is committed",
+  },
+  {
+    name: "locks are not looked at between commit and dispatch",
+    patch: {
+      file: "src/gateway/outbound.ts",
+      find: "if (locks === null || locks.epoch !== event.lockEpoch) return notDispatched;",
+      replace: "void locks;",
+    },
+    suite: CALL,
+    noticedBy: "does not dispatch when the lock epoch moves between commit and dispatch",
+  },
+  {
+    name: "the connector takes a request from before a lock",
+    patch: {
+      file: "src/connector/fit.ts",
+      find: 'if (context.lock_epoch < epoch) return "lock_epoch_passed";',
+      replace: "",
+    },
+    suite: FIT,
+    noticedBy: "ends with the next lock",
+  },
+  {
+    name: "a credential that was seen once outlives its key",
+    patch: {
+      file: "src/identity/credential.ts",
+      find: "} else if (findKey(ring, known.kid) === undefined) {",
+      replace: "} else if (findKey(ring, known.kid) === null) {",
+    },
+    suite: KEYS,
+    noticedBy: "leaves nothing of a locked key, cached or not, for a request or a renewal",
+  },
+  {
+    name: "a connector takes a stranger's word for the gateway's next key",
+    patch: {
+      file: "src/tunnel/vouch.ts",
+      find: "if (verifyText(signer, voucherText(tenant, from, to), signature)) keys",
+      replace: "keys",
+    },
+    suite: VOUCHERS,
+    noticedBy: "counts for its own tenant, under its own signature",
   },
 ];

@@ -4,6 +4,7 @@ import type { Answer } from "../acceptance/support/http.ts";
 import { nodeHost } from "../acceptance/support/node-host.ts";
 import type { Workflow } from "../acceptance/support/workflow.ts";
 import { startWorld, type World } from "../acceptance/support/world.ts";
+import { checked } from "./checked.ts";
 
 /** What draws on a terminal or hides in a line; a line feed ends one, and is all that may be there. */
 // oxlint-disable-next-line no-control-regex -- these are the very characters
@@ -253,6 +254,7 @@ describe("torture 40: text that wants to be more than text", () => {
     const events = await workflow.events();
     expect(JSON.stringify(events)).not.toMatch(/forged|ALL CLEAR|evil|isAdmin/);
     expect(events.every(({ event }, at) => event.seq === at)).toBe(true);
+    checked("I6");
   });
 });
 

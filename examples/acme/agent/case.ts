@@ -42,6 +42,45 @@ export async function* supportCase(client: Client, customerName: string): AsyncG
   }
 }
 
+/**
+ * The refund. Money goes back when a human of finance has seen the invoice before and after; the
+ * agent sends the identical call again and gets the end of it. Whoever watches approves in between.
+ */
+export async function* refundCase(client: Client, customerName: string): AsyncGenerator<Step> {
+  const found = await call(client, "find the customer", "customers_find", { query: customerName });
+  yield found;
+  const customerId = firstRow(found.result)?.["id"];
+  if (customerId === undefined) return;
+  const invoices = await call(client, "read the invoices", "invoices_list", { customerId });
+  yield invoices;
+  const overdue = rows(invoices.result).find((row) => row["status"] === "overdue");
+  if (overdue === undefined) return;
+
+  const refund = (title: string, refundedCents: number): Promise<Step> =>
+    call(client, title, "invoices_refund", { invoiceId: overdue["id"], refundedCents });
+  yield await refund("ask to refund 10.00", 1_000);
+  yield await refund("refund 10.00", 1_000);
+  // Two requests about the same state: with the first of them carried out, the other one is stale.
+  yield await refund("ask to refund 20.00", 2_000);
+  yield await refund("ask to refund 30.00", 3_000);
+  yield await refund("refund 30.00", 3_000);
+  yield await refund("refund 20.00, approved before", 2_000);
+  // Somebody pulls the switch here.
+  yield await call(client, "go on after the kill", "customers_find", { query: customerName });
+}
+
+/** Two critical systems; a workflow that writes to one of them never writes to the other. */
+export async function* operationsCase(client: Client): AsyncGenerator<Step> {
+  yield await call(client, "correct a salary", "payroll_correct", {
+    entryId: "sal_000001",
+    grossCents: 512_300,
+  });
+  yield await call(client, "deploy from the same case", "deploys_start", {
+    service: "website",
+    version: "4.2.0",
+  });
+}
+
 async function call(
   client: Client,
   title: string,

@@ -4,20 +4,28 @@ import { parseArgs } from "node:util";
 import { Client } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 import { announce } from "../service.ts";
-import { supportCase } from "./case.ts";
+import { operationsCase, refundCase, supportCase } from "./case.ts";
 
 /**
  * The example support agent, a process of its own and an ordinary MCP client:
- * `node agent/main.ts --profile FILE --customer NAME`. Its MCP server is `postern connect`, which
+ * `node agent/main.ts --profile FILE --customer NAME [--case NAME]`. Its MCP server is `postern connect`, which
  * it starts as any MCP client starts a server. It makes one call for each line it reads, and
  * writes each as one line of JSON, so that whoever watches can do something in between.
  */
 const { values } = parseArgs({
-  options: { profile: { type: "string" }, customer: { type: "string" } },
+  options: {
+    profile: { type: "string" },
+    customer: { type: "string" },
+    case: { type: "string", default: "support" },
+  },
 });
+const CASES = { support: supportCase, refund: refundCase, operations: operationsCase };
 const { profile, customer } = values;
-if (profile === undefined || customer === undefined) {
-  process.stderr.write("usage: node examples/acme/agent/main.ts --profile FILE --customer NAME\n");
+const wanted = Object.entries(CASES).find(([name]) => name === values.case)?.[1];
+if (profile === undefined || customer === undefined || wanted === undefined) {
+  process.stderr.write(
+    "usage: node examples/acme/agent/main.ts --profile FILE --customer NAME [--case support|refund|operations]\n",
+  );
   process.exit(2);
 }
 
@@ -36,7 +44,7 @@ await client.connect(
 const { tools } = await client.listTools();
 announce({ tools: tools.map((tool) => tool.name).join(" ") });
 
-const steps = supportCase(client, customer);
+const steps = wanted(client, customer);
 for await (const _ of createInterface({ input: process.stdin })) {
   const next = await steps.next();
   if (next.done === true) break;

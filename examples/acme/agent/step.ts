@@ -14,7 +14,13 @@ export interface Step {
  * Postern: everything it needs stands in `_meta` of each tool result.
  */
 export interface Outcome {
-  readonly outcome: "ok" | "partial_result" | "policy_denied" | "failed" | "outcome_unknown";
+  readonly outcome:
+    | "ok"
+    | "partial_result"
+    | "human_approval_required"
+    | "policy_denied"
+    | "failed"
+    | "outcome_unknown";
   readonly call: string;
   readonly reason?: {
     readonly code: string;
@@ -27,6 +33,14 @@ export interface Outcome {
     readonly ruleIds: readonly string[];
   }[];
   readonly dropped?: number;
+  readonly approval?: {
+    readonly id: string;
+    readonly proposedDiff?: readonly {
+      readonly op: string;
+      readonly path: string;
+      readonly value?: unknown;
+    }[];
+  };
 }
 
 export const OUTCOME_META_KEY = "dev.postern/outcome";

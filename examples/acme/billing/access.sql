@@ -28,3 +28,14 @@ grant usage on schema acme to support_reader, payroll_reader;
 grant select (id, name, email, phone, address, plan, since) on acme.customers to support_reader;
 grant select on acme.invoices, acme.payments to support_reader;
 grant select on acme.payroll to payroll_reader;
+
+-- Those who change something may change that one column, and see what they need to name the row.
+create policy refunds_seen on acme.invoices for select to refund_clerk using (acme.governed());
+create policy refunds_made on acme.invoices for update to refund_clerk using (acme.governed());
+create policy salaries_seen on acme.payroll for select to payroll_clerk using (acme.governed());
+create policy salaries_set on acme.payroll for update to payroll_clerk using (acme.governed());
+grant usage on schema acme to refund_clerk, payroll_clerk;
+grant select (id, status, total_cents, refunded_cents) on acme.invoices to refund_clerk;
+grant update (refunded_cents) on acme.invoices to refund_clerk;
+grant select (id, employee, month, gross_cents, net_cents) on acme.payroll to payroll_clerk;
+grant update (gross_cents) on acme.payroll to payroll_clerk;

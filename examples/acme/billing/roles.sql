@@ -2,4 +2,6 @@
 -- a connector logs in as itself and takes one of them for a single transaction.
 do $$ begin create role support_reader nologin; exception when duplicate_object then null; end $$;
 do $$ begin create role payroll_reader nologin; exception when duplicate_object then null; end $$;
-grant support_reader, payroll_reader to current_user;
+do $$ begin create role refund_clerk nologin; exception when duplicate_object then null; end $$;
+do $$ begin create role payroll_clerk nologin; exception when duplicate_object then null; end $$;
+grant support_reader, payroll_reader, refund_clerk, payroll_clerk to current_user;

@@ -36,6 +36,7 @@ export interface Invoice {
     readonly iban?: string;
   };
   readonly lines: readonly InvoiceLine[];
+  readonly refunded_cents: number;
 }
 
 export interface InvoiceLine {
@@ -109,6 +110,7 @@ export function invoice(
       ...(byCard ? { card: of.card_number } : { iban: of.iban }),
     },
     lines,
+    refunded_cents: 0,
   };
 }
 

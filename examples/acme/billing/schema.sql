@@ -23,7 +23,9 @@ create table acme.invoices (
   total_cents integer not null,
   currency    text not null,
   payer       jsonb not null,
-  lines       jsonb not null
+  lines       jsonb not null,
+  -- What was given back so far.
+  refunded_cents integer not null default 0 check (refunded_cents between 0 and total_cents)
 );
 
 create table acme.payments (

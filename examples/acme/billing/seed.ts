@@ -18,7 +18,11 @@ export async function seed(sql: Sql): Promise<"seeded" | "present"> {
     .digest("hex");
   const [found] = await sql<{ mark: string | null }[]>`
     select obj_description(oid, 'pg_namespace') as mark from pg_namespace where nspname = 'acme'`;
-  if (found?.mark === `${MARK} ${edition}`) return "present";
+  if (found?.mark === `${MARK} ${edition}`) {
+    // What the last demo gave back is due again.
+    await sql`update acme.invoices set refunded_cents = 0 where refunded_cents <> 0`;
+    return "present";
+  }
   if (found !== undefined && !found.mark?.startsWith(MARK)) {
     throw new Error("the database already has a schema named acme that is not the example's");
   }

@@ -20,15 +20,22 @@ export class AgentProcess {
     void child.ended().then(() => this.#gone.abort());
   }
 
-  static async start(workspace: Workspace, person: string): Promise<AgentProcess> {
+  static async start(
+    workspace: Workspace,
+    profile: string,
+    name: "support" | "refund" | "operations" | "second-look" = "support",
+  ): Promise<AgentProcess> {
     const lines = new EventEmitter();
     const child = await Child.start({
       name: "agent",
       args: [
-        join(import.meta.dirname, "..", "agent", "main.ts"),
-        ...["--profile", workspace.profile(person), "--customer", CASE_CUSTOMER],
+        join(import.meta.dirname, "..", "agent", name === "second-look" ? `${name}.ts` : "main.ts"),
+        ...["--profile", workspace.profile(profile), "--customer", CASE_CUSTOMER],
+        ...(name === "second-look"
+          ? ["--checker-key", workspace.agentKey("checker-agent")]
+          : ["--case", name]),
       ],
-      log: workspace.log("agent"),
+      log: workspace.log(name === "support" ? "agent" : `agent-${name}`),
       onLine: (line) => lines.emit("line", line),
     });
     return new AgentProcess(child, lines);

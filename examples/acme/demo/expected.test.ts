@@ -2,13 +2,14 @@ import { describe, expect, it } from "vitest";
 import { company } from "../billing/company.ts";
 import type { CaseRun } from "./case.ts";
 import type { Evidence } from "./evidence.ts";
-import { differences, EXPECTED } from "./expected.ts";
+import { differences, EXPECTED, EXPECTED_WRITES } from "./expected.ts";
 
 const good: CaseRun = {
   tools: [],
   rows: EXPECTED.map((row) => ({ ...row, ms: 1, call: "call_1" })),
   seen: "[]",
 };
+const written = EXPECTED_WRITES.map((row) => ({ ...row, ms: 1, call: "call_1" }));
 const sound: Evidence = {
   workflow: "wf_1",
   findings: [],
@@ -22,7 +23,7 @@ const rowsWith = (at: number, change: object): CaseRun => ({
 
 describe("the assertions of --once", () => {
   it("are content with the case as it should be", () => {
-    expect(differences(good, sound)).toEqual([]);
+    expect(differences(good, written, sound)).toEqual([]);
   });
 
   it.each([
@@ -54,14 +55,30 @@ describe("the assertions of --once", () => {
     ],
     ["the end", { ...good, rows: good.rows.slice(0, -1) }, "did not happen: look again, 10"],
   ] satisfies [string, CaseRun, string][])("notice %s", (_, run, said) => {
-    expect(differences(run, sound)).toEqual([said]);
+    expect(differences(run, written, sound)).toEqual([said]);
+  });
+
+  it.each([
+    ["a refund that went through unasked", 4, { outcome: "failed" }, "refund 10.00: outcome"],
+    ["another change than the one shown", 2, { change: ["/rows/0/id 1 → 2"] }, "ask to refund"],
+    ["a stale approval that was carried out", 10, { outcome: "ok" }, "refund 20.00"],
+    ["a call after the kill", 12, { outcome: "ok", code: null, ruleIds: [] }, "go on after"],
+    ["a sub-agent that sees more", 15, { redactions: [] }, "checker reads the invoices"],
+    ["a sub-agent that changes something", 16, { outcome: "ok" }, "checker tries a refund"],
+    ["a sub-agent without a cap", 18, { outcome: "ok" }, "checker reads too often"],
+    ["a second critical system", 20, { outcome: "ok", code: null, ruleIds: [] }, "deploy from"],
+  ])("notice %s", (_, at, change, said) => {
+    const other = written.map((row, index) => (index === at ? { ...row, ...change } : row));
+    const found = differences(good, other, sound);
+    expect(found.length).toBeGreaterThan(0);
+    expect(found.every((one) => one.startsWith(said))).toBe(true);
   });
 
   it("notice a value that came through although it was announced as redacted", () => {
     const [customer] = company().customers;
     for (const secret of [customer?.email, customer?.card_number, customer?.iban, "litigation"]) {
       const run = { ...good, seen: JSON.stringify([{ note: `x ${secret} y` }]) };
-      expect(differences(run, sound)).toHaveLength(1);
+      expect(differences(run, written, sound)).toHaveLength(1);
     }
   });
 
@@ -71,6 +88,6 @@ describe("the assertions of --once", () => {
     ["an event too few", { ...sound, replay: { identical: true, events: 28 } }],
     ["an event too many", { ...sound, replay: { identical: true, events: 30 } }],
   ])("notice %s", (_, evidence) => {
-    expect(differences(good, evidence)).toHaveLength(1);
+    expect(differences(good, written, evidence)).toHaveLength(1);
   });
 });

@@ -19,6 +19,7 @@ const ok = (title: string, tool: string): Expected => ({
   ruleIds: [],
   redactions: [],
   dropped: 0,
+  change: [],
 });
 
 const denied = (title: string, tool: string, code: string, ruleIds: string[]): Expected => ({
@@ -60,6 +61,7 @@ export const EXPECTED: readonly Expected[] = [
     ],
     // The third invoice is before a court.
     dropped: 1,
+    change: [],
   },
   ok("open a ticket", "tickets_create"),
   denied("read the payroll", "payroll_list", "action_denied", ["payroll-is-off-limits"]),
@@ -80,6 +82,59 @@ export const EXPECTED: readonly Expected[] = [
   ),
 ];
 
+const act = (title: string, outcome: string): Expected => ({ ...ok(title, "postern"), outcome });
+
+const asks = (title: string, before: number, after: number): Expected => ({
+  ...ok(title, "invoices_refund"),
+  outcome: "human_approval_required",
+  change: [`/rows/0/refundedCents ${before} → ${after}`],
+});
+
+/** The same invoices in the eyes of an agent that may not even know who pays: a payer goes as a whole. */
+function checked(title: string): Expected {
+  const classes = [contact, card, account].map((of) => of("/payer"));
+  const payer = [...classes, "/payer customer.identity default:data"];
+  const seen = EXPECTED[1]!;
+  return {
+    ...seen,
+    title,
+    ruleIds: [...seen.ruleIds, "default:data"],
+    redactions: [
+      ...seen.redactions.filter((one) => !one.includes("/payer/")),
+      ...[0, 1].flatMap((row) => payer.map((one) => `/rows/${row}${one}`)),
+    ],
+  };
+}
+
+/** The write half: each line is one promise about a change. */
+export const EXPECTED_WRITES: readonly Expected[] = [
+  ok("find the customer", "customers_find"),
+  { ...EXPECTED[1]! },
+  asks("ask to refund 10.00", 0, 1_000),
+  act("erin approves: refund 10.00", "approved"),
+  ok("refund 10.00", "invoices_refund"),
+  asks("ask to refund 20.00", 1_000, 2_000),
+  asks("ask to refund 30.00", 1_000, 3_000),
+  act("erin approves: refund 20.00", "approved"),
+  act("erin approves: refund 30.00", "approved"),
+  ok("refund 30.00", "invoices_refund"),
+  denied("refund 20.00, approved before", "invoices_refund", "approval_stale", ["core:approval"]),
+  act("somebody pulls the switch", "in_force"),
+  // The rule is the lock's own id.
+  { ...denied("go on after the kill", "customers_find", "locked", []), ruleIds: ["lock"] },
+  act("undo the refund of 30.00", "ok"),
+  ok("find the customer", "customers_find"),
+  checked("checker reads the invoices"),
+  denied("checker tries a refund", "invoices_refund", "tool_not_granted", ["core:seat"]),
+  checked("checker reads once more"),
+  // Two calls are what trust gives to this delegation, whatever its giver has left.
+  denied("checker reads too often", "invoices_list", "budget_exhausted", ["core:budget.calls"]),
+  ok("correct a salary", "payroll_correct"),
+  denied("deploy from the same case", "deploys_start", "critical_domain_taken", [
+    "core:write-domain",
+  ]),
+];
+
 /**
  * One event opens the workflow and one closes it, two stand for each admitted call (admission and
  * settlement), one for each refused call. One less, and something happened off the record.
@@ -88,18 +143,34 @@ const REFUSED_CALLS = 3;
 const EXPECTED_EVENTS = 2 + 2 * BUDGET_CALLS + REFUSED_CALLS;
 
 /** Everything that is not as it must be, in words; empty when all is well. */
-export function differences(run: CaseRun, evidence: Evidence): readonly string[] {
-  return [...rowDifferences(run.rows), ...leaks(run.seen), ...recordFaults(evidence)];
+export function differences(
+  run: CaseRun,
+  writes: readonly Row[],
+  evidence: Evidence,
+): readonly string[] {
+  return [
+    ...rowDifferences(run.rows, EXPECTED),
+    ...rowDifferences(writes.map(withoutLockId), EXPECTED_WRITES),
+    ...leaks(run.seen),
+    ...recordFaults(evidence),
+  ];
 }
 
-export function rowDifferences(rows: readonly Row[]): readonly string[] {
+function withoutLockId(row: Row): Row {
+  return { ...row, ruleIds: row.ruleIds.map((id) => id.replace(/^lock:.*/, "lock")) };
+}
+
+export function rowDifferences(
+  rows: readonly Row[],
+  wanted: readonly Expected[] = EXPECTED,
+): readonly string[] {
   const found = rows.flatMap((row, at) => {
-    const expected = EXPECTED[at];
+    const expected = wanted[at];
     return expected === undefined
       ? [`not expected: ${row.title}`]
       : fieldDifferences(row, expected);
   });
-  const missing = EXPECTED.slice(rows.length).map((expected) => expected.title);
+  const missing = wanted.slice(rows.length).map((expected) => expected.title);
   return missing.length === 0 ? found : [...found, `did not happen: ${missing.join("; ")}`];
 }
 

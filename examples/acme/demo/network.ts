@@ -8,7 +8,7 @@ import { writeGatewayConfig, writeProfiles } from "./settings.ts";
 import { fill, type Workspace } from "./workspace.ts";
 
 /** Where people look first; another port where something else is there already. */
-const PREFERRED_PORT = { gateway: 8_787, idp: 8_788, tickets: 8_789 } as const;
+const PREFERRED_PORT = { gateway: 8_787, idp: 8_788, tickets: 8_789, deploys: 8_790 } as const;
 const TENANT = "acme";
 const HERE = join(import.meta.dirname, "..");
 
@@ -41,20 +41,24 @@ export class Network {
     if (!writeGatewayConfig(workspace, addresses)) workspace.forgetConnectors();
     writeProfiles(workspace, addresses);
 
+    const deploysOrigin = `http://127.0.0.1:${ports.deploys}`;
+    const trust = ["--issuer", `${this.url}/${TENANT}`, "--tenant", TENANT];
     const [billing] = await this.#together([
       this.#acme("billing", ["--socket-dir", workspace.acme("billing-socket")]),
       this.#acme("idp", ["--port", String(ports.idp)]),
       this.#acme("tickets", [
         ...["--port", String(ports.tickets), "--database", workspace.acme("tickets.db")],
-        ...["--issuer", `${this.url}/${TENANT}`, "--tenant", TENANT],
+        ...trust,
         ...["--debug-request", workspace.leak],
       ]),
+      this.#acme("deploys", ["--port", String(ports.deploys), ...trust]),
       this.#gateway(),
     ]);
     const address = billingAddress(billing?.facts ?? {}, process.env["ACME_PG_URL"]);
     await this.#together([
       this.#connector("billing", "confidential", { ...address }),
       this.#connector("tickets", "internal", { ticketsOrigin: this.ticketsOrigin }),
+      this.#connector("critical", "critical", { ...address, deploysOrigin }),
     ]);
   }
 
@@ -72,7 +76,7 @@ export class Network {
     return this.#children.find((child) => child.name === name);
   }
 
-  #acme(name: "idp" | "billing" | "tickets", args: readonly string[]): Promise<Child> {
+  #acme(name: "idp" | "billing" | "tickets" | "deploys", args: readonly string[]): Promise<Child> {
     const log = this.#workspace.log(name);
     return this.#start({ name, args: [join(HERE, name, "server.ts"), ...args], log });
   }
@@ -82,7 +86,8 @@ export class Network {
     // One after the other: two at once could be offered the same free port.
     const gateway = await choose(PREFERRED_PORT.gateway);
     const idp = await choose(PREFERRED_PORT.idp);
-    return { gateway, idp, tickets: await choose(PREFERRED_PORT.tickets) };
+    const tickets = await choose(PREFERRED_PORT.tickets);
+    return { gateway, idp, tickets, deploys: await choose(PREFERRED_PORT.deploys) };
   }
 
   #gateway(): Promise<Child> {
@@ -95,7 +100,7 @@ export class Network {
   }
 
   async #connector(
-    name: "billing" | "tickets",
+    name: "billing" | "tickets" | "critical",
     tier: string,
     values: { readonly [name: string]: string | number | boolean },
   ): Promise<Child> {

@@ -1,4 +1,4 @@
-import pc from "picocolors";
+import { pc } from "./colour.ts";
 import { headline, lines } from "./report.ts";
 import type { Row } from "./row.ts";
 
@@ -16,6 +16,10 @@ export class Output {
 
   caseBegins(): void {
     if (!this.#json) this.#write(`\n${headline()}`);
+  }
+
+  writesBegin(): void {
+    if (!this.#json) this.#write(pc.dim("\nnow with changes: refunds, operations, the switch"));
   }
 
   row(row: Row): void {

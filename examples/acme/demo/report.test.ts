@@ -22,7 +22,7 @@ const partial = rowOf({
 describe("the report", () => {
   it("says what came of a call, and below it why", () => {
     expect(stripVTControlCharacters(lines(partial)).split("\n")).toEqual([
-      "read the invoices               invoices_list    partial_result      12.3",
+      "read the invoices              invoices_list    partial_result             12.3",
       "  ↳ r1 · r2",
       "  ↳ 2 fields are null, 1 record is left out",
     ]);

@@ -1,11 +1,11 @@
-import pc from "picocolors";
+import { pc } from "./colour.ts";
 import type { Row } from "./row.ts";
 
 /** Widths of the table's columns, in characters: together a little less than a narrow terminal. */
-const TITLE_WIDTH = 31;
+const TITLE_WIDTH = 30;
 const TOOL_WIDTH = 16;
-const OUTCOME_WIDTH = 15;
-const MS_WIDTH = 8;
+const OUTCOME_WIDTH = 23;
+const MS_WIDTH = 7;
 
 export function headline(): string {
   const cells = [
@@ -25,7 +25,9 @@ export function lines(row: Row): string {
     colour(row)(row.outcome.padEnd(OUTCOME_WIDTH)),
     row.ms.toFixed(1).padStart(MS_WIDTH),
   ];
-  const why = because(row).map((reason) => `\n  ${pc.dim("↳")} ${reason}`);
+  const why = [...because(row), ...row.change.map((line) => pc.cyan(line))].map(
+    (reason) => `\n  ${pc.dim("↳")} ${reason}`,
+  );
   return cells.join(" ") + why.join("");
 }
 
@@ -41,11 +43,14 @@ function because({ code, ruleIds, redactions, dropped }: Row): string[] {
 function colour({ outcome }: Row): (text: string) => string {
   switch (outcome) {
     case "ok":
+    case "approved":
       return pc.green;
     case "partial_result":
+    case "human_approval_required":
       return pc.yellow;
     case "policy_denied":
     case "refused":
+    case "in_force":
       return pc.magenta;
     default:
       return pc.red;

@@ -11,6 +11,8 @@ export interface Row {
   /** `<JSON Pointer> <data class> <rule ids>`, sorted. */
   readonly redactions: readonly string[];
   readonly dropped: number;
+  /** What a human is asked to approve: `<JSON Pointer> <before> → <after>`. */
+  readonly change: readonly string[];
   readonly ms: number;
   /** Null for what never reached the gateway. */
   readonly call: string | null;
@@ -26,8 +28,29 @@ export function rowOf({ title, tool, ms, outcome }: Step): Row {
     ruleIds: reason?.ruleIds ?? [...new Set(redactions.flatMap((one) => one.ruleIds))].sort(),
     redactions: redactions.map((one) => [one.path, one.dataClass, ...one.ruleIds].join(" ")).sort(),
     dropped,
+    change: changeOf(outcome.approval?.proposedDiff ?? []),
     ms,
     call,
+  };
+}
+
+type Diff = NonNullable<NonNullable<Step["outcome"]["approval"]>["proposedDiff"]>;
+
+/** A `test` of the old value stands before each `replace` and `remove` (RFC 6902). */
+function changeOf(diff: Diff): readonly string[] {
+  return diff.flatMap(({ op, path, value }, at) => {
+    if (op === "test") return [];
+    const before = diff[at - 1];
+    const old = before?.op === "test" && before.path === path ? JSON.stringify(before.value) : "—";
+    return `${path} ${old} → ${op === "remove" ? "—" : JSON.stringify(value)}`;
+  });
+}
+
+/** What a person did, with Postern's own command line. */
+export function actRow(title: string, outcome: string, ms: number): Row {
+  return {
+    ...{ title, tool: "postern", outcome, code: null, ruleIds: [], redactions: [], dropped: 0 },
+    ...{ change: [], ms, call: null },
   };
 }
 
@@ -40,6 +63,7 @@ export function theftRow({ status, code, ms }: Haul): Row {
     ruleIds: [],
     redactions: [],
     dropped: 0,
+    change: [],
     ms,
     call: null,
   };

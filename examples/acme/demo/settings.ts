@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { CLIENT_ID } from "../idp/client.ts";
+import { APPROVALS_CLIENT_ID, CLIENT_ID } from "../idp/client.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** The files that a user of Postern would write by hand; here the addresses change with the ports. */
@@ -11,7 +11,13 @@ export interface Addresses {
 }
 
 /** What each person starts the agent for. Nobody trusts mallory with anything. */
-const PURPOSES = { dana: "support-case", erin: "billing-review", mallory: "support-case" } as const;
+const STARTS = {
+  dana: { person: "dana", agent: "support-agent", purpose: "support-case" },
+  "dana-refund": { person: "dana", agent: "support-agent", purpose: "refund" },
+  erin: { person: "erin", agent: "support-agent", purpose: "billing-review" },
+  olga: { person: "olga", agent: "ops-agent", purpose: "operations" },
+  mallory: { person: "mallory", agent: "support-agent", purpose: "support-case" },
+} as const;
 
 const SIGN_IN = fileURLToPath(new URL("../idp/sign-in.ts", import.meta.url));
 
@@ -24,7 +30,12 @@ export function writeGatewayConfig(workspace: Workspace, addresses: Addresses): 
     listen: { host: "127.0.0.1", port: Number(new URL(gateway).port) },
     publicUrl: gateway,
     dataDir: workspace.data,
-    tenants: { [tenant]: { idp: { issuer, audience: CLIENT_ID, algorithms: ["ES256"] } } },
+    tenants: {
+      [tenant]: {
+        idp: { issuer, audience: CLIENT_ID, algorithms: ["ES256"] },
+        approvals: { audience: APPROVALS_CLIENT_ID },
+      },
+    },
   });
   return known;
 }
@@ -32,14 +43,16 @@ export function writeGatewayConfig(workspace: Workspace, addresses: Addresses): 
 /** What `postern connect` and `postern call make --as NAME` read: one file for each person. */
 export function writeProfiles(workspace: Workspace, addresses: Addresses): void {
   const { tenant, gateway, issuer } = addresses;
-  for (const [person, purpose] of Object.entries(PURPOSES)) {
-    write(workspace.profile(person), {
+  for (const [name, { person, agent, purpose }] of Object.entries(STARTS)) {
+    const signIn = [process.execPath, SIGN_IN, issuer, person];
+    write(workspace.profile(name), {
       gateway,
       tenant,
-      agent: "support-agent",
-      agentKey: workspace.agentKey,
+      agent,
+      agentKey: workspace.agentKey(agent),
       purpose,
-      human: { command: [process.execPath, SIGN_IN, issuer, person] },
+      human: { command: signIn },
+      approver: { command: [...signIn, "--approve"] },
     });
   }
 }

@@ -18,8 +18,11 @@ describe("the workspace of the demo", () => {
   it("gives the agent a key, and both bundles its public half only", async () => {
     using workspace = new Workspace(root);
     workspace.prepareBundles();
-    const secret = JSON.parse(readFileSync(workspace.agentKey, "utf8")) as { d: string; x: string };
-    expect(statSync(workspace.agentKey).mode & 0o777).toBe(0o600);
+    const secret = JSON.parse(readFileSync(workspace.agentKey("support-agent"), "utf8")) as {
+      d: string;
+      x: string;
+    };
+    expect(statSync(workspace.agentKey("support-agent")).mode & 0o777).toBe(0o600);
     for (const bundle of [workspace.bundle, workspace.frozenBundle]) {
       expect(checkBundle(await readBundleFolder(bundle))).toMatchObject({ ok: true });
       const agents = readFileSync(join(bundle, "agents.jsonc"), "utf8");
@@ -35,10 +38,10 @@ describe("the workspace of the demo", () => {
     workspace.prepareBundles();
     const rules = join(workspace.bundle, "policies/action.cedar");
     writeFileSync(rules, "// mine");
-    const key = readFileSync(workspace.agentKey, "utf8");
+    const key = readFileSync(workspace.agentKey("support-agent"), "utf8");
     workspace.prepareBundles();
     expect(readFileSync(rules, "utf8")).toBe("// mine");
-    expect(readFileSync(workspace.agentKey, "utf8")).toBe(key);
+    expect(readFileSync(workspace.agentKey("support-agent"), "utf8")).toBe(key);
   });
 
   it("begins again where the first start was cut off", () => {
@@ -47,7 +50,9 @@ describe("the workspace of the demo", () => {
     rmSync(workspace.bundle, { recursive: true });
     workspace.prepareBundles();
     const agents = readFileSync(join(workspace.bundle, "agents.jsonc"), "utf8");
-    const { x } = JSON.parse(readFileSync(workspace.agentKey, "utf8")) as { x: string };
+    const { x } = JSON.parse(readFileSync(workspace.agentKey("support-agent"), "utf8")) as {
+      x: string;
+    };
     expect(agents).toContain(x);
   });
 

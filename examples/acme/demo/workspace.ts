@@ -12,6 +12,9 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { applyEdits, modify } from "jsonc-parser";
 
+/** Those of the bundle. */
+const AGENTS = ["support-agent", "checker-agent", "ops-agent"] as const;
+
 export class WorkspaceBusy extends Error {
   override readonly name = "WorkspaceBusy";
 }
@@ -79,19 +82,22 @@ export class Workspace implements Disposable {
     return join(this.root, "connectors", `${name}-state`);
   }
 
-  get agentKey(): string {
-    return join(this.root, "keys", "support-agent.jwk.json");
+  agentKey(agent: string): string {
+    return join(this.root, "keys", `${agent}.jwk.json`);
   }
 
   /**
-   * At the first start: a key pair for the agent, and working copies of the bundles with its public
-   * half. Later starts leave all of it as the user left it.
+   * At the first start: a key pair for each agent, and working copies of the bundles with the public
+   * halves. Later starts leave all of it as the user left it.
    */
   prepareBundles(): void {
     if (existsSync(this.bundle)) return;
     const source = join(import.meta.dirname, "..");
     const template = readFileSync(join(source, "bundle", "agents.jsonc"), "utf8");
-    const agents = withKey(template, this.#newKey());
+    const agents = AGENTS.reduce(
+      (text, agent) => withKey(text, agent, this.#newKey(agent)),
+      template,
+    );
     const copy = (target: string, ...layers: string[]): void => {
       const unfinished = `${target}.new`;
       for (const layer of layers) cpSync(join(source, layer), unfinished, { recursive: true });
@@ -109,12 +115,12 @@ export class Workspace implements Disposable {
    * under another address is another gateway: they have to be enrolled again.
    */
   forgetConnectors(): void {
-    for (const name of ["billing", "tickets"]) {
+    for (const name of ["billing", "tickets", "critical"]) {
       rmSync(this.connectorState(name), { recursive: true, force: true });
     }
   }
 
-  #newKey(): JsonWebKey {
+  #newKey(agent: string): JsonWebKey {
     const { privateKey, publicKey } = generateKeyPairSync("ed25519");
     const jwk = publicKey.export({ format: "jwk" });
     const thumbprint = JSON.stringify({ crv: jwk.crv, kty: jwk.kty, x: jwk.x });
@@ -123,7 +129,7 @@ export class Workspace implements Disposable {
       alg: "EdDSA",
     };
     const secret = { ...privateKey.export({ format: "jwk" }), ...named };
-    writeFileSync(this.agentKey, `${JSON.stringify(secret, null, 2)}\n`, { mode: 0o600 });
+    writeFileSync(this.agentKey(agent), `${JSON.stringify(secret, null, 2)}\n`, { mode: 0o600 });
     return { ...jwk, ...named };
   }
 }
@@ -141,8 +147,8 @@ function lock(root: string): DatabaseSync {
 }
 
 /** Keeps the file's comments. */
-function withKey(agents: string, key: JsonWebKey): string {
-  const edits = modify(agents, ["agents", "support-agent", "keys"], [key], {
+function withKey(agents: string, agent: string, key: JsonWebKey): string {
+  const edits = modify(agents, ["agents", agent, "keys"], [key], {
     formattingOptions: { insertSpaces: true, tabSize: 2 },
   });
   return applyEdits(agents, edits);

@@ -26,6 +26,7 @@ describe("the identity provider", () => {
   it.each([
     ["dana", ["support"]],
     ["erin", ["billing-admins"]],
+    ["olga", ["operations"]],
     ["mallory", []],
   ])("signs %s in with groups %j", async (login, groups) => {
     const token = await signIn(issuer, login);
@@ -36,6 +37,17 @@ describe("the identity provider", () => {
       algorithms: ["ES256"],
     });
     expect(payload).toMatchObject({ sub: login, groups });
+  });
+
+  it("signs a person in for one decision, who says when they were there", async () => {
+    const token = await signIn(issuer, "erin", "approve:finance:digest");
+    const { payload } = await jwtVerify(token, createRemoteJWKSet(new URL("/jwks", issuer)), {
+      issuer,
+      audience: "postern-approvals",
+    });
+    const now = Date.now() / 1_000;
+    expect(payload).toMatchObject({ sub: "erin", nonce: "approve:finance:digest" });
+    expect(Math.abs(now - Number(payload["auth_time"]))).toBeLessThan(30);
   });
 
   it("gives another token each time, because a token opens one workflow once", async () => {

@@ -8,6 +8,7 @@ export interface Person {
 export const PEOPLE: { readonly [login: string]: Person } = {
   dana: { name: "Dana Reyes", email: "dana@acme.example", groups: ["support"] },
   erin: { name: "Erin Falk", email: "erin@acme.example", groups: ["billing-admins"] },
+  olga: { name: "Olga Brandt", email: "olga@acme.example", groups: ["operations"] },
   mallory: { name: "Mallory Kray", email: "mallory@acme.example", groups: [] },
 };
 

@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import { parseArgs } from "node:util";
 import Provider from "oidc-provider";
 import { announce, untilStopped } from "../service.ts";
-import { CALLBACK, CLIENT_ID } from "./client.ts";
+import { APPROVALS_CLIENT_ID, CALLBACK, CLIENT_ID } from "./client.ts";
 import { personOf } from "./people.ts";
 
 /** Acme's identity provider: `node idp/server.ts --port N`. A real OpenID provider, in memory. */
@@ -28,19 +28,25 @@ untilStopped(async () => {
   await new Promise((resolve) => server.close(resolve));
 });
 
+function client(id: string): object {
+  return {
+    client_id: id,
+    application_type: "native",
+    token_endpoint_auth_method: "none",
+    id_token_signed_response_alg: "ES256",
+    grant_types: ["authorization_code"],
+    response_types: ["code"],
+    redirect_uris: [CALLBACK],
+  };
+}
+
 function configuration(): object {
   return {
     jwks: { keys: [key] },
     clients: [
-      {
-        client_id: CLIENT_ID,
-        application_type: "native",
-        token_endpoint_auth_method: "none",
-        id_token_signed_response_alg: "ES256",
-        grant_types: ["authorization_code"],
-        response_types: ["code"],
-        redirect_uris: [CALLBACK],
-      },
+      client(CLIENT_ID),
+      // Who decides says when they were there: `auth_time` is in every token of this client.
+      { ...client(APPROVALS_CLIENT_ID), require_auth_time: true },
     ],
     findAccount: (_: unknown, login: string) => {
       const person = personOf(login);

@@ -1,30 +1,34 @@
 import { createHash, randomBytes } from "node:crypto";
-import { CALLBACK, CLIENT_ID } from "./client.ts";
+import { APPROVALS_CLIENT_ID, CALLBACK, CLIENT_ID } from "./client.ts";
 
 /**
  * Signs a person in as a browser would: authorization code with PKCE, the provider's login page,
  * its consent page, and the redirect to a loopback address that is read but never followed.
- * As a command it prints the ID token: `node sign-in.ts ISSUER LOGIN`.
+ * As a command it prints the ID token: `node sign-in.ts ISSUER LOGIN`, and with
+ * `--approve NONCE` that of a sign-in made for one decision.
  */
 
 /** Two pages, each answered by a redirect or two; more is a loop. */
 const MAX_STEPS = 12;
 const TIMEOUT_MS = 10_000;
 
-export async function signIn(issuer: string, login: string): Promise<string> {
+/** To start agents; or, with the nonce of one decision, to decide, which asks for the person anew. */
+export async function signIn(issuer: string, login: string, approve?: string): Promise<string> {
+  const clientId = approve === undefined ? CLIENT_ID : APPROVALS_CLIENT_ID;
   const verifier = randomBytes(32).toString("base64url");
   const authorize = new URL("/auth", issuer);
   authorize.search = new URLSearchParams({
-    client_id: CLIENT_ID,
+    client_id: clientId,
     redirect_uri: CALLBACK,
     response_type: "code",
     scope: "openid profile email groups",
     code_challenge: createHash("sha256").update(verifier).digest("base64url"),
     code_challenge_method: "S256",
-    nonce: randomBytes(16).toString("base64url"),
+    nonce: approve ?? randomBytes(16).toString("base64url"),
+    ...(approve !== undefined && { prompt: "login", max_age: "0" }),
   }).toString();
   const code = await authorizationCode(issuer, authorize, login);
-  return redeem(issuer, code, verifier);
+  return redeem(issuer, clientId, code, verifier);
 }
 
 async function authorizationCode(issuer: string, authorize: URL, login: string): Promise<string> {
@@ -60,13 +64,18 @@ function codeOf(callback: URL): string {
   return code;
 }
 
-async function redeem(issuer: string, code: string, verifier: string): Promise<string> {
+async function redeem(
+  issuer: string,
+  clientId: string,
+  code: string,
+  verifier: string,
+): Promise<string> {
   const answer = await fetch(new URL("/token", issuer), {
     method: "POST",
     signal: AbortSignal.timeout(TIMEOUT_MS),
     body: new URLSearchParams({
       grant_type: "authorization_code",
-      client_id: CLIENT_ID,
+      client_id: clientId,
       redirect_uri: CALLBACK,
       code,
       code_verifier: verifier,
@@ -102,13 +111,16 @@ class CookieJar {
 }
 
 if (import.meta.main) {
-  const [issuer, login] = process.argv.slice(2);
-  if (issuer === undefined || login === undefined) {
-    process.stderr.write("usage: node examples/acme/idp/sign-in.ts ISSUER LOGIN\n");
+  const [issuer, login, flag, nonce] = process.argv.slice(2);
+  const odd = flag !== undefined && (flag !== "--approve" || nonce === undefined);
+  if (issuer === undefined || login === undefined || odd) {
+    process.stderr.write(
+      "usage: node examples/acme/idp/sign-in.ts ISSUER LOGIN [--approve NONCE]\n",
+    );
     process.exit(2);
   }
   try {
-    process.stdout.write(`${await signIn(issuer, login)}\n`);
+    process.stdout.write(`${await signIn(issuer, login, nonce)}\n`);
   } catch (error) {
     const why = error instanceof SignInRefused ? error.message : "the provider cannot be reached";
     process.stderr.write(`${login} was not signed in: ${why}\n`);

@@ -1,6 +1,6 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context, MiddlewareHandler } from "hono";
-import { callTokenFor, problem, type Governed, type Trust } from "./guard.ts";
+import { callTokenFor, problem, type Governed, type Trust } from "../guard.ts";
 import * as routes from "./routes.ts";
 import type { TicketStore } from "./store.ts";
 

@@ -1,4 +1,5 @@
 import { request } from "node:http";
+import { connect } from "node:net";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { PosternError } from "../../sdk/error.ts";
@@ -73,6 +74,7 @@ describe("the loopback endpoint", () => {
       headers: {
         "content-type": "application/json",
         "mcp-method": "tools/list",
+        prefer: "wait=5",
         authorization: "Bearer x",
         cookie: "a=b",
         "x-anything": "1",
@@ -83,6 +85,7 @@ describe("the loopback endpoint", () => {
       "accept",
       "content-type",
       "mcp-method",
+      "prefer",
     ]);
   });
 
@@ -130,5 +133,18 @@ describe("the loopback endpoint", () => {
     const body = "x".repeat(4 * 1_024 * 1_024 + 2);
     expect((await fetch(loopback.url, { method: "POST", body })).status).toBe(413);
     expect(received).toEqual([]);
+  });
+
+  it("lets a client that writes everything before it reads see the refusal", async () => {
+    const { host, port } = new URL(loopback.url);
+    const socket = connect(Number(port), "127.0.0.1");
+    const size = 32 * 1_024 * 1_024;
+    socket.write(`POST /mcp HTTP/1.1\r\nhost: ${host}\r\ncontent-length: ${size}\r\n\r\n`);
+    await new Promise<void>((resolve, reject) => {
+      socket.write("x".repeat(size), (error) => (error == null ? resolve() : reject(error)));
+    });
+    let heard = "";
+    for await (const chunk of socket) heard += String(chunk);
+    expect(heard).toMatch(/^HTTP\/1\.1 413 /);
   });
 });

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
+import { lingering } from "../../hosts/node/linger.ts";
 import { readBounded } from "../../sdk/body.ts";
 import { PosternError } from "../../sdk/error.ts";
 import { type Credentialed, forward } from "./upstream.ts";
@@ -10,7 +11,8 @@ export const MCP_PATH = "/mcp";
 const MAX_BODY_BYTES = 4 * 1_024 * 1_024 + 1;
 
 /** Everything else a client sends, cookies and authorization included, stays here. */
-const REQUEST_HEADERS = /^(accept|content-type|last-event-id|traceparent|tracestate|mcp-[a-z-]+)$/;
+const REQUEST_HEADERS =
+  /^(accept|content-type|last-event-id|prefer|traceparent|tracestate|mcp-[a-z-]+)$/;
 /** No challenge: a client that got one would try to sign in at this address. */
 const RESPONSE_HEADERS = /^(allow|cache-control|content-type|retry-after|mcp-[a-z-]+)$/;
 
@@ -24,9 +26,11 @@ export interface Loopback {
  * Whoever may connect to it acts as the agent, so it listens on the loopback address only.
  */
 export async function listenLoopback(workflow: Credentialed, port: number): Promise<Loopback> {
-  const server = createServer((request, response) => {
-    void answer(workflow, request, response).catch(() => response.destroy());
-  });
+  const server = createServer(
+    lingering((request, response) => {
+      void answer(workflow, request, response).catch(() => response.destroy());
+    }),
+  );
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(port, "127.0.0.1", resolve);
@@ -50,7 +54,9 @@ async function answer(
 ): Promise<void> {
   const refusal = refuse(request);
   if (refusal !== null) return refused(response, refusal);
-  const bytes = await readBounded(request, MAX_BODY_BYTES);
+  // Destroyed, the request could not be thrown away behind its refusal.
+  const body = request.iterator({ destroyOnReturn: false });
+  const bytes = await readBounded(body, MAX_BODY_BYTES);
   if (bytes === null) return refused(response, 413);
   const gone = new AbortController();
   response.once("close", () => gone.abort());
@@ -85,8 +91,7 @@ function refuse(request: IncomingMessage): number | null {
 }
 
 function refused(response: ServerResponse, status: number): void {
-  // The rest of the request is not read.
-  response.writeHead(status, { connection: "close" }).end();
+  response.writeHead(status).end();
 }
 
 function passed(

@@ -29,6 +29,8 @@ const schema = z.strictObject({
     z.strictObject({ command: z.tuple([z.string().min(1)], z.string()) }),
     z.strictObject({ tokenFile: z.string().min(1) }),
   ]),
+  /** How the same person signs in to decide approvals; read by `postern approval`. */
+  approver: z.unknown().optional(),
 });
 
 export type Profile = z.infer<typeof schema>;

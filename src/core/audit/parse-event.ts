@@ -1,7 +1,10 @@
 import type { EventBody, Stamp, WorkflowEvent } from "../model/event.ts";
 import { isObject, parseStrict } from "../model/json.ts";
-import { FAILURES, POLICY_CODES } from "../model/outcome.ts";
+import { FINDINGS, SOURCES } from "../model/command.ts";
+import { LOCK_TARGETS } from "../model/lock.ts";
+import { APPROVAL_CODES, FAILURES, POLICY_CODES } from "../model/outcome.ts";
 import { ACTIONS, POLICY_CLASSES } from "../model/policy.ts";
+import { SIGNALS } from "../model/signal.ts";
 
 export type EventFault =
   /** Not JSON, or JSON that two readers could read in two ways. */
@@ -69,18 +72,35 @@ const map =
   (value) =>
     isObject(value) && Object.values(value).every(check);
 const record =
-  (fields: Checks): Check =>
+  (fields: Checks, optional: Checks = {}): Check =>
   (value) =>
     isObject(value) &&
-    Object.keys(value).length === Object.keys(fields).length &&
-    Object.entries(fields).every(
-      ([name, check]) => Object.hasOwn(value, name) && check(value[name]),
-    );
+    Object.keys(fields).every((name) => Object.hasOwn(value, name)) &&
+    Object.entries(value).every(([name, member]) => {
+      const check = Object.hasOwn(fields, name) ? fields[name] : optional[name];
+      return Object.hasOwn({ ...fields, ...optional }, name) && check!(member);
+    });
 
 const texts = list(text);
 const code = one(...POLICY_CODES, ...Object.keys(FAILURES));
 const ruleMap: Check = (value) =>
   map(texts)(value) && Object.keys(value as object).every(one(...POLICY_CLASSES));
+
+const limits = record(
+  { calls: count, cost: count, runtimeMs: count },
+  { tokens: count, tools: map(count) },
+);
+const need = { kinds: texts, ruleIds: texts, discloses: texts, plan: text };
+const asked = {
+  ...need,
+  id: text,
+  digest: text,
+  preview: nullable(text),
+  classes: texts,
+  expiresAt: count,
+};
+const subject = { definition: text, operation: text, target: text, idempotency: nullable(text) };
+const lock = record({ target: one(...LOCK_TARGETS), value: text });
 
 const STAMP = {
   type: text,
@@ -99,21 +119,50 @@ const FIELDS: { readonly [Event in EventBody as Event["type"]]: FieldsOf<Event> 
     agent: text,
     purpose: text,
     tools: texts,
-    limits: record({ calls: count, cost: count, runtimeMs: count }),
+    limits,
     expiresAt: count,
     policyVersion: text,
     ruleIds: texts,
     seat: text,
     jkt: text,
     keyDigest: text,
+    lockEpoch: count,
     input: text,
   },
-  "seat.renewed": { ...STAMP, seat: text, input: text },
+  "seat.granted": {
+    ...STAMP,
+    seat: text,
+    parent: text,
+    agent: text,
+    jkt: text,
+    chain: texts,
+    tools: texts,
+    limits,
+    expiresAt: count,
+    policyVersion: text,
+    ruleIds: texts,
+    call: nullable(text),
+    lockEpoch: count,
+    input: text,
+  },
+  "seat.refused": {
+    ...STAMP,
+    parent: text,
+    agent: text,
+    chain: texts,
+    code: one(...POLICY_CODES),
+    policyVersion: text,
+    ruleIds: texts,
+    input: text,
+  },
+  "seat.renewed": { ...STAMP, seat: text, chain: texts, input: text },
   "call.admitted": {
     ...STAMP,
     call: text,
     seat: text,
     agent: text,
+    chain: texts,
+    mode: one("preview", "execute"),
     tool: text,
     definition: text,
     action: one(...ACTIONS),
@@ -123,8 +172,17 @@ const FIELDS: { readonly [Event in EventBody as Event["type"]]: FieldsOf<Event> 
     plan: map(record({ allow: flag, ruleIds: texts })),
     labels: texts,
     writeDomain: nullable(text),
+    critical: flag,
     cost: count,
     runtimeMs: count,
+    tokens: count,
+    operation: nullable(text),
+    target: nullable(text),
+    idempotency: nullable(text),
+    sources: map(list(one(...SOURCES))),
+    approval: nullable(text),
+    preview: nullable(text),
+    need: nullable(record({ ...need, id: text })),
     txn: text,
     connector: text,
     session: text,
@@ -136,19 +194,30 @@ const FIELDS: { readonly [Event in EventBody as Event["type"]]: FieldsOf<Event> 
     call: text,
     seat: text,
     agent: text,
+    chain: texts,
     tool: nullable(text),
-    outcome: one("policy_denied", "failed"),
-    code,
+    outcome: one("policy_denied", "failed", "human_approval_required"),
+    code: nullable(code),
     policyClass: nullable(one(...POLICY_CLASSES)),
     policyVersion: text,
     ruleIds: texts,
     rules: ruleMap,
+    blockedBy: nullable(text),
+    approval: nullable(record({ ...asked, ...subject })),
     input: text,
   },
   "call.settled": {
     ...STAMP,
     call: text,
-    outcome: one("ok", "partial_result", "policy_denied", "failed", "outcome_unknown"),
+    chain: texts,
+    outcome: one(
+      "ok",
+      "partial_result",
+      "human_approval_required",
+      "policy_denied",
+      "failed",
+      "outcome_unknown",
+    ),
     code: nullable(code),
     ruleIds: texts,
     redactions: list(record({ path: text, dataClass: text, count })),
@@ -159,18 +228,73 @@ const FIELDS: { readonly [Event in EventBody as Event["type"]]: FieldsOf<Event> 
     calls: one(0, 1),
     cost: count,
     runtimeMs: count,
+    tokens: count,
+    canaries: count,
+    approval: nullable(record(asked)),
+    input: text,
+  },
+  "call.resent": {
+    ...STAMP,
+    call: text,
+    chain: texts,
+    policyVersion: text,
+    txn: text,
+    connector: text,
+    session: text,
+    lockEpoch: count,
     input: text,
   },
   "call.reconciled": {
     ...STAMP,
     call: text,
-    outcome: one("failed"),
-    code: one("not_dispatched"),
-    calls: one(0),
-    cost: one(0),
-    runtimeMs: one(0),
+    chain: texts,
+    finding: one(...FINDINGS),
+    outcome: one("ok", "failed"),
+    code: one("not_dispatched", "rolled_back", null),
+    calls: one(0, 1),
+    cost: count,
+    runtimeMs: count,
+    tokens: count,
     input: text,
   },
-  "checkpoint.saved": { ...STAMP, seat: text, bytes: count, digest: text, input: text },
-  "workflow.closed": { ...STAMP, seat: nullable(text), input: text },
+  "approval.decided": {
+    ...STAMP,
+    approval: text,
+    chain: texts,
+    kind: text,
+    verdict: one("approve", "reject"),
+    human: text,
+    policyVersion: text,
+    ruleIds: texts,
+    complete: flag,
+    lockEpoch: count,
+    input: text,
+  },
+  "approval.refused": {
+    ...STAMP,
+    approval: text,
+    chain: texts,
+    kind: text,
+    human: text,
+    code: one(...APPROVAL_CODES),
+    policyVersion: text,
+    ruleIds: texts,
+    input: text,
+  },
+  "usage.reported": { ...STAMP, seat: text, chain: texts, tokens: count, input: text },
+  "signal.raised": {
+    ...STAMP,
+    signal: one(...SIGNALS),
+    seat: nullable(text),
+    chain: texts,
+    call: nullable(text),
+    policyVersion: text,
+    containment: nullable(record({ ruleId: text, lock: nullable(lock) })),
+    input: text,
+  },
+  "checkpoint.saved": {
+    ...STAMP,
+    ...{ seat: text, chain: texts, bytes: count, digest: text, input: text },
+  },
+  "workflow.closed": { ...STAMP, seat: nullable(text), chain: texts, input: text },
 };

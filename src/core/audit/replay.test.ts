@@ -33,12 +33,12 @@ function story(): World {
     callCommand("call_2", { tool: "tickets_open", arguments: { title: "Grüße 😀", n: -0.5 } }),
   );
   world.submit(failing("call_2", "connector_lost", "possible"));
-  world.submit({ type: "reconcile", call: "call_2", session: "session_1" });
+  world.submit({ type: "reconcile", call: "call_2", session: "session_1", finding: "never" });
   world.lock({ id: "l1", target: "tool", value: "tickets_open" });
   world.submit(callCommand("call_3", { tool: "tickets_open" }));
   world.locks = null;
   world.submit(callCommand("call_4"));
-  world.locks = { epoch: 3, locks: [] };
+  world.locks = { epoch: 3, locks: [], revocations: [] };
   world.submit(callCommand("call_5", { tool: "nope", shaped: null }));
   world.submit({ type: "checkpoint", seat: "seat_1", value: [1, { a: null }], bytes: 14 });
   world.submit({ type: "close", seat: null });
@@ -71,6 +71,22 @@ describe("replay", () => {
   it("finds the same bytes and hashes in what was decided", () => {
     const world = story();
     expect(replay(sourceOf(world))).toEqual({ identical: true, events: 11, head: world.head });
+  });
+
+  it("lets an engine that had trapped trap again, and decides all the rest anew", () => {
+    const world = openWorld();
+    world.script = () => {
+      throw new Error("unreachable executed");
+    };
+    world.submit(callCommand("call_1"));
+    world.script = CAREFUL;
+    world.submit(callCommand("call_2"));
+    const source = sourceOf(world);
+    expect(replay(source)).toMatchObject({ identical: true, events: 3 });
+    // Nothing else passes for it.
+    const denying = scripted(() => DENY);
+    const other = sourceOf(world, { bundleOf: () => ({ view: world.bundle, evaluator: denying }) });
+    expect(difference(replay(other))).toMatchObject({ seq: 2, kind: "decision_differs" });
   });
 
   it("knows nothing of a workflow that never opened, and says so by nothing", () => {

@@ -4,6 +4,7 @@ import type { WorkflowEvent } from "../model/event.ts";
 import { canonical, isObject } from "../model/json.ts";
 import type { LockTable } from "../model/lock.ts";
 import type { Evaluator } from "../model/policy.ts";
+import { APPROVAL_TRAP } from "../session/approval.ts";
 import { decide } from "../session/decide.ts";
 import type { Decision } from "../session/decision.ts";
 import { evolve } from "../session/evolve.ts";
@@ -75,7 +76,8 @@ export function replay(source: ReplaySource): Replay {
         now,
         locks,
         bundle: bundle.view,
-        evaluator: bundle.evaluator,
+        evaluator: evaluatorThen(read.event, bundle.evaluator),
+        hash,
         mac: (text: string) => source.mac(text),
       };
       decision = decide(state, input.command, facts, input.text);
@@ -97,6 +99,27 @@ export function replay(source: ReplaySource): Replay {
     .sort((a, b) => a - b);
   if (orphan !== undefined) return differs({ seq: orphan, kind: "event_missing" });
   return { identical: true, events: state.next, head };
+}
+
+/**
+ * An engine that gave no answer is a fact of its moment, which no bundle holds: where the record says
+ * so, it gives none again. Whatever else was decided before it is still decided anew.
+ */
+function evaluatorThen(event: WorkflowEvent, evaluator: Evaluator): Evaluator {
+  if (event.type === "call.refused" && event.code === "policy_unavailable") {
+    return { ...evaluator, evaluate: trap };
+  }
+  if (event.type === "approval.refused" && event.ruleIds.includes(APPROVAL_TRAP)) {
+    // Who may give a kind is asked first; then what this human may see.
+    return event.code === "may_not_see"
+      ? { authorize: (question) => evaluator.authorize(question), evaluate: trap }
+      : { ...evaluator, authorize: trap };
+  }
+  return evaluator;
+}
+
+function trap(): never {
+  throw new Error("as it was recorded");
 }
 
 interface Input {

@@ -11,12 +11,15 @@ import {
   WRITE_TOKEN_LIFE_S,
 } from "./claims.ts";
 import { RECORD_FORMAT } from "../audit/chain.ts";
+import { FINDINGS, KEY_STANDINGS, SOURCES } from "./command.ts";
 import { EVENT_TYPES } from "./event.ts";
 import { LOCK_TARGETS } from "./lock.ts";
 import { DENIALS, FAILURE_MESSAGES } from "./outcome-message.ts";
-import { FAILURE_KINDS, FAILURES, POLICY_CODES } from "./outcome.ts";
+import { APPROVAL_CODES, FAILURE_KINDS, FAILURES, POLICY_CODES } from "./outcome.ts";
+import { KEY_PURPOSES, KEY_STATES } from "./signing-key.ts";
 import { TENANT_EVENT_TYPES, TENANT_STREAM } from "./tenant-event.ts";
 import { ACTIONS, POLICY_CLASSES, TIERS } from "./policy.ts";
+import { SIGNALS } from "./signal.ts";
 
 /**
  * Names that others see, store or branch on, written out by hand. A change here is a change of a
@@ -26,11 +29,18 @@ describe("names that others see", () => {
   it("event types", () => {
     expect(EVENT_TYPES).toEqual([
       "workflow.opened",
+      "seat.granted",
+      "seat.refused",
       "seat.renewed",
       "call.admitted",
       "call.refused",
       "call.settled",
+      "call.resent",
       "call.reconciled",
+      "approval.decided",
+      "approval.refused",
+      "usage.reported",
+      "signal.raised",
       "checkpoint.saved",
       "workflow.closed",
     ]);
@@ -43,7 +53,20 @@ describe("names that others see", () => {
       "join.created",
       "connector.enrolled",
       "exchange.refused",
+      "signal.raised",
+      "lock.added",
+      "lock.removed",
+      "lock.expired",
+      "lock.drained",
+      "key.published",
+      "key.rotated",
+      "key.retired",
     ]);
+  });
+
+  it("purposes and states of the gateway's own keys", () => {
+    expect(KEY_PURPOSES).toEqual(["credential", "call"]);
+    expect(KEY_STATES).toEqual(["next", "active", "retiring"]);
   });
 
   it("policy codes", () => {
@@ -61,7 +84,48 @@ describe("names that others see", () => {
       "trust_denied",
       "workflow_closed",
       "workflow_expired",
+      "approval_rejected",
+      "approval_stale",
+      "approvals_exhausted",
+      "critical_domain_taken",
+      "delegation_denied",
+      "effect_unknown",
+      "read_only",
+      "cross_tenant_context",
     ]);
+  });
+
+  it("codes of a decision on an approval that was not taken", () => {
+    expect(APPROVAL_CODES).toEqual([
+      "approval_unknown",
+      "approval_expired",
+      "approval_over",
+      "digest_mismatch",
+      "kind_unknown",
+      "kind_given",
+      "two_kinds",
+      "self_approval",
+      "not_permitted",
+      "may_not_see",
+      "workflow_over",
+    ]);
+  });
+
+  it("signals, sources and findings", () => {
+    expect(SIGNALS).toEqual([
+      "token_replayed",
+      "context_mismatch",
+      "key_shared",
+      "canary_tool",
+      "canary_record",
+      "denial_burst",
+      "budget_anomaly",
+      "tool_drift",
+      "connector_clash",
+    ]);
+    expect(SOURCES).toEqual(["human", "trusted", "untrusted", "unknown"]);
+    expect(FINDINGS).toEqual(["never", "committed", "aborted"]);
+    expect(KEY_STANDINGS).toEqual(["own", "other_agent", "other_tenant"]);
   });
 
   it("failure codes, with kind and whether the same call may be sent again", () => {
@@ -75,9 +139,11 @@ describe("names that others see", () => {
       "interrupted internal retryable",
       "locks_unavailable internal retryable",
       "not_dispatched internal retryable",
+      "rolled_back upstream retryable",
       "rate_limited policy retryable",
       "policy_unavailable policy retryable",
       "invalid_arguments schema final",
+      "idempotency_conflict schema final",
       "output_invalid schema final",
       "deadline_exceeded timeout retryable",
       "connector_unavailable network retryable",
@@ -90,6 +156,9 @@ describe("names that others see", () => {
       "destination_ip_prohibited network final",
       "tls_certificate_error network final",
       "token_refused network final",
+      "preview_too_large upstream final",
+      "preview_unavailable upstream retryable",
+      "preview_stale upstream final",
       "response_too_large upstream final",
       "upstream_error upstream retryable",
       "upstream_rejected upstream final",
@@ -137,21 +206,40 @@ describe("names that others see", () => {
       .filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts"))
       .map((name) => readFileSync(new URL(name, folder), "utf8"))
       .join("\n");
-    const ids = [...source.matchAll(/["'`]((?:core|default|trust|lock):[a-z.]*)/g)].map(
-      ([, id]) => id!,
-    );
+    const ids = [
+      ...source.matchAll(/["'`]((?:core|default|trust|delegation|lock|containment):[a-z.-]*)/g),
+    ].map(([, id]) => id!);
     expect([...new Set(ids)].sort()).toEqual([
+      "containment:",
+      "core:approval",
+      "core:approval.requester",
+      "core:approval.trap",
       "core:budget.calls",
       "core:budget.cost",
       "core:budget.runtime",
+      "core:budget.tokens",
+      "core:budget.tool",
+      "core:call",
+      "core:containment",
+      "core:cycle",
+      "core:fan-out",
+      "core:hops",
+      "core:idempotency",
+      "core:key",
       "core:limits",
+      "core:live",
       "core:locks",
       "core:seat",
+      "core:seats",
+      "core:tenant",
       "core:tool",
       "core:workflow",
+      "core:write-domain",
       "default:",
       "default:data",
+      "default:delegation",
       "default:trust",
+      "delegation:",
       "lock:",
       "trust:",
     ]);

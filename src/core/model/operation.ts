@@ -29,6 +29,15 @@ export interface SqlOperation {
     /** `read` runs in a READ ONLY transaction. */
     readonly mode: "read" | "write";
     readonly maxRows: number;
+    /**
+     * A query run before and after a write, in its transaction: what it tells apart is the change.
+     * Its columns in `ignore` are volatile and left out.
+     */
+    readonly observe?: {
+      readonly statement: string;
+      readonly params: readonly Json[];
+      readonly ignore: readonly string[];
+    };
   };
 }
 
@@ -37,6 +46,25 @@ export interface Request {
   readonly operation: Operation;
   readonly body: string | null;
   readonly contentType: string | null;
+  /** Sent to the service with a mutation, so that it never acts twice on one call. */
+  readonly idempotencyKey?: string;
+  /** What was approved, without values: its digest is `tctx.preview` of the call token. */
+  readonly preview?: PreviewSeal;
+}
+
+/** What a human approved: the change itself and, over HTTP, the version it was worked out from. */
+export interface PreviewSeal {
+  /** SHA-256, hex, of the RFC 8785 form of the change (see `changeOf`). */
+  readonly changes: string;
+  /** Entity tag to send as `If-Match`; null for SQL, and where the service has none. */
+  readonly etag: string | null;
+  /** 16 random bytes, hex: its digest stands in the record, and changes could be tried out (P10). */
+  readonly salt: string;
+}
+
+/** `tctx.preview`: SHA-256, hex. */
+export function previewDigest(hash: (text: string) => string, seal: PreviewSeal): string {
+  return hash(canonical(seal));
 }
 
 export function destinationOf(operation: Operation): string {

@@ -1,4 +1,4 @@
-import type { FailureCode, PolicyCode } from "./outcome.ts";
+import type { ApprovalCode, FailureCode, PolicyCode } from "./outcome.ts";
 
 /**
  * What each code says to the agent that reads it: what happened, and what to do now. One map, so a
@@ -57,12 +57,58 @@ export const DENIALS: { readonly [code in PolicyCode]: Denial } = {
     message: "The workflow has reached the end of its life.",
     remedy: "Ask the human to start another workflow.",
   },
+  approval_rejected: {
+    message: "A human rejected this, or nobody decided in time; it stays so in this workflow.",
+    remedy: "Do not repeat the call; choose another way, or report to the human.",
+  },
+  approval_stale: {
+    message: "What was approved is no longer what would happen, so nothing was done.",
+    remedy: "Send the call again to ask for an approval of the present state.",
+  },
+  approvals_exhausted: {
+    message: "Too many requests for approval are open in this workflow.",
+    remedy: "Wait until humans have decided some of them.",
+  },
+  critical_domain_taken: {
+    message: "This workflow has already written to another critical domain.",
+    remedy: "Ask the human to start another workflow for this one.",
+  },
+  delegation_denied: {
+    message: "This agent may not give that agent a seat with these rights.",
+    remedy: "Ask for fewer tools or smaller caps, or do the work yourself.",
+  },
+  effect_unknown: {
+    message: "Nobody knows yet whether an identical call took effect.",
+    remedy: "Ask for the outcome of the call named in blockedBy until it is known.",
+  },
+  read_only: {
+    message: "After something suspicious this workflow may only read.",
+    remedy: "Stop writing and tell the human.",
+  },
+  cross_tenant_context: {
+    message: "This agent key belongs to another tenant.",
+    remedy: "Make a key pair for each tenant, and use none of them in two.",
+  },
 };
 
 export interface Denial {
   readonly message: string;
   readonly remedy: string;
 }
+
+export const APPROVAL_MESSAGES: { readonly [code in ApprovalCode]: string } = {
+  approval_unknown: "There is no such request for approval.",
+  approval_expired: "The time for this decision is over; it counts as rejected.",
+  approval_over: "This request has been decided already.",
+  digest_mismatch: "What was signed in for is not what is asked. Look at the request again.",
+  kind_unknown: "This request does not ask for this kind of approval.",
+  kind_given: "This kind has been given already.",
+  two_kinds: "One human decides one kind of a request. Ask a colleague for the other.",
+  self_approval: "Who started the workflow may not give this kind of approval.",
+  not_permitted: "The policies do not permit this human to give this kind of approval.",
+  may_not_see: "This human may not see all that would change, and so cannot approve it.",
+  workflow_over: "The workflow has ended.",
+};
 
 export const FAILURE_MESSAGES: { readonly [code in FailureCode]: string } = {
   audit_unavailable: "The record could not be written, so nothing was done. Try again later.",
@@ -71,9 +117,11 @@ export const FAILURE_MESSAGES: { readonly [code in FailureCode]: string } = {
   interrupted: "The call was cut short before its end was known. A read may be sent again.",
   locks_unavailable: "Postern cannot tell which locks are in force and admits nothing. Try again.",
   not_dispatched: "The call was admitted but never left, and cost nothing. Send it again.",
+  rolled_back: "The service did not make the change: nothing happened. It may be sent again.",
   rate_limited: "Too many refused calls. Wait as long as told and stop repeating refused calls.",
   policy_unavailable: "The policy engine gave no answer, so nothing was admitted. Try again.",
   invalid_arguments: "The arguments do not match the input schema. Correct the places named.",
+  idempotency_conflict: "This idempotency key was used for another call. Choose a new one.",
   output_invalid: "The tool answered what its description forbids; the answer is withheld.",
   deadline_exceeded: "The tool did not answer in its time. Ask for less, or try again later.",
   connector_unavailable: "No connector serves this tool now. Try again later.",
@@ -86,7 +134,14 @@ export const FAILURE_MESSAGES: { readonly [code in FailureCode]: string } = {
   destination_ip_prohibited: "The address of the service is not allowed. Tell the operator.",
   tls_certificate_error: "The certificate of the service is not trusted. Tell the operator.",
   token_refused: "The connector or the service refused the call token. Tell the operator.",
+  preview_too_large: "The change is larger than a human can be shown whole. Change less at once.",
+  preview_unavailable: "The service gave no preview of this change. Try again later.",
+  preview_stale: "The state has moved on since the preview; nothing was changed.",
   response_too_large: "The answer is larger than this tool may return. Ask for less.",
   upstream_error: "The service failed while it handled the call. Try again later.",
   upstream_rejected: "The service rejected the call as it stands. Change the arguments.",
 };
+
+/** Whatever the cause: "try again" would be told to somebody who must not. */
+export const UNKNOWN_MESSAGE =
+  "Nobody knows whether this call took effect. Ask at the reconcile link, or send it again under its idempotency key; never as a new call.";

@@ -1,3 +1,4 @@
+import type { Change } from "./change.ts";
 import type { Json } from "./json.ts";
 import type { PolicyClass } from "./policy.ts";
 
@@ -5,7 +6,13 @@ import type { PolicyClass } from "./policy.ts";
  * The fallback contract: the one closed union an agent sees, the same on MCP, REST and SDK.
  * Every name and code below is visible to others and pinned by `names.test.ts`.
  */
-export type Outcome = Ok | PartialResult | PolicyDenied | Failed | OutcomeUnknown;
+export type Outcome =
+  | Ok
+  | PartialResult
+  | ApprovalRequired
+  | PolicyDenied
+  | Failed
+  | OutcomeUnknown;
 
 export interface Ok {
   readonly outcome: "ok";
@@ -21,6 +28,31 @@ export interface PartialResult {
   /** Records left out whole because their class is denied. */
   readonly dropped: number;
   readonly truncated: boolean;
+}
+
+/** Sent again as it is, the call joins this request and waits for the humans. */
+export interface ApprovalRequired {
+  readonly outcome: "human_approval_required";
+  readonly call: string;
+  readonly approval: ApprovalRequest;
+}
+
+export interface ApprovalRequest {
+  readonly id: string;
+  /** Where humans decide it. */
+  readonly url: string;
+  /** RFC 3339. Not decided by then, it is rejected. */
+  readonly expiresAt: string;
+  /** Kinds still to be given, each by another human. */
+  readonly kinds: readonly string[];
+  /** Tool, target and rules in words. */
+  readonly summary: string;
+  /** RFC 6902, as far as this agent may see it; absent: the tool has no preview. */
+  readonly proposedDiff?: Change;
+  /** Places of the diff that this agent may not see. */
+  readonly hidden?: readonly Redaction[];
+  /** SHA-256, hex, of everything that is approved. */
+  readonly digest: string;
 }
 
 export interface PolicyDenied {
@@ -70,6 +102,8 @@ export interface PolicyReason {
   readonly ruleIds: readonly string[];
   readonly policyVersion: string;
   readonly message: string;
+  /** The call or approval that stands in the way, where there is one. */
+  readonly blockedBy?: string;
 }
 
 export interface FailureReason {
@@ -96,8 +130,32 @@ export const POLICY_CODES = [
   "trust_denied",
   "workflow_closed",
   "workflow_expired",
+  "approval_rejected",
+  "approval_stale",
+  "approvals_exhausted",
+  "critical_domain_taken",
+  "delegation_denied",
+  "effect_unknown",
+  "read_only",
+  "cross_tenant_context",
 ] as const;
 export type PolicyCode = (typeof POLICY_CODES)[number];
+
+/** Why a human's decision on an approval was not taken. */
+export const APPROVAL_CODES = [
+  "approval_unknown",
+  "approval_expired",
+  "approval_over",
+  "digest_mismatch",
+  "kind_unknown",
+  "kind_given",
+  "two_kinds",
+  "self_approval",
+  "not_permitted",
+  "may_not_see",
+  "workflow_over",
+] as const;
+export type ApprovalCode = (typeof APPROVAL_CODES)[number];
 
 export const FAILURE_KINDS = [
   "network",
@@ -117,9 +175,11 @@ export const FAILURES = {
   interrupted: { kind: "internal", retryable: true },
   locks_unavailable: { kind: "internal", retryable: true },
   not_dispatched: { kind: "internal", retryable: true },
+  rolled_back: { kind: "upstream", retryable: true },
   rate_limited: { kind: "policy", retryable: true },
   policy_unavailable: { kind: "policy", retryable: true },
   invalid_arguments: { kind: "schema", retryable: false },
+  idempotency_conflict: { kind: "schema", retryable: false },
   output_invalid: { kind: "schema", retryable: false },
   deadline_exceeded: { kind: "timeout", retryable: true },
   connector_unavailable: { kind: "network", retryable: true },
@@ -132,6 +192,9 @@ export const FAILURES = {
   destination_ip_prohibited: { kind: "network", retryable: false },
   tls_certificate_error: { kind: "network", retryable: false },
   token_refused: { kind: "network", retryable: false },
+  preview_too_large: { kind: "upstream", retryable: false },
+  preview_unavailable: { kind: "upstream", retryable: true },
+  preview_stale: { kind: "upstream", retryable: false },
   response_too_large: { kind: "upstream", retryable: false },
   upstream_error: { kind: "upstream", retryable: true },
   upstream_rejected: { kind: "upstream", retryable: false },

@@ -20,8 +20,10 @@ export interface Question {
   readonly policyClass: PolicyClass;
   /** Cedar action: `connect`, one of ACTIONS, `disclose` or `spend`. */
   readonly action: "connect" | Action | "disclose" | "spend";
-  /** Agent id. */
+  /** Agent id, or a human's pseudonym. */
   readonly principal: string;
+  /** The principal is a human, who asks to see a change; the context then has `groups`. */
+  readonly human?: true;
   readonly resource: { readonly type: "Destination" | "Tool" | "DataClass"; readonly id: string };
   readonly context: JsonObject;
 }
@@ -34,9 +36,18 @@ export interface Answer {
   readonly errors: readonly string[];
 }
 
+/** May this human do this? Asked of `authority.cedar`; the principal is a pseudonym. */
+export interface AuthorityQuestion {
+  readonly action: "approve";
+  readonly principal: string;
+  readonly resource: { readonly type: "ApprovalKind"; readonly id: string };
+  readonly context: JsonObject;
+}
+
 /** Synchronous, so that facts, decision and append share one turn. A throw is a trap: nothing is admitted. */
 export interface Evaluator {
   evaluate(question: Question): Answer;
+  authorize(question: AuthorityQuestion): Answer;
 }
 
 /** What `disclose` said of every class a tool may return, fixed at admission. */

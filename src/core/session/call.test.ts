@@ -7,15 +7,16 @@ import {
   callCommand,
   DENY,
   EDGE,
+  mac,
   openCommand,
   openWorld,
   readTool,
   sha256,
   SILENT,
   World,
-  writeTool,
 } from "../testing.ts";
 import { MAX_IN_FLIGHT, MAX_REFUSALS, REFUSAL_WINDOW_MS } from "./limits.ts";
+import { NOTHING_USED } from "./state.ts";
 
 function refused(world: World, command = callCommand("call_1")): unknown {
   const { events, result } = world.submit(command);
@@ -39,7 +40,7 @@ describe("an admitted call", () => {
     const world = openWorld();
     const { events, result } = world.submit(callCommand("call_1", { tool: "tickets_open" }));
     const plan = { ticket: { allow: true, ruleIds: ["permit-all"] } };
-    expect(result).toEqual({ kind: "admitted", plan });
+    expect(result).toEqual({ kind: "admitted", mode: "execute", plan, approval: null });
     expect(events).toEqual([
       {
         type: "call.admitted",
@@ -60,6 +61,18 @@ describe("an admitted call", () => {
         plan,
         labels: [],
         writeDomain: "tickets",
+        chain: ["support-agent"],
+        mode: "execute",
+        critical: false,
+        tokens: 0,
+        operation: mac(`operation\n${sha256("operation")}`),
+        // Keyed: a target is an argument's value.
+        target: mac('target\n{"region":"eu"}'),
+        idempotency: null,
+        sources: {},
+        approval: null,
+        preview: null,
+        need: null,
         cost: 10,
         runtimeMs: 1_000,
         txn: "txn_call_1",
@@ -69,8 +82,8 @@ describe("an admitted call", () => {
         input: (events[0] as { input: string }).input,
       },
     ]);
-    expect(world.state.used).toEqual({ calls: 1, cost: 10, runtimeMs: 1_000 });
-    expect(world.state.writeDomains).toEqual({ tickets: 1 });
+    expect(world.state.used).toMatchObject({ calls: 1, cost: 10, runtimeMs: 1_000 });
+    expect(world.state.writeDomains).toMatchObject({ tickets: { calls: 1 } });
     expect(world.state.inFlight.map((one) => one.call)).toEqual(["call_1"]);
   });
 
@@ -91,6 +104,9 @@ describe("an admitted call", () => {
     ]);
     for (const { context } of asked) {
       expect(context).toEqual({
+        chain: ["support-agent"],
+        tokens: 0,
+        sources: {},
         purpose: "support-case",
         trust: "support",
         human: "human-pseudonym",
@@ -185,7 +201,7 @@ describe("a call that is refused", () => {
     const world = openWorld();
     world.script = () => DENY;
     refused(world);
-    expect(world.state.used).toEqual({ calls: 0, cost: 0, runtimeMs: 0 });
+    expect(world.state.used).toEqual(NOTHING_USED);
     expect(world.state.labels).toEqual([]);
   });
 });
@@ -271,6 +287,8 @@ describe("policy", () => {
     world.script = ({ resource }) => (resource.id === "customer.contact" ? SILENT : ALLOW);
     expect(world.submit(callCommand("call_1")).result).toEqual({
       kind: "admitted",
+      mode: "execute",
+      approval: null,
       plan: {
         "customer.contact": { allow: false, ruleIds: ["default:data"] },
         "customer.id": { allow: true, ruleIds: ["permit-all"] },
@@ -358,7 +376,11 @@ describe("ceilings", () => {
     });
     world.now += REFUSAL_WINDOW_MS - 1_000;
     refused(world, callCommand("one_more"));
-    expect(world.state.refusals).toEqual({ since: world.now, count: 1 });
+    expect(world.state.refusals).toEqual({
+      since: world.now,
+      ...{ count: 1, denials: 1, exhausted: 0 },
+      seats: { seat_1: { count: 1, denials: 1, exhausted: 0 } },
+    });
   });
 
   it("ignore a second reservation under the same id", () => {
@@ -369,87 +391,5 @@ describe("ceilings", () => {
       result: { kind: "ignored" },
     });
     expect(world.state.used.calls).toBe(1);
-  });
-});
-
-describe("locks", () => {
-  const TARGETS = [
-    ["tenant", "acme"],
-    ["human", "human-pseudonym"],
-    ["agent", "support-agent"],
-    ["key", "thumbprint"],
-    ["workflow", "wf_1"],
-    ["tool", "tickets_open"],
-    ["destination", "tickets"],
-    ["connector", "con_1"],
-    ["bundle", bundleOf().digest],
-  ] as const;
-
-  it.each(TARGETS)("on the %s admit nothing, whatever the rules say", (target, value) => {
-    const world = openWorld();
-    world.lock({ id: "l1", target, value });
-    expect(refused(world, callCommand("call_1", { tool: "tickets_open" }))).toEqual(
-      denied("locked", ["lock:l1"]),
-    );
-  });
-
-  it.each(TARGETS)("on another %s change nothing", (target) => {
-    const world = openWorld();
-    world.lock({ id: "l1", target, value: "another" });
-    expect(world.submit(callCommand("call_1", { tool: "tickets_open" })).result.kind).toBe(
-      "admitted",
-    );
-    expect(world.events.at(-1)).toMatchObject({ lockEpoch: 2 });
-  });
-
-  it("that the host cannot vouch for admit nothing", () => {
-    const world = openWorld();
-    world.locks = null;
-    expect(refused(world)).toEqual({ kind: "failed", code: "locks_unavailable" });
-  });
-
-  it("hold without the policy engine", () => {
-    const world = openWorld();
-    world.script = () => {
-      throw new Error("down");
-    };
-    world.lock({ id: "l1", target: "workflow", value: "wf_1" });
-    expect(refused(world)).toEqual(denied("locked", ["lock:l1"]));
-  });
-});
-
-describe("write domains", () => {
-  it("are claimed at admission and stick whatever the outcome, but for a call that never left", () => {
-    const world = openWorld();
-    world.submit(callCommand("call_1", { tool: "tickets_open" }));
-    world.submit(callCommand("call_2", { tool: "tickets_open" }));
-    world.submit({
-      type: "settle",
-      call: "call_1",
-      settlement: { kind: "failed", code: "not_dispatched", effect: "none" },
-      runtimeMs: 0,
-    });
-    expect(world.state.writeDomains).toEqual({ tickets: 1 });
-    world.submit({
-      type: "settle",
-      call: "call_2",
-      settlement: { kind: "failed", code: "upstream_rejected", effect: "none" },
-      runtimeMs: 5,
-    });
-    expect(world.state.writeDomains).toEqual({ tickets: 1 });
-  });
-
-  it.each(["constructor", "__proto__", "tostring"])("may be called %s", (writeDomain) => {
-    const world = openWorld();
-    world.bundle = bundleOf([writeTool({ writeDomain })]);
-    world.submit(callCommand("call_1", { tool: "tickets_open" }));
-    expect(Object.entries(world.state.writeDomains)).toEqual([[writeDomain, 1]]);
-    world.submit({
-      type: "settle",
-      call: "call_1",
-      settlement: { kind: "failed", code: "not_dispatched", effect: "none" },
-      runtimeMs: 0,
-    });
-    expect(Object.entries(world.state.writeDomains)).toEqual([]);
   });
 });

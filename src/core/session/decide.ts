@@ -1,11 +1,15 @@
 import type { Command } from "../model/command.ts";
 import { canonical } from "../model/json.ts";
+import { decideApproval } from "./approval.ts";
 import { decideCall } from "./call.ts";
-import { decideCheckpoint, decideClose, decideRenew } from "./lifecycle.ts";
+import { decideCheckpoint, decideClose, decideRenew, decideUsage } from "./lifecycle.ts";
 import { type Decision, IGNORED } from "./decision.ts";
 import type { Facts } from "./facts.ts";
 import { decideOpen } from "./open.ts";
+import { decideResend } from "./resend.ts";
+import { decideSeat } from "./seat.ts";
 import { decideReconcile, decideSettle } from "./settle.ts";
+import { decideSignal } from "./signal.ts";
 import type { WorkflowState } from "./state.ts";
 
 /**
@@ -23,6 +27,8 @@ export function decide(
   switch (command.type) {
     case "open":
       return decideOpen(state, command, facts, mac);
+    case "seat":
+      return decideSeat(state, command, facts, mac);
     case "renew":
       return decideRenew(state, command, facts, mac);
     case "call":
@@ -31,6 +37,14 @@ export function decide(
       return decideSettle(state, command, facts, mac);
     case "reconcile":
       return decideReconcile(state, command, mac);
+    case "resend":
+      return decideResend(state, command, facts, mac);
+    case "decideApproval":
+      return decideApproval(state, command, facts, mac);
+    case "reportUsage":
+      return decideUsage(state, command, facts, mac);
+    case "signal":
+      return decideSignal(state, command, facts, mac);
     case "checkpoint":
       return decideCheckpoint(state, command, facts, mac);
     case "close":

@@ -10,6 +10,8 @@ export interface Facts {
   /** Null: the host cannot vouch for them, and then nothing is admitted. */
   readonly locks: LockTable | null;
   readonly evaluator: Evaluator;
+  /** SHA-256, hex, of the UTF-8 text. */
+  hash(text: string): string;
   /** HMAC-SHA-256, hex, under a key derived from the workflow's own. */
   mac(text: string): string;
 }

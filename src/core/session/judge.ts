@@ -1,4 +1,5 @@
 import type { Tool } from "../model/bundle.ts";
+import type { ArgumentSources } from "../model/command.ts";
 import type { ClassRules } from "../model/event.ts";
 import type { JsonObject } from "../model/json.ts";
 import type { PolicyCode } from "../model/outcome.ts";
@@ -11,9 +12,9 @@ import type {
   RedactionPlan,
 } from "../model/policy.ts";
 import { POLICY_CLASSES } from "../model/policy.ts";
-import type { Seat, Usage, WorkflowState } from "./state.ts";
+import { chainOf, type Seat, type Usage, type WorkflowState } from "./state.ts";
 
-type Judgement =
+export type Judgement =
   | { readonly kind: "allowed"; readonly rules: ClassRules; readonly plan: RedactionPlan }
   | {
       readonly kind: "denied";
@@ -21,6 +22,7 @@ type Judgement =
       readonly policyClass: PolicyClass;
       readonly ruleIds: readonly string[];
       readonly rules: ClassRules;
+      readonly plan: RedactionPlan;
     }
   | { readonly kind: "trap" };
 
@@ -37,16 +39,26 @@ const CODES = {
   budget: "budget_denied",
 } as const satisfies Record<PolicyClass, PolicyCode>;
 
-/** Asks all four classes, always: evidence of a call is complete whichever class denied it. */
-export function judge(
-  state: WorkflowState,
-  seat: Seat,
-  tool: Tool,
-  after: Usage,
-  policyArguments: JsonObject,
-  evaluator: Evaluator,
-): Judgement {
-  const context = contextOf(state, seat, tool, after, policyArguments);
+/** Everything about one call that its policies are asked about. */
+export interface Case {
+  readonly state: WorkflowState;
+  readonly seat: Seat;
+  readonly tool: Tool;
+  /** Counters as they would be with this call admitted. */
+  readonly after: Usage;
+  readonly policyArguments: JsonObject;
+  readonly sources: ArgumentSources;
+  readonly evaluator: Evaluator;
+}
+
+/**
+ * Asks all four classes, always: evidence of a call is complete whichever class denied it. Only
+ * action and data see which kinds of approval are given: a human cannot open a network or a budget.
+ */
+export function judge(one: Case, approvals: readonly string[]): Judgement {
+  const { seat, tool, evaluator } = one;
+  const context = contextOf(one);
+  const approved = approvals.length === 0 ? context : { ...context, approvals };
   const ask = (
     policyClass: PolicyClass,
     action: Question["action"],
@@ -60,7 +72,7 @@ export function judge(
         action,
         principal: seat.agent,
         resource: { type, id },
-        context,
+        context: policyClass === "action" || policyClass === "data" ? approved : context,
       }),
     );
 
@@ -91,6 +103,7 @@ export function judge(
     policyClass: denying,
     ruleIds,
     rules,
+    plan,
   };
 }
 
@@ -99,7 +112,7 @@ function disclosureOf({ allow, ruleIds }: Verdict): Disclosure {
 }
 
 /** Cedar skips a policy that errors, so a broken `forbid` would allow: any error denies (P2). */
-export function verdict(policyClass: PolicyClass, answer: Answer): Verdict {
+export function verdict(policyClass: PolicyClass | "authority", answer: Answer): Verdict {
   if (answer.errors.length > 0) {
     return { allow: false, failed: true, ruleIds: sorted(answer.errors) };
   }
@@ -130,27 +143,47 @@ function sorted(ids: readonly string[]): readonly string[] {
   return [...new Set(ids)].sort();
 }
 
+/** What `disclose` says of these classes without any approval; a trap throws. */
+export function disclosures(one: Case, classes: readonly string[]): RedactionPlan {
+  const context = contextOf(one);
+  return Object.fromEntries(
+    classes.map((id) => [
+      id,
+      disclosureOf(
+        verdict(
+          "data",
+          one.evaluator.evaluate({
+            policyClass: "data",
+            action: "disclose",
+            principal: one.seat.agent,
+            resource: { type: "DataClass", id },
+            context,
+          }),
+        ),
+      ),
+    ]),
+  );
+}
+
 /** The workflow's history, as every policy may read it. Its Cedar type stands in policy/schema.ts. */
-export function contextOf(
-  state: WorkflowState,
-  seat: Seat,
-  tool: Tool,
-  after: Usage,
-  policyArguments: JsonObject,
-): JsonObject {
+export function contextOf(one: Omit<Case, "evaluator">): JsonObject {
+  const { state, seat, tool, after, policyArguments, sources } = one;
   return {
     purpose: state.purpose,
     trust: state.trust,
     human: state.human,
     depth: seat.depth,
+    chain: chainOf(state, seat),
     seats: Object.keys(state.seats).length,
     calls: after.calls,
     cost: after.cost,
     runtimeMs: after.runtimeMs,
+    tokens: after.tokens,
     labels: state.labels,
     writeDomains: Object.keys(state.writeDomains).sort(),
     approvals: [],
     tool: tool.id,
     arguments: policyArguments,
+    sources: sources as JsonObject,
   };
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Command } from "../model/command.ts";
-import { mac, openWorld, World } from "../testing.ts";
+import { bundleOf, DOWN, mac, openWorld, seatCommand, World } from "../testing.ts";
 import { MAX_CHECKPOINT_BYTES } from "./limits.ts";
 
 const IGNORED = { events: [], result: { kind: "ignored" } };
@@ -90,6 +90,16 @@ describe("closing", () => {
     expect(world.submit({ type: "close", seat: null }).result).toEqual({ kind: "done" });
     expect(world.state.status).toBe("closed");
     expect(world.submit({ type: "close", seat: null })).toEqual(IGNORED);
+  });
+
+  it("is not for a seat that was given: it has no say over its giver", () => {
+    const world = openWorld();
+    world.bundle = bundleOf(undefined, undefined, undefined, { delegations: [DOWN] });
+    expect(world.submit(seatCommand("seat_2")).result.kind).toBe("granted");
+    for (const seat of ["seat_2", "seat_3", "constructor"]) {
+      expect(world.submit({ type: "close", seat })).toEqual(IGNORED);
+    }
+    expect(world.submit({ type: "close", seat: "seat_1" }).result).toEqual({ kind: "done" });
   });
 
   it("has nothing to close before the opening", () => {

@@ -108,6 +108,23 @@ describe("opening a workflow", () => {
     expect(one.state.expiresAt).toBe(one.now + 1_000);
   });
 
+  it("caps the single tools that were given, and takes no other name into the record", () => {
+    const one = world({ tools: ["customers_find"] });
+    const caps = (tools: object) => openCommand({ limits: { tools: { ...tools } } });
+    for (const name of ["invoices_list", "canary_name", "constructor"]) {
+      expect(one.submit(caps({ customers_find: 1, [name]: 1 }))).toEqual({
+        events: [],
+        result: {
+          ...{ kind: "denied", code: "trust_denied", policyClass: null },
+          ruleIds: ["core:limits", "trust:support"],
+        },
+      });
+    }
+    const narrow = { tools: ["customers_find"], ...caps({ customers_find: 1 }) };
+    expect(one.submit(narrow).result.kind).toBe("opened");
+    expect(one.state.limits.tools).toEqual({ customers_find: 1 });
+  });
+
   it("never lives longer than eight hours, whatever trust says", () => {
     const one = world({ maxLifeMs: MAX_LIFE_MS * 2 });
     one.submit(openCommand());
@@ -149,6 +166,18 @@ describe("opening a workflow", () => {
         ruleIds: ["lock:l0", "lock:l1"],
       },
     });
+  });
+
+  it.each([
+    ["other_tenant", "cross_tenant_context", "core:tenant"],
+    ["other_agent", "trust_denied", "core:key"],
+  ] as const)("refuses a key that is of %s: %s", (key, code, ruleId) => {
+    const one = world();
+    expect(one.submit(openCommand({ key }))).toEqual({
+      events: [],
+      result: { kind: "denied", code, policyClass: null, ruleIds: [ruleId] },
+    });
+    expect(one.submit(openCommand()).result.kind).toBe("opened");
   });
 
   it("opens nothing while the host cannot vouch for the locks", () => {

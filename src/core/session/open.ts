@@ -1,7 +1,8 @@
-import type { Limits, TrustEdge } from "../model/bundle.ts";
+import type { TrustEdge } from "../model/bundle.ts";
 import type { OpenCommand } from "../model/command.ts";
 import type { JsonObject } from "../model/json.ts";
 import type { PolicyCode } from "../model/outcome.ts";
+import { capsKnown, shrink, soundNumbers } from "./budget.ts";
 import { type Decision, IGNORED, unrecorded } from "./decision.ts";
 import type { Facts } from "./facts.ts";
 import { MAX_LIFE_MS } from "./limits.ts";
@@ -25,13 +26,18 @@ export function decideOpen(
     bundle: facts.bundle.digest,
   });
   if (locked.length > 0) return denied("locked", locked);
-  if (!soundNumbers(command)) return denied("trust_denied", ["core:limits"]);
+  if (command.key === "other_tenant") return denied("cross_tenant_context", ["core:tenant"]);
+  if (command.key === "other_agent") return denied("trust_denied", ["core:key"]);
+  if (!soundNumbers(command.lifeMs, command.limits)) return denied("trust_denied", ["core:limits"]);
   const edge = facts.bundle.trust.find((candidate) =>
     covers(candidate, command, facts.bundle.toolIds),
   );
   if (edge === undefined) return denied("trust_denied", ["default:trust"]);
+  const rule = `trust:${edge.id}`;
+  if (!(command.live < edge.maxLive)) return denied("trust_denied", ["core:live", rule]);
   const granted = toolsOf(edge, facts.bundle.toolIds);
   const tools = command.tools === undefined ? granted : [...new Set(command.tools)].sort();
+  if (!capsKnown(command.limits, tools)) return denied("trust_denied", ["core:limits", rule]);
   const expiresAt =
     facts.now + Math.min(command.lifeMs ?? edge.maxLifeMs, edge.maxLifeMs, MAX_LIFE_MS);
   return {
@@ -46,10 +52,11 @@ export function decideOpen(
         limits: shrink(edge.limits, command.limits),
         expiresAt,
         policyVersion: facts.bundle.digest,
-        ruleIds: [`trust:${edge.id}`],
+        ruleIds: [rule],
         seat: command.seat,
         jkt: command.jkt,
         keyDigest: command.keyDigest,
+        lockEpoch: facts.locks.epoch,
         input,
       },
     ],
@@ -59,13 +66,6 @@ export function decideOpen(
 
 function denied(code: PolicyCode, ruleIds: readonly string[]): Decision {
   return unrecorded({ kind: "denied", code, policyClass: null, ruleIds });
-}
-
-/** `NaN` would pass every later comparison: an endless life, an endless budget. */
-function soundNumbers({ lifeMs, limits }: OpenCommand): boolean {
-  return [lifeMs, limits?.calls, limits?.cost, limits?.runtimeMs].every(
-    (asked) => asked === undefined || (Number.isSafeInteger(asked) && asked >= 0),
-  );
 }
 
 function covers(edge: TrustEdge, command: OpenCommand, all: readonly string[]): boolean {
@@ -90,12 +90,4 @@ function holds(claims: JsonObject, name: string, values: readonly string[]): boo
   const claim = Object.hasOwn(claims, name) ? claims[name] : undefined;
   const has: readonly unknown[] = Array.isArray(claim) ? claim : [claim];
   return has.some((one) => typeof one === "string" && values.includes(one));
-}
-
-function shrink(most: Limits, asked: Partial<Limits> | undefined): Limits {
-  return {
-    calls: Math.min(most.calls, asked?.calls ?? most.calls),
-    cost: Math.min(most.cost, asked?.cost ?? most.cost),
-    runtimeMs: Math.min(most.runtimeMs, asked?.runtimeMs ?? most.runtimeMs),
-  };
 }

@@ -40,11 +40,18 @@ describe("settling", () => {
     const world = read();
     expect(ending(world, answered("call_1"))).toEqual({ outcome: "ok", code: null, ruleIds: [] });
     expect(world.events.at(-1)).toMatchObject({ bytes: 120, calls: 1, cost: 10, runtimeMs: 40 });
-    expect(world.state.used).toEqual({ calls: 1, cost: 10, runtimeMs: 40 });
+    expect(world.state.used).toMatchObject({ calls: 1, cost: 10, runtimeMs: 40, tokens: 30 });
     expect(world.state.inFlight).toEqual([]);
   });
 
-  const PLAIN = { redactions: [], dropped: 0, undeclared: 0, truncated: false, bytes: 1 };
+  const PLAIN = {
+    redactions: [],
+    dropped: 0,
+    undeclared: 0,
+    truncated: false,
+    bytes: 1,
+    canaries: 0,
+  };
   it.each([
     [
       { redactions: [{ path: "/email", dataClass: "customer.contact", count: 2 }] },
@@ -120,7 +127,7 @@ describe("a failure", () => {
       code: "not_dispatched",
     });
     expect(world.events.at(-1)).toMatchObject({ calls: 0, cost: 0, runtimeMs: 0 });
-    expect(world.state.used).toEqual({ calls: 0, cost: 0, runtimeMs: 0 });
+    expect(world.state.used).toMatchObject({ calls: 0, cost: 0, runtimeMs: 0, tokens: 0 });
     expect(world.state.writeDomains).toEqual({});
   });
 
@@ -130,7 +137,7 @@ describe("a failure", () => {
       outcome: "outcome_unknown",
     });
     expect(world.state.used).toMatchObject({ calls: 1, cost: 10 });
-    expect(world.state.writeDomains).toEqual({ tickets: 1 });
+    expect(world.state.writeDomains).toMatchObject({ tickets: { calls: 1 } });
   });
 
   it("keeps labels: data may have flowed", () => {
@@ -238,7 +245,8 @@ describe("reconciling", () => {
   it("releases what was reserved when the dead session proves that it never saw the call", () => {
     const world = unknown();
     expect(
-      world.submit({ type: "reconcile", call: "call_1", session: "session_1" }).result,
+      world.submit({ type: "reconcile", call: "call_1", session: "session_1", finding: "never" })
+        .result,
     ).toEqual({
       kind: "done",
     });
@@ -260,21 +268,26 @@ describe("reconciling", () => {
   it("takes the word of no other session, and only once", () => {
     const world = unknown();
     const ignored = { events: [], result: { kind: "ignored" } };
-    expect(world.submit({ type: "reconcile", call: "call_1", session: "session_2" })).toEqual(
-      ignored,
-    );
-    expect(world.submit({ type: "reconcile", call: "call_2", session: "session_1" })).toEqual(
-      ignored,
-    );
-    world.submit({ type: "reconcile", call: "call_1", session: "session_1" });
-    expect(world.submit({ type: "reconcile", call: "call_1", session: "session_1" })).toEqual(
-      ignored,
-    );
+    expect(
+      world.submit({ type: "reconcile", call: "call_1", session: "session_2", finding: "never" }),
+    ).toEqual(ignored);
+    expect(
+      world.submit({ type: "reconcile", call: "call_2", session: "session_1", finding: "never" }),
+    ).toEqual(ignored);
+    world.submit({ type: "reconcile", call: "call_1", session: "session_1", finding: "never" });
+    expect(
+      world.submit({ type: "reconcile", call: "call_1", session: "session_1", finding: "never" }),
+    ).toEqual(ignored);
   });
 
   it("has nothing to say of a call that is still out, or ended known", () => {
     const world = write();
-    const command = { type: "reconcile", call: "call_1", session: "session_1" } as const;
+    const command = {
+      type: "reconcile",
+      call: "call_1",
+      session: "session_1",
+      finding: "never",
+    } as const;
     expect(world.submit(command).events).toEqual([]);
     world.submit(answered("call_1"));
     expect(world.submit(command).events).toEqual([]);

@@ -1,9 +1,18 @@
-import type { ReconcileCommand, SettleCommand, Settlement } from "../model/command.ts";
+import type {
+  ReconcileCommand,
+  SettleCommand,
+  Settlement,
+  SignalCommand,
+} from "../model/command.ts";
+import type { ApprovalAsked, CallReconciled } from "../model/event.ts";
+import { previewDigest } from "../model/operation.ts";
 import { hasEffect } from "../model/policy.ts";
+import { ask } from "./approval.ts";
+import { tokensOf } from "./budget.ts";
 import { type Decision, type Ending, IGNORED } from "./decision.ts";
 import type { Facts } from "./facts.ts";
-import { lockRules } from "./locks.ts";
-import { findCall, type InFlight, type WorkflowState } from "./state.ts";
+import { callLocks } from "./locks.ts";
+import { findCall, findSeat, type InFlight, type WorkflowState } from "./state.ts";
 
 /** The durable end of a call, before its result leaves. A second end of the same call is ignored. */
 export function decideSettle(
@@ -21,11 +30,18 @@ export function decideSettle(
     settlement.code === "not_dispatched" &&
     settlement.effect === "none";
   const answered = settlement.kind === "answered" ? settlement : null;
+  const approval =
+    ending.outcome === "human_approval_required" ? askedBy(state, call, settlement, facts) : null;
+  const signals = [
+    ...((answered?.canaries ?? 0) > 0 ? [canaryRead(state, call)] : []),
+    ...(isDrift(settlement) ? [drifted(call)] : []),
+  ];
   return {
     events: [
       {
         type: "call.settled",
         call: call.call,
+        chain: call.chain,
         ...ending,
         redactions: answered?.redactions ?? [],
         dropped: answered?.dropped ?? 0,
@@ -35,10 +51,14 @@ export function decideSettle(
         calls: neverLeft ? 0 : 1,
         cost: neverLeft ? 0 : call.cost,
         runtimeMs: neverLeft ? 0 : spent(command.runtimeMs, call.runtimeMs),
+        tokens: metered(call, answered?.bytes ?? 0),
+        canaries: answered?.canaries ?? 0,
+        approval,
         input,
       },
     ],
     result: { kind: "settled", ...ending, policyVersion: call.policyVersion },
+    ...(signals.length > 0 && { signals }),
   };
 }
 
@@ -50,15 +70,24 @@ function spent(runtimeMs: number, reserved: number): number {
   return runtimeMs >= 0 ? Math.min(Math.ceil(runtimeMs), reserved) : reserved;
 }
 
+/** Nothing reserved: nobody in the line has a ceiling for tokens, and they are only counted. */
+function metered(call: InFlight, bytes: number): number {
+  const tokens = tokensOf(bytes);
+  return call.tokens === 0 ? tokens : Math.min(tokens, call.tokens);
+}
+
 function endingOf(
   state: WorkflowState,
   call: InFlight,
   settlement: Settlement,
   facts: Facts,
 ): Ending {
-  const effect = hasEffect(call.action);
+  // A preview is rolled back or only read: it has no effect of its own.
+  const effect = hasEffect(call.action) && call.mode === "execute";
   if (settlement.kind === "failed" && settlement.effect === "none" && effect) {
-    return { outcome: "failed", code: settlement.code, ruleIds: [] };
+    return settlement.code === "preview_stale"
+      ? { outcome: "policy_denied", code: "approval_stale", ruleIds: ["core:approval"] }
+      : { outcome: "failed", code: settlement.code, ruleIds: [] };
   }
   const locked = lockedBy(state, call, facts);
   if (locked.length > 0) {
@@ -69,25 +98,59 @@ function endingOf(
   if (settlement.kind === "failed") {
     return { outcome: effect ? "outcome_unknown" : "failed", code: settlement.code, ruleIds: [] };
   }
+  // An answer to the other question is none: a preview without its change, a change nobody asked for.
+  if ((settlement.kind === "previewed") !== (call.mode === "preview")) {
+    return { outcome: effect ? "outcome_unknown" : "failed", code: "internal_error", ruleIds: [] };
+  }
+  if (settlement.kind === "previewed") {
+    return { outcome: "human_approval_required", code: null, ruleIds: call.need?.ruleIds ?? [] };
+  }
   const { redactions, dropped, truncated } = settlement;
   const partial = redactions.length > 0 || dropped > 0 || truncated;
   return { outcome: partial ? "partial_result" : "ok", code: null, ruleIds: [] };
 }
 
+/** Under the bundle of the preview's admission, whatever is active meanwhile. */
+function askedBy(
+  state: WorkflowState,
+  call: InFlight,
+  settlement: Settlement,
+  facts: Facts,
+): ApprovalAsked | null {
+  if (settlement.kind !== "previewed" || call.need === null || call.operation === null) return null;
+  const { seat, tool, definition, operation, target, idempotency } = call;
+  const subject = { seat, tool, definition, operation, target: target ?? "", idempotency };
+  const digest = previewDigest(facts.hash, settlement.seal);
+  return ask(state, facts, call.policyVersion, subject, call.need, {
+    digest,
+    classes: settlement.classes,
+  });
+}
+
 /** A lock that came while the call was out withholds its result; so does a host that cannot vouch. */
 function lockedBy(state: WorkflowState, call: InFlight, facts: Facts): readonly string[] {
-  if (facts.locks === null) return ["core:locks"];
-  return lockRules(facts.locks, {
-    tenant: state.tenant,
-    human: state.human,
-    agent: call.agent,
-    ...(state.seats[call.seat] && { key: state.seats[call.seat]!.jkt }),
-    workflow: state.workflow,
-    tool: call.tool,
-    destination: call.destination,
-    connector: call.connector,
-    bundle: call.policyVersion,
-  });
+  const { tool, destination, connector, policyVersion: bundle } = call;
+  return callLocks(facts.locks, state, call.seat, { tool, destination, connector, bundle });
+}
+
+function canaryRead(state: WorkflowState, call: InFlight): SignalCommand {
+  return {
+    type: "signal",
+    signal: "canary_record",
+    seat: call.seat,
+    call: call.call,
+    subject: { target: "agent", value: findSeat(state, call.seat)?.agent ?? state.agent },
+  };
+}
+
+/** An authenticated connector brought what the tool's pinned description forbids. */
+function isDrift(settlement: Settlement): boolean {
+  return settlement.kind === "failed" && settlement.code === "output_invalid";
+}
+
+function drifted({ call, seat, tool }: InFlight): SignalCommand {
+  const subject = { target: "tool", value: tool } as const;
+  return { type: "signal", signal: "tool_drift", seat, call, subject };
 }
 
 export function decideReconcile(
@@ -97,16 +160,23 @@ export function decideReconcile(
 ): Decision {
   const call = findCall(state.unknown, command.call);
   if (call === undefined || call.session !== command.session) return IGNORED;
+  const { cost, runtimeMs, tokens } = call;
+  const charged = { calls: 1, cost, runtimeMs, tokens } as const;
+  const uncharged = { calls: 0, cost: 0, runtimeMs: 0, tokens: 0 } as const;
+  const end = {
+    never: { outcome: "failed", code: "not_dispatched", ...uncharged },
+    aborted: { outcome: "failed", code: "rolled_back", ...charged },
+    committed: { outcome: "ok", code: null, ...charged },
+  } as const satisfies { [finding in ReconcileCommand["finding"]]: Partial<CallReconciled> };
+  const { finding } = command;
   return {
     events: [
       {
         type: "call.reconciled",
         call: call.call,
-        outcome: "failed",
-        code: "not_dispatched",
-        calls: 0,
-        cost: 0,
-        runtimeMs: 0,
+        chain: call.chain,
+        finding,
+        ...end[finding],
         input,
       },
     ],

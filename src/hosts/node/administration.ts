@@ -1,33 +1,46 @@
 import { randomBytes } from "node:crypto";
 import type { CallCommand } from "../../core/model/command.ts";
 import { operationDigest } from "../../core/model/operation.ts";
-import type { Evidence } from "../../gateway/ports.ts";
+import { AuditUnavailable, type Evidence } from "../../gateway/ports.ts";
 import { reportCall } from "../../gateway/report.ts";
 import type { Administration } from "../../surfaces/admin/ports.ts";
 import type { GatewayEnd } from "../../tunnel/gateway-end.ts";
 import { formatJoinCode, joinCodeHash } from "../../tunnel/join-code.ts";
+import { keyAdministration } from "./administer-keys.ts";
+import { lockAdministration } from "./administer-locks.ts";
+import { trustAdministration } from "./administer-trust.ts";
+import type { NodeAgentKeys } from "./agent-keys.ts";
 import { type ActiveBundles, compileFiles } from "./bundles.ts";
 import type { Directory } from "./directory.ts";
-import { sha256, type TenantKeys } from "./keys.ts";
+import { type NodeKeys, sha256 } from "./keys.ts";
+import type { NodeLocks } from "./locks.ts";
 import type { NodeSessions } from "./sessions.ts";
 
 export interface AdministrationParts {
-  readonly keys: ReadonlyMap<string, TenantKeys>;
+  readonly keys: NodeKeys;
   readonly directory: Directory;
   readonly bundles: ActiveBundles;
   readonly sessions: NodeSessions;
   readonly evidence: Evidence;
   readonly end: GatewayEnd;
+  readonly locks: NodeLocks;
+  readonly agentKeys: NodeAgentKeys;
   now(): number;
 }
 
 export function nodeAdministration(parts: AdministrationParts): Administration {
   const { keys, directory, bundles, sessions, evidence, end } = parts;
   return {
-    tenants: [...keys.keys()],
-    activateBundle: (tenant, files) => bundles.activate(tenant, files),
+    ...lockAdministration(parts),
+    ...trustAdministration(parts),
+    ...keyAdministration(keys),
+    tenants: keys.tenants,
+    activateBundle: (tenant, files) =>
+      bundles.activate(tenant, files, (agent, jkt) => parts.agentKeys.pinnable(tenant, agent, jkt)),
     async createJoinCode(tenant, { network, tier, lifeMs }) {
-      const thumbprint = keys.get(tenant)?.call.kid ?? "";
+      const thumbprint = keys.signing(tenant, "call")?.kid;
+      // With nothing to be known by, the connector could not tell us from a stranger.
+      if (thumbprint === undefined) throw new AuditUnavailable("no key of the tenant may sign now");
       const code = { tenant, secret: randomBytes(32).toString("base64url"), thumbprint };
       const expiresAt = parts.now() + lifeMs;
       await directory.createJoinCode(tenant, joinCodeHash(code), { network, tier, expiresAt });

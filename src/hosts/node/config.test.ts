@@ -46,6 +46,23 @@ describe("postern.jsonc", () => {
     );
   });
 
+  it("takes security events where it names their sender, and locks for an hour", () => {
+    const sender = `"issuer": "https://signals.example", "audience": "x", "algorithms": ["ES256"]`;
+    const withEvents = (more: string) =>
+      readGatewayConfig(
+        "postern.jsonc",
+        GOOD.replace('"acme": { ', `"acme": { "events": { ${sender}${more} }, `),
+      );
+    expect(withEvents("")).toMatchObject({
+      ok: true,
+      config: { tenants: { acme: { events: { audience: "x", lockMinutes: 60 } } } },
+    });
+    expect(withEvents(', "lockMinutes": 10080').ok).toBe(true);
+    for (const wrong of [', "lockMinutes": 10081', ', "lockMinutes": 0', ', "jwksUri": "keys"']) {
+      expect([wrong, withEvents(wrong).ok]).toEqual([wrong, false]);
+    }
+  });
+
   it.each(["", "{", "[]", "null"])("%j is a mistake, not a crash", (text) => {
     expect(readGatewayConfig("postern.jsonc", text).ok).toBe(false);
   });

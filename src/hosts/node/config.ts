@@ -14,6 +14,13 @@ export const ADMIN_SOCKET = "admin.sock";
 /** sun_path of Linux without its final zero. */
 const MAX_SOCKET_PATH_BYTES = 107;
 
+/** A decision rests on somebody who was there just now. */
+const MAX_SIGN_IN_AGE_S = 300;
+
+/** Longer than an ID token lives anywhere: one from before the event opens nothing after it. */
+const EVENT_LOCK_MIN = 60;
+const MAX_EVENT_LOCK_MIN = 7 * 24 * 60;
+
 const name = z
   .string()
   .regex(/^[a-z][a-z0-9-]{0,31}$/, "lower-case letters, digits and dashes, at most 32");
@@ -33,13 +40,33 @@ const schema = z.strictObject({
   tenants: z
     .record(
       name,
-      z.strictObject({
-        idp: z.strictObject({
-          issuer: z.url({ protocol: /^https?$/ }),
-          audience: z.string().min(1),
-          algorithms: z.array(z.enum(["ES256", "EdDSA", "RS256"])).min(1),
+      z
+        .strictObject({
+          idp: z.strictObject({
+            issuer: z.url({ protocol: /^https?$/ }),
+            audience: z.string().min(1),
+            algorithms: z.array(z.enum(["ES256", "EdDSA", "RS256"])).min(1),
+          }),
+          events: z
+            .strictObject({
+              issuer: z.url({ protocol: /^https?$/ }),
+              audience: z.string().min(1),
+              algorithms: z.array(z.enum(["ES256", "EdDSA", "RS256"])).min(1),
+              jwksUri: z.url({ protocol: /^https?$/ }).optional(),
+              lockMinutes: z.int().min(1).max(MAX_EVENT_LOCK_MIN).default(EVENT_LOCK_MIN),
+            })
+            .optional(),
+          approvals: z
+            .strictObject({
+              audience: z.string().min(1),
+              maxAgeSeconds: z.int().min(10).max(MAX_SIGN_IN_AGE_S).default(MAX_SIGN_IN_AGE_S),
+            })
+            .optional(),
+        })
+        .refine(({ idp, approvals }) => approvals?.audience !== idp.audience, {
+          path: ["approvals", "audience"],
+          message: "another client than the one that opens workflows: one token must not do both",
         }),
-      }),
     )
     .refine((tenants) => Object.keys(tenants).length > 0, "name at least one tenant"),
 });
@@ -60,6 +87,21 @@ export interface TenantConfig {
     readonly audience: string;
     readonly algorithms: readonly ("ES256" | "EdDSA" | "RS256")[];
   };
+  /** Who may send Security Event Tokens; absent: nobody. */
+  readonly events?:
+    | {
+        readonly issuer: string;
+        /** What the sender calls us. */
+        readonly audience: string;
+        readonly algorithms: readonly ("ES256" | "EdDSA" | "RS256")[];
+        /** Of its keys; absent: found by discovery. */
+        readonly jwksUri?: string | undefined;
+        /** How long a human stays locked: at least as long as an ID token of theirs lives. */
+        readonly lockMinutes: number;
+      }
+    | undefined;
+  /** How humans sign in to decide approvals; absent: none can be decided. */
+  readonly approvals?: { readonly audience: string; readonly maxAgeSeconds: number } | undefined;
 }
 
 export type ReadConfig =

@@ -13,7 +13,7 @@ export class DataFolderBusy extends Error {
 }
 
 /** Version of the layout below; a file of another version is refused, never guessed at. */
-const LAYOUT = 1;
+const LAYOUT = 3;
 
 const SCHEMA = `
 CREATE TABLE event (
@@ -29,13 +29,22 @@ CREATE TABLE sealed (
   kind TEXT NOT NULL, expires INTEGER NOT NULL, bytes BLOB NOT NULL
 );
 CREATE UNIQUE INDEX sealed_order ON sealed (tenant, workflow, seq, kind);
+CREATE INDEX sealed_expiry ON sealed (expires) WHERE kind <> 'input';
 CREATE TABLE session (
   tenant TEXT NOT NULL, workflow TEXT NOT NULL, wrapped_key BLOB NOT NULL,
   PRIMARY KEY (tenant, workflow)
 ) WITHOUT ROWID;
+CREATE TABLE live (
+  tenant TEXT NOT NULL, workflow TEXT NOT NULL, human TEXT NOT NULL, agent TEXT NOT NULL,
+  expires INTEGER NOT NULL, PRIMARY KEY (tenant, workflow)
+) WITHOUT ROWID;
 CREATE TABLE open_call (
   call TEXT PRIMARY KEY, tenant TEXT NOT NULL, workflow TEXT NOT NULL, connector TEXT NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE approval (
+  id TEXT PRIMARY KEY, tenant TEXT NOT NULL, workflow TEXT NOT NULL, expires INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX approval_expiry ON approval (tenant, expires);
 CREATE TABLE bundle (
   tenant TEXT NOT NULL, digest TEXT NOT NULL, files TEXT NOT NULL, PRIMARY KEY (tenant, digest)
 );
@@ -52,6 +61,10 @@ CREATE TABLE spent (
   PRIMARY KEY (tenant, kind, hash)
 ) WITHOUT ROWID;
 CREATE INDEX spent_expiry ON spent (expires);
+CREATE TABLE agent_key (
+  jkt TEXT PRIMARY KEY, tenant TEXT NOT NULL, agent TEXT NOT NULL, used INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX agent_key_use ON agent_key (used);
 PRAGMA user_version = ${LAYOUT};
 `;
 
@@ -67,8 +80,11 @@ export interface DataFolder extends Disposable {
  */
 export function openDataFolder(path: string): DataFolder {
   mkdirSync(path, { recursive: true, mode: 0o700 });
+  closeToOthers(path);
   const lock = new DatabaseSync(join(path, "lock.db"), { timeout: 0 });
   try {
+    // Whoever can read it can hold it, and no gateway would start.
+    chmodSync(join(path, "lock.db"), 0o600);
     lock.exec("BEGIN EXCLUSIVE");
   } catch {
     lock.close();
@@ -83,6 +99,15 @@ export function openDataFolder(path: string): DataFolder {
       lock.close();
     },
   };
+}
+
+/** Also a folder that somebody made before us with the modes of every other folder. */
+function closeToOthers(folder: string): void {
+  try {
+    chmodSync(folder, 0o700);
+  } catch {
+    // A mounted volume may belong to somebody else; each file in it has its own mode.
+  }
 }
 
 function openDatabase(file: string): DatabaseSync {

@@ -14,6 +14,15 @@ export interface ConnectorRecord {
   readonly tier: Tier;
 }
 
+/**
+ * What was spent is remembered this much longer than it is good for. A request judged just before its
+ * assertion ended spends it only after its last waits; and a clock that is ahead for a while must not
+ * forget what is good again as soon as somebody sets it right.
+ */
+const SPENT_SLACK_MS = 60 * 60 * 1_000;
+/** Newest first; a clock that was set back leaves older times behind newer ones. */
+const LATEST_ROWS = 1_000;
+
 /** What a tenant knows beside its workflows: bundles, connectors, join codes, spent assertions. */
 export class Directory {
   readonly #db: DatabaseSync;
@@ -128,13 +137,30 @@ export class Directory {
     this.#spending.add(thing);
     try {
       await this.#journal.write([
-        { statement: this.#sql.forgetSpent, values: [this.#now()] },
+        { statement: this.#sql.forgetSpent, values: [this.#now() - SPENT_SLACK_MS] },
         { statement: this.#sql.putSpent, values: [tenant, kind, hash, expiresAt] },
       ]);
       return true;
     } finally {
       this.#spending.delete(thing);
     }
+  }
+
+  /**
+   * The latest time under which anything was recorded lately: a clock that was set back since must not
+   * pass for it. Infinity: the record cannot be read, and nobody knows.
+   */
+  latest(): number {
+    try {
+      return (this.#sql.latest.get(LATEST_ROWS) as { at: number | null }).at ?? 0;
+    } catch {
+      return Infinity;
+    }
+  }
+
+  /** Durably; what is being spent in this very batch is not spent yet. */
+  isSpent(kind: string, tenant: string, hash: string): boolean {
+    return this.#sql.spent.get(tenant, kind, hash) !== undefined;
   }
 
   /** Calls without a known end, of one connector: what to ask it after it came back. */
@@ -186,6 +212,10 @@ function prepare(db: DatabaseSync) {
     spent: db.prepare("SELECT 1 FROM spent WHERE tenant = ? AND kind = ? AND hash = ?"),
     putSpent: db.prepare("INSERT INTO spent VALUES (?, ?, ?, ?)"),
     forgetSpent: db.prepare("DELETE FROM spent WHERE expires < ?"),
+    latest: db.prepare(
+      `SELECT max(bytes ->> 'at') AS at FROM
+       (SELECT bytes FROM event ORDER BY rowid DESC LIMIT ?)`,
+    ),
     openCalls: db.prepare(
       "SELECT call, workflow FROM open_call WHERE tenant = ? AND connector = ?",
     ),

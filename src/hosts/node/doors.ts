@@ -1,11 +1,16 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { callTool } from "../../gateway/call.ts";
 import type { Gateway } from "../../gateway/ports.ts";
+import { lookedUp } from "../../gateway/record.ts";
 import type { AgentRings } from "../../identity/client-assertion.ts";
-import { createCredentialContext } from "../../identity/credential.ts";
+import {
+  createCredentialContext,
+  type CredentialContext,
+  ownerElsewhere,
+} from "../../identity/credential.ts";
 import { createProofMemory } from "../../identity/dpop.ts";
 import { discoverKeys } from "../../identity/idp-keys.ts";
-import { importKeys, publicJwks, ringOf } from "../../identity/keys.ts";
+import { importKeys } from "../../identity/keys.ts";
 import {
   authorizationServerMetadata,
   issuerOf,
@@ -28,39 +33,58 @@ import { checkEnrolment, joinCodeHash } from "../../tunnel/join-code.ts";
 import { thumbprint } from "../../tunnel/keys.ts";
 import type { Clock } from "../../tunnel/socket.ts";
 import type { ActiveBundles, CompiledBundle } from "./bundles.ts";
-import type { GatewayConfig } from "./config.ts";
+import type { GatewayConfig, TenantConfig } from "./config.ts";
 import type { Directory } from "./directory.ts";
 import type { LogLine } from "./gateway.ts";
-import type { TenantKeys } from "./keys.ts";
+import type { NodeKeys } from "./keys.ts";
+import type { NodeLocks } from "./locks.ts";
+import { securityEvents } from "./security-events.ts";
 
 export interface DoorParts {
   readonly config: GatewayConfig;
   readonly url: string;
   readonly gateway: Gateway;
-  readonly keys: ReadonlyMap<string, TenantKeys>;
+  readonly keys: NodeKeys;
   readonly directory: Directory;
   readonly bundles: ActiveBundles;
+  readonly locks: NodeLocks;
   readonly clock: Clock;
   log(line: LogLine): void;
 }
 
 /** What each tenant shows to the outside, assembled once at the start. */
 export function tenantDoors(parts: DoorParts): ReadonlyMap<string, TenantDoor> {
+  const credentials = new Map<string, CredentialContext>();
   return new Map(
-    Object.keys(parts.config.tenants).map((tenant) => [tenant, doorOf(tenant, parts)]),
+    Object.keys(parts.config.tenants).map((tenant) => [tenant, doorOf(tenant, parts, credentials)]),
   );
 }
 
-function doorOf(tenant: string, parts: DoorParts): TenantDoor {
-  const { config, url, gateway, directory, bundles, clock } = parts;
-  const keys = parts.keys.get(tenant)!;
-  const { idp } = config.tenants[tenant]!;
+/** `everybody`: how the credentials of each tenant are judged; this one is added. */
+function doorOf(
+  tenant: string,
+  parts: DoorParts,
+  everybody: Map<string, CredentialContext>,
+): TenantDoor {
+  const { config, url, gateway, keys, directory, bundles, clock } = parts;
+  const { idp, approvals, events } = config.tenants[tenant]!;
   const place = { publicUrl: url, tenant };
   const issuer = issuerOf(place);
+  const credentials = createCredentialContext({
+    tenant,
+    issuer,
+    resource: resourceOf(place),
+    ring: (use) => keys.credentials(tenant, use),
+  });
+  everybody.set(tenant, credentials);
   const door: IdentityDoor = {
     gateway,
     place,
-    credentialKey: keys.credential,
+    elsewhere: (token) => {
+      const others = [...everybody.values()].filter((one) => one !== credentials);
+      return ownerElsewhere(token, others, clock.now());
+    },
+    credentialKey: () => keys.signing(tenant, "credential"),
     newId: randomUUID,
     exchange: {
       tenant,
@@ -68,24 +92,20 @@ function doorOf(tenant: string, parts: DoorParts): TenantDoor {
       idp,
       idpKeys: discoverKeys(idp),
       agents: agentRings(() => bundles.of(tenant)),
-      credentials: createCredentialContext({
-        tenant,
-        issuer,
-        resource: resourceOf(place),
-        ring: ringOf([keys.credential]),
-      }),
+      credentials,
+      callKeys: keys.callTokens(tenant),
+      // Set back before this start, the clock will come to what was used before it once more.
       proofs: createProofMemory(
-        clock.now(),
+        Math.max(clock.now(), directory.latest()),
         randomBytes(16).toString("base64url"),
         new SpentProofs(),
       ),
       spent: directory,
-      pseudonymKey: keys.pseudonym,
+      pseudonymKey: keys.pseudonym(tenant),
     },
   };
-  const jwks = publicJwks([keys.call]);
   return {
-    authenticate: async (request) => authenticate(door, request),
+    authenticate: (request) => authenticate(door, request),
     exchange: (request) => exchangeToken(door, request),
     open: (request) => openAsJson(door, request),
     enrol: (request) =>
@@ -112,14 +132,20 @@ function doorOf(tenant: string, parts: DoorParts): TenantDoor {
           record,
           jkt: thumbprint(publicKey),
         });
+        const jwks = keys.enrolmentJwks(tenant);
         return { connector: record.id, issuer, audience: issuer, jwks };
       }),
     mcp: mcpSurface({
       allowedOrigins: [new URL(url).origin],
       ports: {
-        callTool: (caller, tool, args) => callTool(gateway, caller, { tool, arguments: args }),
+        callTool: (caller, { tool, args, idempotencyKey, usage, waitMs }) =>
+          callTool(gateway, caller, {
+            ...{ tool, arguments: args, idempotencyKey },
+            ...(usage !== null && { usage }),
+            ...(waitMs !== null && { waitMs }),
+          }),
         async listTools(caller) {
-          const session = await gateway.sessions.find(tenant, caller.workflow);
+          const session = await lookedUp(gateway, { tenant, workflow: caller.workflow });
           const bundle = gateway.bundles.active(tenant);
           const seat = session?.state.seats[caller.seat];
           if (session === null || bundle === null || seat === undefined) return [];
@@ -130,9 +156,29 @@ function doorOf(tenant: string, parts: DoorParts): TenantDoor {
         fault: () => parts.log({ event: "mcp.failed", tenant }),
       },
     }),
-    jwks,
+    events: events === undefined ? null : eventsDoor(tenant, events, door.exchange, parts),
+    approvals: { gateway, exchange: door.exchange, approvals: approvals ?? null },
+    jwks: () => keys.jwks(tenant),
     protectedResource: protectedResourceMetadata(place),
     authorizationServer: authorizationServerMetadata(place),
+  };
+}
+
+function eventsDoor(
+  tenant: string,
+  { lockMinutes, ...transmitter }: NonNullable<TenantConfig["events"]>,
+  { idp, pseudonymKey }: IdentityDoor["exchange"],
+  { clock, locks, directory, log }: DoorParts,
+): TenantDoor["events"] {
+  const now = (): number => clock.now();
+  const lockMs = lockMinutes * 60_000;
+  return {
+    transmitter,
+    keys: discoverKeys(transmitter),
+    idpIssuer: idp.issuer,
+    pseudonymKey,
+    now,
+    receive: securityEvents({ tenant, lockMs, locks, directory, now, log }),
   };
 }
 

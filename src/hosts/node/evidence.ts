@@ -18,7 +18,7 @@ export function nodeEvidence(db: DatabaseSync, sessions: NodeSessions): Evidence
   );
   const checkpoint = db.prepare(
     `SELECT seq FROM event WHERE tenant = ? AND workflow = ? AND type = 'checkpoint.saved'
-     ORDER BY seq DESC LIMIT 1`,
+     AND bytes ->> 'seat' = ? ORDER BY seq DESC LIMIT 1`,
   );
   return {
     async events(tenant, workflow, after, limit) {
@@ -28,8 +28,8 @@ export function nodeEvidence(db: DatabaseSync, sessions: NodeSessions): Evidence
       return (call.all(id, tenant) as unknown as Row[]).map(stored);
     },
     /** The value is the input of the decision that saved it: one copy, encrypted. */
-    async checkpoint(tenant, workflow) {
-      const row = checkpoint.get(tenant, workflow) as { seq: number } | undefined;
+    async checkpoint(tenant, workflow, seat) {
+      const row = checkpoint.get(tenant, workflow, seat) as { seq: number } | undefined;
       const input = row && sessions.load(tenant, workflow)?.unseal(row.seq, "input");
       if (row === undefined || input == null) return null;
       const { command } = JSON.parse(input) as { command: CheckpointCommand };

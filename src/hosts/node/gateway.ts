@@ -3,8 +3,10 @@ import { chmodSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { join } from "node:path";
 import { getRequestListener } from "@hono/node-server";
-import type { LockTable } from "../../core/model/lock.ts";
+import { lockRules } from "../../core/session/locks.ts";
 import type { Gateway } from "../../gateway/ports.ts";
+import { raiseByConnector } from "../../gateway/signal.ts";
+import { resend } from "../../gateway/resend.ts";
 import { createCallTokens } from "../../identity/call-token.ts";
 import { issuerOf } from "../../identity/metadata.ts";
 import { adminSurface } from "../../surfaces/admin/app.ts";
@@ -13,21 +15,32 @@ import type { Administration } from "../../surfaces/admin/ports.ts";
 import { restSurface } from "../../surfaces/rest/app.ts";
 import { openApiDocument } from "../../surfaces/rest/openapi.ts";
 import { GatewayEnd, type TunnelEvent } from "../../tunnel/gateway-end.ts";
-import { signText } from "../../tunnel/keys.ts";
 import type { Clock } from "../../tunnel/socket.ts";
+import { NodeAgentKeys } from "./agent-keys.ts";
+import { nodeApprovals } from "./approvals.ts";
 import { nodeAdministration } from "./administration.ts";
+import { Ballast } from "./ballast.ts";
 import { ActiveBundles } from "./bundles.ts";
 import { ADMIN_SOCKET, type GatewayConfig } from "./config.ts";
+import { containing } from "./containment.ts";
 import { openDataFolder } from "./database.ts";
+import { Debts } from "./debts.ts";
 import { Directory } from "./directory.ts";
 import { Draining } from "./drain.ts";
+import { agentServer } from "./http-server.ts";
+import { lingering } from "./linger.ts";
 import { tenantDoors } from "./doors.ts";
 import { nodeEvidence } from "./evidence.ts";
+import { housekeeping } from "./housekeeping.ts";
 import { Journal } from "./journal.ts";
-import { loadTenantKeys, sha256, type TenantKeys } from "./keys.ts";
-import { reconcile, settleInterrupted } from "./reconcile.ts";
+import { LockReach } from "./lock-reach.ts";
+import { NodeLocks } from "./locks.ts";
+import { NodeKeys, sha256 } from "./keys.ts";
+import { Reconciler, settleInterrupted } from "./reconcile.ts";
 import { NodeSessions } from "./sessions.ts";
+import { nodeSources } from "./sources.ts";
 import { nodeSystem } from "./system.ts";
+import { NodeTenantSignals } from "./tenant-signals.ts";
 import { TenantStreams } from "./tenant-stream.ts";
 import { connectorsOf, createTunnelServer, systemClock } from "./tunnel.ts";
 import { loadWrapping } from "./wrapping.ts";
@@ -50,12 +63,10 @@ export interface RunningGateway {
   stop(): Promise<void>;
 }
 
-/** A request that sends its headers slower than this holds a socket for nothing. */
-const HEADERS_TIMEOUT_MS = 10_000;
 /** After SIGTERM: time for calls in flight to be settled. */
 const DRAIN_MS = 10_000;
-/** No operation of this version adds a lock; the decider, the token and the beat carry them already. */
-const NO_LOCKS: LockTable = { epoch: 0, locks: [] };
+/** Calls that were cut at the end wait for nothing but their last commits. */
+const CUT_MS = 1_000;
 
 /** Plugs the Node host together. Rejects with DataFolderBusy or KeyUnusable before anything listens. */
 export async function startGateway(
@@ -70,32 +81,60 @@ export async function startGateway(
   try {
     const wrapping = loadWrapping(folder.path, config.wrappingKey, env);
     if (wrapping.local) log({ event: "wrapping_key.local", folder: "keys" });
-    const keys = new Map<string, TenantKeys>(
-      tenants.map((tenant) => [tenant, loadTenantKeys(folder.path, tenant, wrapping)]),
-    );
     const system = nodeSystem(clock);
-    const journal = new Journal(folder.db);
+    const journal = new Journal(folder.db, new Ballast(folder.path));
     const streams = new TenantStreams(folder.db, journal, sha256, system.now);
     const directory = new Directory(folder.db, journal, streams, system.now);
-    const bundles = new ActiveBundles(directory, tenants);
-    const locks = { now: (): LockTable | null => NO_LOCKS };
+    const bundles = new ActiveBundles(directory, tenants, (tenant) =>
+      log({ event: "policy.trapped", tenant }),
+    );
+    const debts = closing.use(new Debts({ streams, journal, clock }));
+    const locks = closing.use(
+      new NodeLocks(tenants, {
+        streams,
+        journal,
+        debts,
+        clock,
+        newId: () => system.id("lck"),
+        observe: ({ type, tenant, lock }) => log({ event: `locks.${type}`, tenant, lock }),
+      }),
+    );
+    const signalled = containing(locks, log);
+    const signals = new NodeTenantSignals({
+      streams,
+      now: system.now,
+      bundle: (tenant) => bundles.of(tenant)?.bundle.view ?? null,
+      signalled,
+    });
+    const agentKeys = new NodeAgentKeys(folder.db, system.now, (jkt) => bundles.ownersOf(jkt));
+    const keys = closing.use(
+      new NodeKeys(tenants, (tenant) => locks.now(tenant), {
+        folder: folder.path,
+        ...{ wrapping, streams, debts, clock },
+        observe: ({ type, tenant, key }) => log({ event: `key.${type}`, tenant, key }),
+      }),
+    );
     const sessions = new NodeSessions({
       db: folder.db,
+      keys: agentKeys,
       journal,
       wrapping,
       hash: sha256,
+      now: system.now,
       facts(tenant) {
         const active = bundles.of(tenant);
         if (active === null) return null;
         const { view, evaluator } = active.bundle;
-        return { now: system.now(), bundle: view, locks: locks.now(), evaluator };
+        return { now: system.now(), bundle: view, locks: locks.now(tenant), evaluator };
       },
+      signalled,
     });
+    closing.use(housekeeping(folder.db, clock));
     const interrupted = settleInterrupted(directory, sessions, journal);
     if (interrupted.workflows > 0) log({ event: "recovered", workflows: interrupted.workflows });
     for (const workflow of interrupted.corrupt) log({ event: "store_corrupt", workflow });
 
-    const server = createServer({ requestTimeout: 0, headersTimeout: HEADERS_TIMEOUT_MS });
+    const server = agentServer();
     const draining = new Draining(server);
     const port = await listening(server, config.listen.host, config.listen.port);
     const url = config.publicUrl ?? `http://${bracketed(config.listen.host)}:${port}`;
@@ -104,14 +143,21 @@ export async function startGateway(
       {
         connector(tenant, id) {
           const record = directory.connector(tenant, id);
-          return record === null ? null : { ...record, revoked: false };
+          if (record === null) return null;
+          const table = locks.now(tenant);
+          const revoked = table === null || lockRules(table, { connector: id }).length > 0;
+          return { ...record, revoked };
         },
-        sign(tenant, text) {
-          const key = keys.get(tenant)?.call;
-          return key === undefined ? null : { kid: key.kid, signature: signText(key.key, text) };
-        },
+        sign: (tenant, text) => keys.sign(tenant, text),
+        chain: (tenant) => keys.chain(tenant),
+        keys: (tenant) => keys.announced(tenant),
         nonce: () => randomBytes(16).toString("hex"),
-        epoch: () => locks.now()?.epoch ?? 0,
+        epoch: (tenant) => locks.now(tenant)?.epoch ?? 0,
+        signalled: ({ tenant, connector, ...signal }) => {
+          raiseByConnector(gateway, tenant, connector, signal).catch(() =>
+            log({ event: "signal.failed", tenant, connector, signal: signal.signal }),
+          );
+        },
         observe: (event) => observed(event),
       },
       clock,
@@ -120,10 +166,18 @@ export async function startGateway(
       const { type, tenant, connector, code } = event;
       log({ event: `connector.${type}`, tenant, connector, code });
       if (type !== "session_begun") return;
-      reconcile(tenant, connector, directory, sessions, end).catch(() =>
-        log({ event: "reconcile.failed", tenant, connector }),
-      );
+      void reconciler.begun(tenant, connector);
     };
+    const reconciler = closing.use(
+      new Reconciler({
+        ...{ directory, sessions, end, clock },
+        resend: (tenant, session, call) => resend(gateway, tenant, session, call),
+        failed: (tenant, connector) => log({ event: "reconcile.failed", tenant, connector }),
+      }),
+    );
+
+    keys.begin((tenant) => end.announceKeys(tenant));
+    locks.begin(new LockReach(folder.db, sessions, end, keys));
 
     const evidence = nodeEvidence(folder.db, sessions);
     const gateway: Gateway = {
@@ -133,27 +187,40 @@ export async function startGateway(
       locks,
       tokens: createCallTokens((tenant) => {
         const issuer = issuerOf({ publicUrl: url, tenant });
-        return { issuer, audience: issuer, key: keys.get(tenant)!.call };
+        const key = keys.signing(tenant, "call");
+        return key === null ? null : { issuer, audience: issuer, key };
       }, system.now),
       system,
       evidence,
+      links: {
+        approval: (tenant, id) => `${issuerOf({ publicUrl: url, tenant })}/approvals/${id}`,
+      },
+      approvals: nodeApprovals(folder.db),
+      keys: agentKeys,
+      signals,
+      sources: nodeSources(
+        (tenant, workflow) => sessions.load(tenant, workflow),
+        (tenant) => bundles.of(tenant)?.bundle.view ?? null,
+      ),
       refusals: {
         exchange: (tenant, refusal) =>
           streams.append(tenant, {
             type: "exchange.refused",
             ...refusal,
-            policyVersion: directory.activeDigest(tenant) ?? "",
+            policyVersion: bundles.of(tenant)?.bundle.view.digest ?? "",
           }),
       },
     };
-    const doors = tenantDoors({ config, url, gateway, keys, directory, bundles, clock, log });
+    const doors = tenantDoors({
+      ...{ config, url, gateway, keys, directory, bundles, locks, clock, log },
+    });
     const app = restSurface({
       gateway,
       tenant: (name) => doors.get(name),
       openapi: openApiDocument(url, ADMIN_OPERATIONS),
       log: (line) => log({ ...line }),
     });
-    server.on("request", getRequestListener(app.fetch));
+    server.on("request", lingering(getRequestListener(app.fetch)));
     const tunnels = createTunnelServer(end);
     server.on("upgrade", (request, socket, head) => {
       if (!tunnels.upgrade(request, socket, head)) socket.destroy();
@@ -166,6 +233,8 @@ export async function startGateway(
       sessions,
       evidence,
       end,
+      locks,
+      agentKeys,
       now: system.now,
     });
     const administration = await serveAdmin(join(folder.path, ADMIN_SOCKET), admin);
@@ -174,9 +243,14 @@ export async function startGateway(
       url,
       admin,
       async stop() {
+        const until = clock.elapsed() + DRAIN_MS;
+        sessions.stopWaiting();
         await Promise.all([draining.drain(DRAIN_MS), administration.drain(DRAIN_MS)]);
+        // A call whose client went away has no answer to wait for, and still has to end.
+        await sessions.settled(Math.max(0, until - clock.elapsed()));
         tunnels.close();
-        journal.flush();
+        await sessions.settled(CUT_MS);
+        journal.close();
         resources.dispose();
       },
     };

@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, it } from "vitest";
 import type { Bundle } from "../../gateway/ports.ts";
+import { testKey } from "../../tunnel/testing.ts";
+import { thumbprint } from "../../tunnel/keys.ts";
 import { openReadOnly } from "./database.ts";
 import { type Finding, Inspection } from "./inspect.ts";
 import { sha256 } from "./keys.ts";
@@ -29,6 +31,14 @@ function randomOf(seed: number): () => number {
 async function recorded(path: string): Promise<void> {
   using host = hostOn(path);
   await host.directory.activate("acme", sha256("bundle"), FILES);
+  const { kty, crv, x } = testKey().jwk;
+  const publicKey = { kty, crv, x };
+  const record = { tenant: "acme", id: "con_1", publicKey, network: "acme", tier: "internal" };
+  const jkt = thumbprint(publicKey);
+  await host.directory.settleJoinCode("acme", "code", {
+    record: { ...record, tier: "internal" },
+    jkt,
+  });
   for (const workflow of ["wf_1", "wf_2", "wf_3"]) {
     const session = host.sessions.create("acme", workflow);
     await session.submit(openCommand(workflow, session.keyDigest));
@@ -45,8 +55,11 @@ async function recorded(path: string): Promise<void> {
               undeclared: 0,
               truncated: false,
               bytes: 9,
+              canaries: 0,
             } as const);
-      await session.submit({ type: "settle", call, settlement, runtimeMs: n });
+      await session.submit({ type: "settle", call, settlement, runtimeMs: n }, () =>
+        n === 1 ? { outcome: { outcome: "ok", call } } : {},
+      );
     }
     await session.submit({ type: "checkpoint", seat: "seat_1", value: { workflow }, bytes: 20 });
   }
@@ -113,8 +126,8 @@ describe(`audit verify, ${FLIPS} flipped bytes, seed ${SEED}`, () => {
     using inspection = new Inspection(folder.path, undefined, {});
     expect(inspection.verify(digestOf)).toEqual({
       workflows: 3,
-      events: 3 * 26 + 1,
-      sealed: 3 * 26,
+      events: 3 * 26 + 2,
+      sealed: 3 * 27,
       sealedChecked: true,
       findings: [],
     });
@@ -210,6 +223,17 @@ describe(`audit verify, ${FLIPS} flipped bytes, seed ${SEED}`, () => {
         { fault: "hash", workflow: "tenant", seq: 0 },
       ],
       ["UPDATE bundle SET files = '{}'", { fault: "bundle_changed" }],
+      ["DELETE FROM bundle", { fault: "bundle_changed", tenant: "acme" }],
+      [
+        `UPDATE connector SET public_key = '${JSON.stringify(testKey().jwk)}'`,
+        { fault: "connector_changed", tenant: "acme" },
+      ],
+      ["UPDATE connector SET tier = 'critical'", { fault: "connector_changed", tenant: "acme" }],
+      ["DELETE FROM connector", { fault: "connector_changed", tenant: "acme" }],
+      [
+        "INSERT INTO connector SELECT 'globex', id, public_key, network, tier FROM connector",
+        { fault: "connector_changed", tenant: "globex" },
+      ],
     ];
     using original = temporaryFolder();
     await recorded(original.path);

@@ -8,8 +8,9 @@ import { genesis } from "../../core/audit/chain.ts";
 import { TENANT_STREAM } from "../../core/model/tenant-event.ts";
 import type { Bundle } from "../../gateway/ports.ts";
 import { openReadOnly } from "./database.ts";
+import { verifyDirectory } from "./inspect-directory.ts";
 import { sha256 } from "./keys.ts";
-import { place, sealedPlace } from "./sessions.ts";
+import { place, sealedPlace } from "./session-store.ts";
 import { WorkflowKey } from "./workflow-key.ts";
 import { loadWrapping, type Wrapping, type WrappingSource } from "./wrapping.ts";
 
@@ -24,7 +25,8 @@ export interface Finding {
     | "sealed_missing"
     | "sealed_changed"
     | "key_unusable"
-    | "bundle_changed";
+    | "bundle_changed"
+    | "connector_changed";
   readonly tenant?: string;
   readonly workflow?: string;
   readonly seq?: number;
@@ -79,6 +81,11 @@ export class Inspection implements Disposable {
       }
       counts.sealed = this.#count("sealed");
       this.#orphans(findings);
+      // A broken stream is named already, and says nothing about anything else.
+      const broken = new Set(
+        findings.filter((one) => one.workflow === TENANT_STREAM).map((one) => one.tenant),
+      );
+      findings.push(...verifyDirectory(this.#db).filter((one) => !broken.has(one.tenant)));
       for (const { tenant, digest, files } of this.#bundles()) {
         if (bundleDigest(files) !== digest) findings.push({ fault: "bundle_changed", tenant });
       }
@@ -103,6 +110,7 @@ export class Inspection implements Disposable {
     const events = this.#events(tenant, workflow);
     const inputs = new Map<number, string | null>();
     for (const { seq, kind, expires, bytes } of this.#sealed(tenant, workflow)) {
+      if (kind !== "input") continue;
       // Without the key an input is erased; with it, one that does not open was changed.
       const opened = key === null ? null : (key.open(sealedPlace(seq, kind, expires), bytes) ?? "");
       inputs.set(seq, opened);
@@ -131,7 +139,8 @@ export class Inspection implements Disposable {
     events: readonly EventColumns[],
   ): Finding | null {
     const at = { tenant, workflow };
-    const sealed = new Map(this.#sealed(tenant, workflow).map((row) => [row.seq, row]));
+    const rows = this.#sealed(tenant, workflow);
+    const sealed = new Map(rows.filter((row) => row.kind === "input").map((row) => [row.seq, row]));
     let key: WorkflowKey | null = null;
     if (this.#wrapping !== null) {
       key = this.#key(tenant, workflow);
@@ -161,8 +170,16 @@ export class Inspection implements Disposable {
       }
       head = stored.hash;
     }
-    const extra = [...sealed.keys()].find((seq) => seq >= events.length);
-    return extra === undefined ? null : { fault: "gap", seq: extra, ...at };
+    const extra = rows.find(({ seq }) => seq >= events.length);
+    if (extra !== undefined) return { fault: "gap", seq: extra.seq, ...at };
+    // What was kept for agents and for an undo: authenticated with its place, like the inputs.
+    const changed = rows.find(
+      ({ seq, kind, expires, bytes }) =>
+        key !== null &&
+        kind !== "input" &&
+        key.open(sealedPlace(seq, kind, expires), bytes) === null,
+    );
+    return changed === undefined ? null : { fault: "sealed_changed", seq: changed.seq, ...at };
   }
 
   /** SQLite's own check finds what no row shows: a broken tree, an index that disagrees. */

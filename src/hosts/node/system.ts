@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { uuidv7obj } from "uuidv7";
 import type { System } from "../../gateway/ports.ts";
 import type { Clock } from "../../tunnel/socket.ts";
@@ -9,6 +9,7 @@ export function nodeSystem(clock: Clock): System {
     now: () => clock.now(),
     elapsed: () => clock.elapsed(),
     id: (prefix) => `${prefix}_${uuidv7obj().toHex()}`,
+    salt: () => randomBytes(16).toString("hex"),
     sha256: (text) => createHash("sha256").update(text).digest("hex"),
   };
 }

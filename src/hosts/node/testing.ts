@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Tool } from "../../core/model/bundle.ts";
 import type { CallCommand, OpenCommand } from "../../core/model/command.ts";
 import type { Evaluator } from "../../core/model/policy.ts";
+import { NodeAgentKeys } from "./agent-keys.ts";
 import { type DataFolder, openDataFolder } from "./database.ts";
 import { Directory } from "./directory.ts";
 import { Journal } from "./journal.ts";
@@ -30,6 +31,13 @@ export const READ: Tool = {
   dataClasses: ["note.text"],
   labels: [],
   policyArguments: [],
+  sourceArguments: [],
+  trusted: true,
+  agent: null,
+  canary: false,
+  critical: false,
+  resendMs: null,
+  preview: null,
   cost: 10,
   timeoutMs: 1_000,
   maxResultBytes: 1_024,
@@ -41,20 +49,29 @@ export const WRITE: Tool = {
   action: "mutate",
 };
 
+const NO_LOCKS = { epoch: 0, locks: [], revocations: [] };
+
 const allowAll: Evaluator = {
   evaluate: () => ({ decision: "allow", ruleIds: ["all"], errors: [] }),
+  authorize: () => ({ decision: "allow", ruleIds: ["all"], errors: [] }),
 };
 
 /** The parts of a Node host around one data folder, with a bundle that allows everything. */
-export function hostOn(path: string): Disposable & {
+export function hostOn(
+  path: string,
+  {
+    now = (): number => Date.UTC(2026, 10, 22),
+    active = (): boolean => true,
+  }: { readonly now?: () => number; readonly active?: () => boolean } = {},
+): Disposable & {
   readonly folder: DataFolder;
   readonly journal: Journal;
   readonly directory: Directory;
   readonly streams: TenantStreams;
   readonly sessions: NodeSessions;
+  readonly keys: NodeAgentKeys;
 } {
   const folder = openDataFolder(path);
-  const now = (): number => Date.UTC(2026, 10, 22);
   const journal = new Journal(folder.db);
   const streams = new TenantStreams(folder.db, journal, sha256, now);
   const directory = new Directory(folder.db, journal, streams, now);
@@ -63,6 +80,15 @@ export function hostOn(path: string): Disposable & {
     digest: sha256("bundle"),
     tool: (id: string) => tools.get(id),
     toolIds: [...tools.keys()],
+    agents: ["agent", "helper"],
+    delegations: [
+      {
+        ...{ id: "down", from: ["agent"], to: ["helper"], tools: ["*"], limits: {} },
+        maxLifeMs: 3_600_000,
+      },
+    ],
+    approvalKinds: [],
+    containment: [],
     trust: [
       {
         id: "everyone",
@@ -72,20 +98,21 @@ export function hostOn(path: string): Disposable & {
         tools: ["*"],
         limits: { calls: 100, cost: 10_000, runtimeMs: 1_000_000 },
         maxLifeMs: 3_600_000,
+        maxLive: 10,
       },
     ],
   };
+  const keys = new NodeAgentKeys(folder.db, now, () => []);
   const sessions = new NodeSessions({
     db: folder.db,
+    keys,
     journal,
     wrapping: loadWrapping(path, undefined, {}),
     hash: sha256,
-    facts: () => ({
-      now: now(),
-      bundle: view,
-      locks: { epoch: 0, locks: [] },
-      evaluator: allowAll,
-    }),
+    now,
+    facts: () =>
+      active() ? { now: now(), bundle: view, locks: NO_LOCKS, evaluator: allowAll } : null,
+    signalled: () => undefined,
   });
   return {
     folder,
@@ -93,6 +120,7 @@ export function hostOn(path: string): Disposable & {
     directory,
     streams,
     sessions,
+    keys,
     [Symbol.dispose]: () => folder[Symbol.dispose](),
   };
 }
@@ -107,9 +135,11 @@ export function openCommand(workflow: string, keyDigest: string): OpenCommand {
     claims: { groups: ["staff"] },
     agent: "agent",
     jkt: "jkt",
+    key: "own",
     purpose: "test",
     inputs: {},
     keyDigest,
+    live: 0,
   };
 }
 
@@ -121,7 +151,15 @@ export function callCommand(call: string, tool: Tool = READ): CallCommand {
     seat: "seat_1",
     tool: tool.id,
     arguments: { secret: "canary-in-arguments" },
-    shaped: { ok: true, policyArguments: {} },
+    shaped: {
+      ok: true,
+      policyArguments: {},
+      operation: sha256(call),
+      target: "{}",
+      sources: {},
+    },
     presenter: { connector: "con_1", session: "nonce" },
+    approval: `apr_${call}`,
+    idempotencyKey: null,
   };
 }

@@ -1,100 +1,20 @@
-import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
-import type { AddressInfo, Socket } from "node:net";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createTunnelServer, systemClock, type TunnelServer } from "./tunnel.ts";
+import { WebSocket } from "ws";
 import type { Operation } from "../../core/model/operation.ts";
-import { testKey, type TestKey } from "../../tunnel/testing.ts";
-import { GatewayEnd, type TunnelEvent } from "../../tunnel/gateway-end.ts";
-import { formatJoinCode } from "../../tunnel/join-code.ts";
-import { signText, thumbprint, type Ed25519Jwk } from "../../tunnel/keys.ts";
+import { testKey } from "../../tunnel/testing.ts";
+import { CLOSE } from "../../tunnel/protocol.ts";
+import { thumbprint } from "../../tunnel/keys.ts";
 import { enrollConnector, ENROLL_FAULTS } from "../../connector/enroll.ts";
 import { ISSUER, mint } from "../../connector/testing.ts";
 import { RUN_FAULTS, startConnector, type RunningConnector } from "../../connector/run.ts";
 import { lockStateDir, readState } from "../../connector/state.ts";
-
-/** The gateway's half of an enrolment and a tunnel, without the rest of it. */
-class TestGateway {
-  readonly key: TestKey = testKey();
-  readonly events: TunnelEvent[] = [];
-  connectorKey: Ed25519Jwk | null = null;
-  enrolAnswer: (() => { status: number; body: string }) | null = null;
-  enrolled: unknown = null;
-  readonly end = new GatewayEnd(
-    {
-      connector: (tenant, id) =>
-        tenant === "acme" && id === "con_1" && this.connectorKey !== null
-          ? { publicKey: this.connectorKey, network: "acme", tier: "internal", revoked: false }
-          : null,
-      sign: (_tenant, text) => ({
-        kid: this.key.jwk.kid,
-        signature: signText(this.key.privateKey, text),
-      }),
-      epoch: () => 0,
-      nonce: () => randomBytes(16).toString("hex"),
-      observe: (event) => {
-        this.events.push(event);
-        this.#noticed.splice(0).forEach((resolve) => resolve());
-      },
-    },
-    systemClock,
-  );
-  readonly server: Server;
-  readonly tunnels: TunnelServer = createTunnelServer(this.end);
-  readonly sockets = new Set<Socket>();
-  #noticed: (() => void)[] = [];
-
-  constructor() {
-    this.server = createServer(async (request, response) => {
-      let text = "";
-      for await (const chunk of request) text += String(chunk);
-      this.enrolled = { url: request.url, body: JSON.parse(text) as unknown };
-      const answer = this.enrolAnswer?.() ?? { status: 200, body: JSON.stringify(this.answer()) };
-      response.statusCode = answer.status;
-      response.end(answer.body);
-      this.connectorKey = (JSON.parse(text) as { publicKey: Ed25519Jwk }).publicKey;
-    });
-    this.server.on("upgrade", (request, socket, head) => {
-      this.sockets.add(socket as Socket);
-      if (!this.tunnels.upgrade(request, socket, head)) socket.destroy();
-    });
-  }
-
-  answer(): object {
-    const other = testKey().jwk;
-    return {
-      connector: "con_1",
-      issuer: ISSUER,
-      audience: ISSUER,
-      jwks: { keys: [other, this.key.jwk] },
-    };
-  }
-
-  get url(): string {
-    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
-  }
-
-  get code(): string {
-    const secret = randomBytes(32).toString("base64url");
-    return formatJoinCode({ tenant: "acme", secret, thumbprint: thumbprint(this.key.jwk) });
-  }
-
-  async seen(type: TunnelEvent["type"], times = 1): Promise<void> {
-    while (this.events.filter((one) => one.type === type).length < times) {
-      await new Promise<void>((resolve) => this.#noticed.push(resolve));
-    }
-  }
-
-  async close(): Promise<void> {
-    this.tunnels.close();
-    this.server.closeAllConnections();
-    await new Promise((resolve) => this.server.close(resolve));
-  }
-}
+import { TestGateway } from "./testing-tunnel.ts";
 
 let dir: string;
 let gateway: TestGateway;
@@ -166,12 +86,27 @@ function operation(path = "/tickets/1"): Operation {
   return { http: { method: "GET", destination: "tickets", path, query: "", contentDigest: null } };
 }
 
-function send(path?: string, txn = "txn_1", timeoutMs = 5_000) {
+/** The gateway's keys that the connector would believe after a restart. */
+async function pinned(): Promise<string[]> {
+  return ((await readState(join(dir, "state")))?.state.keys ?? []).map(thumbprint);
+}
+
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  while (!(await holds())) await new Promise((resolve) => setImmediate(resolve));
+}
+
+function send(path?: string, txn = "txn_1", timeoutMs = 5_000, key = gateway.key) {
   const presenter = gateway.end.choose("acme", "acme", "internal");
   if (presenter === null) throw new Error("nobody is there");
   const request = { operation: operation(path), body: null, contentType: null };
-  const token = mint(gateway.key, request.operation, presenter, Date.now(), { txn });
-  return gateway.end.send("acme", presenter, { token, request, cap: 1_000, timeoutMs });
+  const token = mint(key, request.operation, presenter, Date.now(), { txn });
+  return gateway.end.send("acme", presenter, {
+    token,
+    call: "call_1",
+    request,
+    cap: 1_000,
+    timeoutMs,
+  });
 }
 
 describe("enrolment", () => {
@@ -184,7 +119,7 @@ describe("enrolment", () => {
       tier: "internal",
       issuer: ISSUER,
     });
-    expect(enrolled?.state.keys.map((one) => one.kid)).toEqual([gateway.key.jwk.kid]);
+    expect(enrolled?.state.keys.map(thumbprint)).toEqual([gateway.key.jwk.kid]);
     expect((await stat(join(dir, "state", "key.json"))).mode & 0o777).toBe(0o600);
     expect((await stat(join(dir, "state"))).mode & 0o777).toBe(0o700);
     const { url, body } = gateway.enrolled as { url: string; body: Record<string, unknown> };
@@ -313,7 +248,7 @@ describe("a running connector", () => {
   it("finishes what is under way before it stops", async () => {
     await enroll();
     const connector = await start();
-    const answer = send("/tickets/hang", "txn_1", 300);
+    const answer = send("/tickets/hang", "txn_1", 2_500);
     while (hits.length === 0) await new Promise((resolve) => setImmediate(resolve));
     await connector.stop();
     expect(await answer).toMatchObject({ code: "deadline_exceeded", effect: "none" });
@@ -322,7 +257,7 @@ describe("a running connector", () => {
 
   it("does not serve a gateway with another key", async () => {
     await enroll();
-    Object.assign(gateway, { key: testKey() });
+    gateway.key = testKey();
     const started = await startConnector({
       configPath: configPath(),
       gateway: gateway.url,
@@ -334,6 +269,58 @@ describe("a running connector", () => {
     await gateway.seen("session_refused");
     expect(lines).not.toContain("ready");
     expect(gateway.end.choose("acme", "acme", "internal")).toBeNull();
+  });
+
+  it("learns the keys that its gateway announces, and comes back with them after a restart", async () => {
+    await enroll();
+    const connector = await start();
+    gateway.rotate();
+    await until(async () => (await pinned()).includes(gateway.key.jwk.kid));
+    expect(await pinned()).toEqual([gateway.key.jwk.kid]);
+    expect(await send("/tickets/1", "txn_1")).toMatchObject({ ok: true });
+    await connector.stop();
+    await start();
+    expect(await send("/tickets/1", "txn_2")).toMatchObject({ ok: true });
+  });
+
+  it("believes no token under a key that its gateway has dropped", async () => {
+    await enroll();
+    await start();
+    const old = gateway.key;
+    gateway.rotate();
+    expect(await send("/tickets/1", "txn_1", 5_000, old)).toEqual({
+      ...{ ok: false, code: "token_refused", effect: "none" },
+    });
+    expect(await send("/tickets/1", "txn_1")).toMatchObject({ ok: true });
+    expect(hits).toHaveLength(1);
+  });
+
+  it("comes back after any number of rotations that it slept through", async () => {
+    await enroll();
+    await (await start()).stop();
+    for (let n = 0; n < 5; n++) gateway.rotate();
+    await start();
+    expect(await send()).toMatchObject({ ok: true });
+    await until(async () => (await pinned()).includes(gateway.key.jwk.kid));
+  });
+
+  it("says that it must be enrolled anew where nothing leads to the gateway's key", async () => {
+    await enroll();
+    await (await start()).stop();
+    gateway.rotate();
+    gateway.chain = [];
+    const started = await startConnector({
+      configPath: configPath(),
+      gateway: gateway.url,
+      env: {},
+      log: (level, event, fields) => lines.push(JSON.stringify({ level, event, ...fields })),
+      ready: () => lines.push("ready"),
+    });
+    if (started.ok) running.push(started.connector);
+    await gateway.seen("session_refused");
+    await until(async () => lines.some((line) => line.includes("gateway_key_unknown")));
+    expect(lines.join("\n")).toContain("enrol anew");
+    expect(lines).not.toContain("ready");
   });
 
   it("refuses to start where it could not keep its promises", async () => {
@@ -363,5 +350,32 @@ describe("a running connector", () => {
     expect(await attempt()).toMatchObject({ fault: "config_invalid" });
     await rm(configPath());
     expect(await attempt()).toMatchObject({ fault: "config_unreadable" });
+  });
+});
+
+describe("a stranger on the tunnel", () => {
+  const dial = async (): Promise<WebSocket> => {
+    const ws = new WebSocket(`${gateway.url.replace("http", "ws")}/acme/tunnel`);
+    ws.on("error", () => undefined);
+    await once(ws, "open");
+    return ws;
+  };
+  const hello = { t: "hello", v: 1, tenant: "acme", connector: "con_1", nonce: "ab".repeat(32) };
+  const CUT = 1_006;
+
+  it.each([
+    ["at once", []],
+    ["behind a good hello", [JSON.stringify(hello)]],
+  ])("is cut when it sends a frame without an end, %s", async (_when, first) => {
+    const ws = await dial();
+    for (const text of first) ws.send(text);
+    ws.send("x".repeat(64 * 1_024), { fin: false });
+    expect((await once(ws, "close"))[0]).toBe(CUT);
+  });
+
+  it("is told why when its frames are only wrong", async () => {
+    const ws = await dial();
+    ws.send("{}");
+    expect((await once(ws, "close"))[0]).toBe(CLOSE.malformed);
   });
 });

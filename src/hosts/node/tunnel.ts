@@ -3,10 +3,18 @@ import type { Duplex } from "node:stream";
 import { WebSocketServer, type WebSocket } from "ws";
 import type { Connectors } from "../../gateway/ports.ts";
 import type { GatewayEnd } from "../../tunnel/gateway-end.ts";
-import { CLOSE, HANDSHAKE_MS, MAX_FRAME_BYTES } from "../../tunnel/protocol.ts";
+import {
+  CLOSE,
+  HANDSHAKE_MS,
+  MAX_FRAME_BYTES,
+  MAX_HANDSHAKE_FRAME_BYTES,
+} from "../../tunnel/protocol.ts";
 import type { Clock, Socket } from "../../tunnel/socket.ts";
 
 const TUNNEL_PATH = /^\/([a-z][a-z0-9-]{0,31})\/tunnel$/;
+/** A peer proves itself in two frames, `hello` and `proof`; their own framing is a few bytes more. */
+const HANDSHAKE_FRAMES = 2;
+const MAX_UNPROVEN_BYTES = (HANDSHAKE_FRAMES + 1) * MAX_HANDSHAKE_FRAME_BYTES;
 /** A peer that does not take part in closing has its socket destroyed. */
 const CLOSE_GRACE_MS = 1_000;
 
@@ -38,6 +46,8 @@ export function createTunnelServer(end: GatewayEnd): TunnelServer {
           if (binary) ws.close(CLOSE.malformed);
           else peer.message(textOf(data));
         });
+        // After the peer, so that a frame it refused counts for nothing.
+        boundUnproven(socket, ws);
         ws.on("close", () => peer.closed());
         // The close event follows and says the same to the session.
         ws.on("error", () => ws.terminate());
@@ -50,6 +60,26 @@ export function createTunnelServer(end: GatewayEnd): TunnelServer {
       server.close();
     },
   };
+}
+
+/**
+ * A frame is handed on when it is whole, and may be as large as an answer: a stranger could have us
+ * hold megabytes of one that never ends.
+ */
+function boundUnproven(socket: Duplex, ws: WebSocket): void {
+  let bytes = 0;
+  let frames = 0;
+  const count = (chunk: Buffer): void => {
+    bytes += chunk.length;
+    if (bytes > MAX_UNPROVEN_BYTES) ws.terminate();
+  };
+  const trust = (): void => {
+    if (++frames < HANDSHAKE_FRAMES || ws.readyState !== ws.OPEN) return;
+    socket.off("data", count);
+    ws.off("message", trust);
+  };
+  socket.on("data", count);
+  ws.on("message", trust);
 }
 
 /** The gateway's port, as the tunnel serves it: checked here, where both are in sight. */

@@ -1,5 +1,15 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { decrypt, encrypt, newKey } from "./workflow-key.ts";
 
@@ -81,8 +91,29 @@ function readSource(source: WrappingSource, env: NodeJS.ProcessEnv): string {
   });
 }
 
-/** Created with its mode: never readable by others, not even for a moment. */
+/**
+ * Whole and on the disk, or not there: half a key is a key lost, and so is every row under one that
+ * a power failure took back. Never readable by others, not even for a moment.
+ */
 export function writeSecret(file: string, text: string): void {
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  writeFileSync(file, text, { mode: 0o600, flag: "wx" });
+  const folder = dirname(file);
+  const made = mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const unfinished = `${file}.new`;
+  rmSync(unfinished, { force: true });
+  writeFileSync(unfinished, text, { mode: 0o600, flag: "wx", flush: true });
+  renameSync(unfinished, file);
+  sync(folder);
+  // A new folder is only as durable as its own name.
+  for (let at = folder; made !== undefined && at !== dirname(made); at = dirname(at)) {
+    sync(dirname(at));
+  }
+}
+
+function sync(folder: string): void {
+  const opened = openSync(folder, "r");
+  try {
+    fsyncSync(opened);
+  } finally {
+    closeSync(opened);
+  }
 }

@@ -132,7 +132,13 @@ function isPoint(key: AgentKey): boolean {
   }
 }
 
-/** No two agents share a key: neither could be told from the other. Compared by RFC 7638. */
+/** RFC 7638, base64url. */
+export function agentKeyThumbprint({ crv, kty, x, y }: AgentKey): string {
+  const members = { crv, kty, x, ...(y !== undefined && { y }) };
+  return createHash("sha256").update(canonical(members)).digest("base64url");
+}
+
+/** No two agents share a key: neither could be told from the other. */
 function checkOwner(
   agent: string,
   key: AgentKey,
@@ -140,12 +146,10 @@ function checkOwner(
   owners: Map<string, string>,
   place: Place,
 ): void {
-  const { crv, kty, x, y } = key;
-  const members = { crv, kty, x, ...(y !== undefined && { y }) };
-  const thumbprint = createHash("sha256").update(canonical(members)).digest("base64url");
-  const owner = owners.get(thumbprint);
+  const jkt = agentKeyThumbprint(key);
+  const owner = owners.get(jkt);
   if (owner === undefined) {
-    owners.set(thumbprint, agent);
+    owners.set(jkt, agent);
     return;
   }
   place.report.add(

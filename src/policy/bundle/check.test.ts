@@ -1,14 +1,13 @@
-import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
+import { preparsePolicySet, statefulIsAuthorized } from "../cedar/engine.ts";
 import { checkBundle } from "./check.ts";
 import { formatMistakes, type Mistake } from "./mistake.ts";
 import type { BundleFiles, BundleSource } from "./model.ts";
-import { readBundleFolder } from "./read-folder.ts";
+import { goodBundle, spoilt } from "./testing.ts";
 
-const GOOD = fileURLToPath(new URL("../../../test/fixtures/bundles/good", import.meta.url));
 let good: BundleFiles;
 beforeAll(async () => {
-  good = await readBundleFolder(GOOD);
+  good = await goodBundle();
 });
 
 function checked(files: BundleFiles): BundleSource {
@@ -17,14 +16,8 @@ function checked(files: BundleFiles): BundleSource {
   return result.bundle;
 }
 
-/** The good bundle with one piece of one file replaced. */
-function spoil(path: string, from: string | null, to: string): readonly Mistake[] {
-  const text = good[path] ?? "";
-  if (from !== null && !text.includes(from)) throw new Error(`${path} has no ${from}`);
-  const spoilt = from === null ? to : text.replace(from, () => to);
-  const result = checkBundle({ ...good, [path]: spoilt });
-  return result.ok ? [] : result.mistakes;
-}
+const spoil = (path: string, from: string | null, to: string): readonly Mistake[] =>
+  spoilt(good, path, from, to);
 
 /** What an editor shows at the place of a mistake. */
 function textAt(text: string, { line, column }: Mistake): string {
@@ -50,7 +43,24 @@ describe("checkBundle", () => {
     });
     expect(bundle.trust[1]?.maxLifeMs).toBe(600_000);
     expect(bundle.writeDomains).toEqual([{ id: "loans", critical: true }]);
-    const [find, lend] = bundle.tools;
+    expect(bundle.approvalKinds).toEqual([
+      { id: "shelf-lead", title: "A shelf lead agrees", lifeMs: 3_600_000, selfApproval: true },
+    ]);
+    expect(bundle.containment).toMatchObject([{ id: "catalog-drift", withinMs: 60_000 }]);
+    expect(bundle.delegations).toMatchObject([
+      { limits: { calls: 3, tokens: 1_000, tools: { books_find: 2 } }, maxLifeMs: 300_000 },
+    ]);
+    const [find, lend, move, reserve] = bundle.tools;
+    expect(move).toMatchObject({
+      tool: { sourceArguments: ["shelf"], preview: ["book.record"] },
+      target: ["book"],
+      undo: { tool: "shelves_change", arguments: { book: "/arguments/book" } },
+      template: { preview: { params: ["book"], ignore: ["moved"] } },
+    });
+    expect(reserve).toMatchObject({
+      tool: { trusted: true, agent: "clerk", preview: ["reader.name"] },
+      template: { idempotencyHeader: "Idempotency-Key", preview: { apply: "merge", etag: true } },
+    });
     expect(find?.tool).toMatchObject({
       id: "books_find",
       destination: "catalog",
@@ -73,6 +83,9 @@ describe("checkBundle", () => {
       path: "/books/{book}/loans",
       query: ["express"],
       body: ["reader", "days"],
+      idempotencyHeader: null,
+      idempotencyMinutes: null,
+      preview: null,
     });
     expect(lend?.output).toEqual({ kind: "text", dataClass: "book.record" });
   });
@@ -243,6 +256,12 @@ describe("checkBundle", () => {
     expect(spoil("policies/data.cedar", null, `${parens};`)[0]?.code).toBe("too_deep");
   });
 
+  it("refuses a pointer of many slashes without trying every way to read them", () => {
+    const undo = `"undo": { "tool": "loans_create", "arguments": { "book": "${"/".repeat(900)}~" } }`;
+    const found = spoil("tools/loans_create.jsonc", '"cost"', `${undo}, "cost"`);
+    expect(found.map(({ code }) => code)).toEqual(["wrong_value"]);
+  });
+
   it("bounds files, policies and their number", () => {
     expect(spoil("bundle.jsonc", null, " ".repeat(1_048_577))[0]?.code).toBe("file_too_big");
     const long = `@id("x") permit (principal, action, resource) when { ${"true && ".repeat(2_000)} true };`;
@@ -252,15 +271,22 @@ describe("checkBundle", () => {
   });
 
   it.each([
-    ["a chain", (n: number) => `${"true && ".repeat(n)}true`, 196],
+    ["a chain", (n: number) => `${"true && ".repeat(n)}true`, 195],
     ["nested brackets", (n: number) => `${"(".repeat(n)}true${")".repeat(n)}`, 65],
-    ["nested sets", (n: number) => `${"[".repeat(n)}1${"]".repeat(n)} == 1`, 65],
+    ["nested sets", (n: number) => `${"[".repeat(n)}1${"]".repeat(n)} == 1`, 64],
     [
       "nested conditions",
       (n: number) => `${"if true then ".repeat(n)}true${" else false".repeat(n)}`,
-      196,
+      195,
     ],
-    ["negations", (n: number) => `${"!(".repeat(n)}true${")".repeat(n)}`, 49],
+    [
+      "conditions of conditions",
+      (n: number) => `${"if ".repeat(n)}true${" then true else false".repeat(n)}`,
+      195,
+    ],
+    ["negations", (n: number) => `${"!(".repeat(n)}true${")".repeat(n)}`, 48],
+    // Parsed side by side, and evaluated one inside the other.
+    ["clauses", (n: number) => `true }${" unless { false }".repeat(n)} when { true`, 194],
   ])("refuses %s before the engine's stack ends, and not much earlier", (_what, write, most) => {
     const policy = (n: number): string =>
       `@id("x") permit (principal, action == Action::"disclose", resource) when { ${write(n)} };`;
@@ -269,6 +295,7 @@ describe("checkBundle", () => {
     expect(codes(most)).not.toContain("too_deep");
     expect(codes(most + 1)).toContain("too_deep");
     expect(checkBundle(good).ok).toBe(true);
+    expect(evaluated(policy(most))).toMatch(/^(allow|deny)$/);
   });
 
   it("asks for tests", () => {
@@ -313,7 +340,7 @@ describe("checkBundle", () => {
     const text = before
       .replace(/"input":[^]*"output"/, () => input)
       .replace('["reader", "days"]', '["reader", "days", "by"]');
-    expect(checked({ ...good, [path]: text }).tools).toHaveLength(2);
+    expect(checked({ ...good, [path]: text }).tools).toHaveLength(4);
   });
 
   it("keeps a mistake in agents.jsonc from hiding what the tests say", () => {
@@ -325,73 +352,6 @@ describe("checkBundle", () => {
     expect(result.ok ? [] : briefly(result.mistakes)).toEqual([
       "agents.jsonc:17:16 too_short",
       "policies/tests.yaml:19:5 test_failed",
-    ]);
-  });
-});
-
-describe("tests.yaml", () => {
-  const failure = (from: string, to: string): string | undefined =>
-    spoil("policies/tests.yaml", from, to).find((one) => one.code === "test_failed")?.message;
-
-  it("fails when the decision differs", () => {
-    expect(failure("days: 30", "days: 31")).toBe(
-      '"a librarian lends": expected allow, got deny by action (no-long-loans)',
-    );
-    expect(failure("days: 60", "days: 29")).toBe(
-      '"not for two months": expected deny, got allow, redacting nothing ' +
-        "(reach-reading-room, librarian-lends, books-are-public, spend)",
-    );
-  });
-
-  it("fails when another class or rule decides", () => {
-    expect(failure("class: action\n    rules: [no-long-loans]", "class: network")).toBe(
-      '"not for two months": expected a denial by network, got deny by action (no-long-loans)',
-    );
-    expect(failure("[no-long-loans]", "[no-long-loans, spend]")).toBe(
-      '"not for two months": spend did not decide, got deny by action (no-long-loans)',
-    );
-  });
-
-  it("fails when other classes are redacted", () => {
-    expect(failure("[book.restricted, reader.name]", "[reader.name]")).toBe(
-      '"readers are not disclosed": expected to redact reader.name, got allow, redacting ' +
-        "book.restricted, reader.name (reach-reading-room, anyone-reads, books-are-public, " +
-        "default:data, readers-stay-private, spend)",
-    );
-  });
-
-  it("counts a tool that trust gives to nobody as denied, as production would", () => {
-    const trusted = good["trust.jsonc"]?.replace('"tools": ["*"]', '"tools": ["books_find"]') ?? "";
-    expect(
-      spoil("trust.jsonc", null, trusted).map((one) => `${one.line} ${one.code} ${one.message}`),
-    ).toEqual(['11 test_failed "a librarian lends": expected allow, got deny (core:seat)']);
-  });
-
-  it("shows policies only the arguments a tool declares, as production would", () => {
-    const undeclared = good["tools/loans_create.jsonc"]?.replace(
-      '["days", "express"]',
-      '["express"]',
-    );
-    const codes = spoil("tools/loans_create.jsonc", null, undeclared ?? "").map((one) => one.code);
-    expect(codes).toEqual(["cedar_warning"]);
-  });
-
-  it("checks argument values of an enum for typos", () => {
-    const path = "tools/loans_create.jsonc";
-    const enumerated = good[path]
-      ?.replace('"pattern": "^rdr_[0-9]{4}$"', '"enum": ["gold", "silver"]')
-      .replace('"policyArguments": ["days", "express"]', '"policyArguments": ["days", "reader"]');
-    const tests = good["policies/tests.yaml"]?.replace(
-      "{ days: 60 }",
-      "{ days: 60, reader: sliver }",
-    );
-    const result = checkBundle({
-      ...good,
-      [path]: enumerated ?? "",
-      "policies/tests.yaml": tests ?? "",
-    });
-    expect(result.ok ? [] : result.mistakes.map((one) => [one.code, one.suggestion])).toEqual([
-      ["wrong_value", "silver"],
     ]);
   });
 });
@@ -411,3 +371,19 @@ describe("formatMistakes", () => {
     expect(formatMistakes(long).length).toBeLessThan(1_000);
   });
 });
+
+/** What the engine says of one policy; a trap throws, now and ever after. */
+function evaluated(text: string): string {
+  const id = `test ${text}`;
+  preparsePolicySet(id, { staticPolicies: { x: text } });
+  const uid = (type: string): { type: string; id: string } => ({ type, id: "x" });
+  const answer = statefulIsAuthorized({
+    principal: uid("Agent"),
+    action: { type: "Action", id: "disclose" },
+    resource: uid("DataClass"),
+    context: {},
+    preparsedPolicySetId: id,
+    entities: [],
+  });
+  return answer.type === "success" ? answer.response.decision : answer.type;
+}

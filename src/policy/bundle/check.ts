@@ -4,7 +4,7 @@ import { readAgents, type Agents } from "./agents.ts";
 import { bundleDigest } from "./digest.ts";
 import { parseJsonc } from "./jsonc.ts";
 import { MAX_FILE_CHARS } from "./limits.ts";
-import type { Located } from "./located.ts";
+import { find, type Located } from "./located.ts";
 import { readManifest, type Manifest } from "./manifest.ts";
 import { Report, type Mistake } from "./mistake.ts";
 import { POLICY_FILES, type BundleFiles, type BundleSource, type PolicyTexts } from "./model.ts";
@@ -21,13 +21,14 @@ import {
 } from "./paths.ts";
 import { checkPolicies, RuleIds, type PolicyWorld } from "./policies.ts";
 import type { Vocabulary } from "./policy-references.ts";
-import type { Place } from "./read.ts";
+import { expectKnown, type Place } from "./read.ts";
 import { BUILT_IN_RULES, runTest } from "./run-tests.ts";
 import { SourceFile } from "./source-file.ts";
 import { readTests, type PolicyTest } from "./tests.ts";
-import { readTool, type ReadTool } from "./tool.ts";
+import { readTool, unreadTool, type ReadTool } from "./tool.ts";
 import { readTrust, type Trust } from "./trust.ts";
 import { likely } from "./typo.ts";
+import { checkUndo } from "./undo.ts";
 import { parseYaml } from "./yaml.ts";
 
 export type CheckedBundle =
@@ -70,10 +71,12 @@ class Check {
     const tools =
       manifest &&
       toolNodes.map(({ id, path, node }): ReadTool =>
-        node === undefined
-          ? { id, description: undefined, arguments: [], policyArguments: [] }
-          : readTool(id, node, manifest, this.#place(path)),
+        node === undefined ? unreadTool(id) : readTool(id, node, manifest, this.#place(path)),
       );
+    if (agents) this.#checkToolAgents(toolNodes, agents);
+    for (const [at, tool] of tools?.entries() ?? []) {
+      this.#checkUndo(tool, toolNodes[at]?.node, tools ?? []);
+    }
     const toolIds = toolNodes.map((tool) => tool.id);
     const trust =
       agents && trustNode && readTrust(trustNode, agents, toolIds, this.#place(TRUST_FILE));
@@ -84,8 +87,12 @@ class Check {
     const vocabulary = vocabularyOf(manifest, agents, trust, toolIds);
     // Arguments of a file that does not even parse are unknown, not wrong.
     const types = this.#argumentTypes(tools);
+    const sources = [...new Set(tools.flatMap((tool) => tool.sourceArguments))].sort();
     const allParsed = toolNodes.every((tool) => tool.node !== undefined);
-    const rules = this.#checkPolicies({ vocabulary, types: allParsed ? types : null });
+    const rules = this.#checkPolicies({
+      vocabulary,
+      types: allParsed ? { arguments: types, sources } : null,
+    });
     const names = { vocabulary, rules: [...rules, ...BUILT_IN_RULES], tools };
     const tests = testsNode && readTests(testsNode, names, this.#place(TESTS_FILE));
     const decides = (file: string): boolean => file !== TESTS_FILE && file !== AGENTS_FILE;
@@ -143,6 +150,30 @@ class Check {
     });
   }
 
+  #checkUndo(
+    { id, description }: ReadTool,
+    node: Located | undefined,
+    tools: readonly ReadTool[],
+  ): void {
+    const at = find(node, "undo");
+    if (description === undefined || at === undefined) return;
+    checkUndo(description, at, tools, this.#place(`tools/${id}.jsonc`));
+  }
+
+  /** A tool that is itself an agent: nobody else may take a seat for its calls. */
+  #checkToolAgents(
+    tools: readonly { readonly path: string; readonly node: Located | undefined }[],
+    agents: Agents,
+  ): void {
+    for (const { path, node } of tools) {
+      const named = find(node, "agent");
+      if (named?.type !== "string") continue;
+      const name = named.value as string;
+      const place = this.#place(path);
+      expectKnown(name, agents.ids, named.offset, "unknown_agent", "agent", AGENTS_FILE, place);
+    }
+  }
+
   /** One argument name has one Cedar type in the whole bundle: policies are typed once. */
   #argumentTypes(tools: readonly ReadTool[]): ArgumentTypes {
     const types = new Map<string, { readonly type: CedarType; readonly tool: string }>();
@@ -189,6 +220,9 @@ class Check {
       writeDomains: manifest.writeDomains,
       agents: agents.descriptions,
       trust: trust.edges,
+      delegations: trust.delegations,
+      approvalKinds: manifest.approvalKinds,
+      containment: manifest.containment,
       tools: tools.flatMap((tool) => tool.description ?? []),
       policies: Object.fromEntries(
         POLICY_FILES.map((name) => [name, texts[policyPath(name)] ?? ""]),
@@ -230,5 +264,6 @@ function vocabularyOf(
     writeDomains: manifest.writeDomains.map((domain) => domain.id),
     purposes: trust.purposes,
     trust: trust.ids,
+    approvals: manifest.approvalKinds.map((kind) => kind.id),
   };
 }

@@ -2,8 +2,10 @@ import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { type Schema, Validator } from "@cfworker/json-schema";
 import { beforeAll, describe, expect, it } from "vitest";
+import { SOURCES } from "../../core/model/command.ts";
 import { isObject, type Json, type JsonObject } from "../../core/model/json.ts";
 import { ACTIONS, POLICY_CLASSES, TIERS } from "../../core/model/policy.ts";
+import { SIGNALS } from "../../core/model/signal.ts";
 import { checkBundle } from "./check.ts";
 import { parseJsonc } from "./jsonc.ts";
 import { Report } from "./mistake.ts";
@@ -23,6 +25,8 @@ const SCHEMAS: readonly (readonly [string, string])[] = [
   ["trust.jsonc", "trust"],
   ["tools/books_find.jsonc", "tool"],
   ["tools/loans_create.jsonc", "tool"],
+  ["tools/shelves_change.jsonc", "tool"],
+  ["tools/tables_reserve.jsonc", "tool"],
   ["policies/tests.yaml", "tests"],
 ];
 
@@ -73,6 +77,8 @@ describe("the JSON Schemas for editors", () => {
   it.each([
     ["bundle.jsonc", "bundle", "", '"name"'],
     ["bundle.jsonc", "bundle", "/properties/destinations/additionalProperties", '"kind"'],
+    ["bundle.jsonc", "bundle", "/properties/approvals/additionalProperties", '"lifeMinutes"'],
+    ["bundle.jsonc", "bundle", "/properties/containment/items", '"signal"'],
     ["agents.jsonc", "agents", "", '"agents"'],
     [
       "agents.jsonc",
@@ -82,9 +88,14 @@ describe("the JSON Schemas for editors", () => {
     ],
     ["trust.jsonc", "trust", "/properties/edges/items", '"id"'],
     ["trust.jsonc", "trust", "/properties/edges/items/properties/limits", '"calls"'],
+    ["trust.jsonc", "trust", "/properties/delegations/items", '"from"'],
+    ["trust.jsonc", "trust", "/properties/delegations/items/properties/limits", '"calls": 3'],
     ["tools/books_find.jsonc", "tool", "", '"id"'],
     ["tools/books_find.jsonc", "tool", "/properties/sql", '"statement"'],
     ["tools/loans_create.jsonc", "tool", "/properties/http", '"method"'],
+    ["tools/shelves_change.jsonc", "tool", "/properties/undo", '"tool"'],
+    ["tools/shelves_change.jsonc", "tool", "/properties/sql/properties/preview", '"ignore"'],
+    ["tools/tables_reserve.jsonc", "tool", "/properties/http/properties/preview", '"apply"'],
     ["tools/books_find.jsonc", "tool", "/$defs/output", '"dataClass": "book.record"'],
     ["policies/tests.yaml", "tests", "/properties/tests/items", "agent: librarian"],
   ])("know the same keys as the check: %s %s%s", (path, name, at, before) => {
@@ -102,7 +113,10 @@ describe("the JSON Schemas for editors", () => {
     const text = readdirSync(root("schema"))
       .map((file) => readFileSync(root(`schema/${file}`), "utf8"))
       .join("");
-    for (const values of [TIERS, ACTIONS, POLICY_CLASSES, DESTINATION_KINDS, HTTP_METHODS]) {
+    for (const values of [
+      ...[TIERS, ACTIONS, POLICY_CLASSES, DESTINATION_KINDS, HTTP_METHODS],
+      ...[SIGNALS, SOURCES],
+    ]) {
       expect(text.replaceAll(/\s+/g, "")).toContain(JSON.stringify({ enum: values }).slice(1, -1));
     }
   });

@@ -1,3 +1,5 @@
+import { MAX_RULE_MS } from "../../core/session/limits.ts";
+
 /** Parsers below are recursive or quadratic at worst: larger or deeper files are refused first. */
 export const MAX_FILE_CHARS = 1_048_576;
 export const MAX_FILES = 2_000;
@@ -8,8 +10,20 @@ export const MAX_TIMEOUT_MS = 120_000;
 /** Results are buffered whole at gateway and connector. */
 export const MAX_RESULT_BYTES = 8 * 1_024 * 1_024;
 export const MAX_ROWS = 10_000;
+/** How long a service knows an idempotency key; a call is sent again well within it, or not at all. */
+export const MIN_IDEMPOTENCY_MINUTES = 10;
+export const MAX_IDEMPOTENCY_MINUTES = 1_440;
 /** Longest life of a workflow: see core/session/limits.ts. */
 export const MAX_LIFE_MINUTES = 480;
+/** A request for approval waits a day at most. */
+export const MAX_APPROVAL_MINUTES = 1_440;
+/** The hypothesis asks once more for each kind (design section 7). */
+export const MAX_APPROVAL_KINDS = 8;
+export const MAX_CONTAINMENT_RULES = 64;
+/** Signals are counted over at most an hour; older ones are forgotten. */
+export const MAX_CONTAINMENT_SECONDS = MAX_RULE_MS / 1_000;
+/** Live workflows of one human with one agent, where an edge does not say. */
+export const DEFAULT_MAX_LIVE = 100;
 /** Cost, counters: exact in JSON numbers and in Cedar's Long. */
 export const MAX_INTEGER = Number.MAX_SAFE_INTEGER;
 /** Policies, and so the time one question takes, are bounded when a bundle is published. */
@@ -18,8 +32,8 @@ export const MAX_TITLE_CHARS = 200;
 export const MAX_DESCRIPTION_CHARS = 4_000;
 export const MAX_POLICY_CHARS = 10_000;
 /**
- * Operators plus three for each level of brackets. Cedar recurses over both inside wasm, and a full
- * stack there is a trap that leaves the engine unusable for the whole process, so for every tenant.
- * Measured on 4.13: it traps from about 350.
+ * Operators and clauses, plus three for each level of brackets. Cedar recurses over all of them inside
+ * wasm, some when it parses and some only when it evaluates; a full stack there is a trap that leaves
+ * the engine unusable for the whole process, so for every tenant. Measured on 4.13: from about 350.
  */
 export const MAX_POLICY_WEIGHT = 200;

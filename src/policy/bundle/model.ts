@@ -1,4 +1,10 @@
-import type { Tool, TrustEdge } from "../../core/model/bundle.ts";
+import type {
+  ApprovalKind,
+  ContainmentRule,
+  DelegationEdge,
+  Tool,
+  TrustEdge,
+} from "../../core/model/bundle.ts";
 import type { Json, JsonObject } from "../../core/model/json.ts";
 import type { Tier } from "../../core/model/policy.ts";
 
@@ -16,6 +22,9 @@ export interface BundleSource {
   readonly writeDomains: readonly WriteDomain[];
   readonly agents: readonly AgentDescription[];
   readonly trust: readonly TrustEdge[];
+  readonly delegations: readonly DelegationEdge[];
+  readonly approvalKinds: readonly ApprovalKind[];
+  readonly containment: readonly ContainmentRule[];
   /** Sorted by id. */
   readonly tools: readonly ToolDescription[];
   readonly policies: PolicyTexts;
@@ -63,6 +72,17 @@ export interface ToolDescription {
   /** JSON Schema of the arguments: an object with `additionalProperties: false`. */
   readonly input: JsonObject;
   readonly output: OutputDescription;
+  /** Arguments that name what is acted on: a rejection holds for all calls with the same ones. */
+  readonly target: readonly string[];
+  /** How the state before is written back; null: what this tool did cannot be undone. */
+  readonly undo: UndoDescription | null;
+}
+
+/** Another tool, and where each of its arguments is found in `{arguments, before, after}`. */
+export interface UndoDescription {
+  readonly tool: string;
+  /** Argument → JSON Pointer. */
+  readonly arguments: { readonly [argument: string]: string };
 }
 
 export const HTTP_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const;
@@ -78,6 +98,25 @@ export interface HttpTemplate {
   readonly query: readonly string[];
   /** Arguments that form a JSON object body; null: no body is sent. */
   readonly body: readonly string[] | null;
+  /** Header that makes the service act once on one key; null: it knows none. */
+  readonly idempotencyHeader: string | null;
+  /** How long it knows a key: within, a call whose answer was lost is sent again. Null: never. */
+  readonly idempotencyMinutes: number | null;
+  readonly preview: HttpPreview | null;
+}
+
+/** The resource is read, and what the call would make of it is worked out here. */
+export interface HttpPreview {
+  /** As `HttpTemplate.path`. */
+  readonly path: string;
+  /** `merge`: the body is an RFC 7396 patch of the resource; `replace`: it is the new one. */
+  readonly apply: "merge" | "replace" | "delete";
+  /** Volatile members, as JSON Pointers. */
+  readonly ignore: readonly string[];
+  /** False: the service has no entity tags, and the gap between preview and effect is declared. */
+  readonly etag: boolean;
+  /** Of the resource. */
+  readonly schema: AnnotatedSchema;
 }
 
 export interface SqlTemplate {
@@ -88,6 +127,17 @@ export interface SqlTemplate {
   readonly maxRows: number;
   /** `read` for the actions read and summarize. */
   readonly mode: "read" | "write";
+  readonly preview: SqlPreview | null;
+}
+
+/** A query run before and after the statement, in its transaction. */
+export interface SqlPreview {
+  readonly statement: string;
+  readonly params: readonly string[];
+  /** Volatile columns. */
+  readonly ignore: readonly string[];
+  /** Of `{"rows": [...]}`. */
+  readonly schema: AnnotatedSchema;
 }
 
 export type OutputDescription =
@@ -132,6 +182,8 @@ export interface AnnotatedSchema {
 /** A whole record has a class of its own, always or when it matches a JSON Schema. */
 export interface RecordClass {
   readonly dataClass: string;
+  /** A trap: nobody who does honest work comes across such a record. */
+  readonly canary?: boolean;
   readonly when?: JsonObject;
 }
 

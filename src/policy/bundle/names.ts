@@ -1,10 +1,17 @@
 /** Id patterns: lower-case ASCII only, so no two ids look alike in a log or an approval. */
 export const TOOL_ID = /^[a-z][a-z0-9_]{0,63}$/;
-/** Agents, destinations, networks, write domains, labels, purposes, trust edges, bundles. */
+/** Agents, destinations, networks, write domains, labels, purposes, edges, approval kinds, bundles. */
 export const PLAIN_ID = /^[a-z][a-z0-9-]{0,63}$/;
 export const DATA_CLASS_ID = /^[a-z][a-z0-9_.-]{0,63}$/;
 /** Argument names are Cedar attributes and path placeholders, too. */
 export const ARGUMENT_NAME = /^[A-Za-z][A-Za-z0-9_]{0,63}$/;
 export const RULE_ID = /^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$/;
-/** Rule ids of core, Cedar's default, trust edges and locks: a policy must not pose as one. */
-export const RESERVED_RULE_PREFIXES = ["core:", "default:", "trust:", "lock:"] as const;
+/** Rule ids that are not policies': one of these must not pose as another. */
+export const RESERVED_RULE_PREFIXES = [
+  "core:",
+  "default:",
+  "trust:",
+  "delegation:",
+  "lock:",
+  "containment:",
+] as const;

@@ -82,6 +82,18 @@ describe("readOutput", () => {
     expect(read(json(schema)).codes).toEqual(["schema_required", "schema_required"]);
   });
 
+  it("knows a record that is a trap", () => {
+    const planted = (canary: unknown): object =>
+      json({
+        type: "object",
+        dataClass: "a",
+        properties: { x: leaf },
+        records: [{ dataClass: "b", canary, when: { properties: { x: { const: "bait" } } } }],
+      });
+    expect(read(planted(true))).toEqual({ classes: ["a", "b"], codes: [] });
+    expect(read(planted("yes")).codes).toEqual(["wrong_type"]);
+  });
+
   it("refuses annotations inside a condition", () => {
     const when = { properties: { x: { dataClass: "b" } } };
     const schema = {

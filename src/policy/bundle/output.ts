@@ -7,6 +7,7 @@ import {
   expectKnown,
   expectType,
   fields,
+  flag,
   missing,
   oneOf,
   optional,
@@ -66,6 +67,17 @@ export function readOutput(node: Located, known: readonly string[], place: Place
   }
   expectClass(dataClass, known, find(node, "dataClass")?.offset ?? node.offset, place);
   return { description: { kind, dataClass }, classes: [dataClass] };
+}
+
+/** A schema of its own, as of a preview: the classes it may show, sorted; undefined: it has a mistake. */
+export function readSchema(
+  schema: Located,
+  known: readonly string[],
+  place: Place,
+): readonly string[] | undefined {
+  const before = place.report.count;
+  const classes = new OutputWalk(known, place).root(schema);
+  return place.report.count === before ? classes : undefined;
 }
 
 function misplaced(key: string, node: Located, fix: string, place: Place): void {
@@ -272,7 +284,11 @@ class OutputWalk {
   }
 }
 
-const recordClass = fields({ dataClass: required(text(64)), when: optional(raw) });
+const recordClass = fields({
+  dataClass: required(text(64)),
+  canary: optional(flag),
+  when: optional(raw),
+});
 
 function isContainer(type: SchemaType): boolean {
   return type === "object" || type === "array";

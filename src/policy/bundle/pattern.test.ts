@@ -11,6 +11,11 @@ describe("patternFault", () => {
     "^[(+*|]+$",
     "^\\(+$",
     "^(a|b)?c*$",
+    "^([0-9]{1,3}\\.){3}[0-9]{1,3}$",
+    "^([0-9a-f]{1,4}:){7}[0-9a-f]{1,4}$",
+    "^(?:[0-9]{4}-)*[0-9]{4}$",
+    "^(?=x)(?<name>a+?)$",
+    "^[a-z]{0,63}?$",
   ])("accepts %s", (pattern) => {
     expect(patternFault(pattern)).toBeNull();
   });
@@ -24,6 +29,13 @@ describe("patternFault", () => {
     "(a)\\1",
     "(?<n>a)\\k<n>",
     "(?:(?:a|b)c)*",
+    "(a{1,20}){1,20}",
+    "(?:a+b?){1,12}",
+    "(a|a){26}",
+    "(?:a?a)*",
+    "(?:a{1,2})+",
+    "(?:(?:a|a){8}){8}",
+    `(?:a{0,${"0".repeat(100)}20}){20}`,
   ])("refuses %s, which may backtrack for ever", (pattern) => {
     expect(patternFault(pattern)).toBe("slow");
   });

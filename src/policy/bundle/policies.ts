@@ -1,10 +1,9 @@
-import { POLICY_CLASSES, type PolicyClass } from "../../core/model/policy.ts";
 import { policyToJson, validate, type DetailedError, type PolicyJson } from "../cedar/engine.ts";
-import { CLASS_ACTIONS, cedarSchema, type ArgumentTypes } from "../cedar/schema.ts";
+import { cedarSchema, type ContextTypes, QUESTIONS } from "../cedar/schema.ts";
 import { fromByteOffset, splitPolicies, type PolicyPiece } from "../cedar/split.ts";
 import { numbersOf } from "../cedar/walk.ts";
 import { MAX_INTEGER, MAX_POLICIES, MAX_POLICY_CHARS, MAX_POLICY_WEIGHT } from "./limits.ts";
-import type { PolicyFile } from "./model.ts";
+import { POLICY_FILES, type PolicyFile } from "./model.ts";
 import { RESERVED_RULE_PREFIXES, RULE_ID } from "./names.ts";
 import { checkReferences, type Vocabulary } from "./policy-references.ts";
 import type { Place } from "./read.ts";
@@ -37,7 +36,7 @@ export class RuleIds {
 export interface PolicyWorld {
   readonly vocabulary: Vocabulary;
   /** Null: not all arguments are known, so nothing can be said about types. */
-  readonly types: ArgumentTypes | null;
+  readonly types: ContextTypes | null;
 }
 
 /** Parses and validates one file of policies; without a world only what stands in the file. */
@@ -62,16 +61,6 @@ export function checkPolicies(
     const parsed = parse(piece, place);
     if (parsed === null) continue;
     checkId(parsed, ids, place);
-    if (file === "authority") {
-      place.report.add(
-        place.file,
-        piece.offset,
-        "policy_wrong_class",
-        "no question is asked of authority.cedar yet",
-        "leave this file without policies, or move the policy to the class it is about",
-      );
-      continue;
-    }
     const before = place.report.count;
     checkActions(file, parsed, place);
     checkNumbers(parsed, place);
@@ -111,7 +100,7 @@ function unfitness(piece: PolicyPiece): "too_long" | "too_deep" | null {
 }
 
 const STRING_OR_COMMENT = /"(?:[^"\\]|\\[^])*"|\/\/[^\n]*/g;
-const OPERATOR = /&&|\|\||[=!<>]=|[-+*!.<>]|\b(?:has|like|in|is|if)\b/g;
+const OPERATOR = /&&|\|\||[=!<>]=|[-+*!.<>]|\b(?:has|like|in|is|if|when|unless)\b/g;
 
 function checkId({ id, piece }: ParsedPolicy, ids: RuleIds, place: Place): void {
   const { report, file } = place;
@@ -158,7 +147,7 @@ function checkId({ id, piece }: ParsedPolicy, ids: RuleIds, place: Place): void 
 }
 
 /** A policy about another class's question would never be asked: its author believes it holds. */
-function checkActions(policyClass: PolicyClass, { json, piece }: ParsedPolicy, place: Place): void {
+function checkActions(policyClass: PolicyFile, { json, piece }: ParsedPolicy, place: Place): void {
   const { action } = json;
   const named =
     action.op === "All" || !("entity" in action || "entities" in action)
@@ -168,7 +157,7 @@ function checkActions(policyClass: PolicyClass, { json, piece }: ParsedPolicy, p
         : action.entities;
   for (const entity of named) {
     const { id } = "__entity" in entity ? entity.__entity : entity;
-    const home = POLICY_CLASSES.find((one) => CLASS_ACTIONS[one].includes(id));
+    const home = POLICY_FILES.find((one) => QUESTIONS[one].includes(id));
     if (home === undefined || home === policyClass) continue;
     place.report.add(
       place.file,
@@ -195,14 +184,14 @@ function checkNumbers({ json, piece }: ParsedPolicy, place: Place): void {
 
 /** What strict validation says, warnings too: a policy that can never apply is a mistake. */
 function checkAgainstSchema(
-  policyClass: PolicyClass,
+  policyClass: PolicyFile,
   { piece }: ParsedPolicy,
-  args: ArgumentTypes,
+  types: ContextTypes,
   mistakesBefore: number,
   place: Place,
 ): void {
   const answer = validate({
-    schema: cedarSchema(policyClass, args),
+    schema: cedarSchema(policyClass, types),
     policies: { staticPolicies: { policy: piece.text } },
   });
   // A misnamed entity or action makes Cedar complain about everything that follows from it.

@@ -13,6 +13,7 @@ export interface Vocabulary {
   readonly writeDomains: readonly string[];
   readonly purposes: readonly string[];
   readonly trust: readonly string[];
+  readonly approvals: readonly string[];
 }
 
 interface Kind {
@@ -66,11 +67,19 @@ const TRUST: Kind = {
   known: "trust",
 };
 
+export const APPROVAL: Kind = {
+  code: "unknown_approval",
+  what: "kind of approval",
+  where: "approvals of bundle.jsonc",
+  known: "approvals",
+};
+
 const ENTITIES = new Map<string, Kind>([
   ["Agent", AGENT],
   ["Tool", TOOL],
   ["Destination", DESTINATION],
   ["DataClass", DATA_CLASS],
+  ["ApprovalKind", APPROVAL],
 ]);
 
 const ATTRIBUTES = new Map<string, Kind>([
@@ -79,6 +88,9 @@ const ATTRIBUTES = new Map<string, Kind>([
   ["purpose", PURPOSE],
   ["trust", TRUST],
   ["tool", TOOL],
+  ["approvals", APPROVAL],
+  ["agent", AGENT],
+  ["chain", AGENT],
 ]);
 
 /**

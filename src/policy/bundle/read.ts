@@ -102,6 +102,20 @@ function article(type: Located["type"]): string {
 export const flag: Read<boolean> = (node, place) =>
   expectType(node, "boolean", place) ? (node.value as boolean) : undefined;
 
+/** RFC 6901, below the root. */
+export const pointer: Read<string> = (node, place) => {
+  const value = text(1_000)(node, place);
+  if (value === undefined || /^(?:\/(?:[^~/]|~[01])*)+$/.test(value)) return value;
+  place.report.add(
+    place.file,
+    node.offset,
+    "wrong_value",
+    `"${value}" is no JSON Pointer`,
+    "write it as /member/0/member; ~ as ~0, / in a name as ~1",
+  );
+  return undefined;
+};
+
 /** Any text, within a length. */
 export function text(maxChars: number): Read<string> {
   return (node, place) => {

@@ -1,10 +1,33 @@
 import { hasEffect, type Action } from "../../core/model/policy.ts";
 import type { Arguments } from "./input.ts";
 import { typesOf } from "./keywords.ts";
-import { MAX_ROWS } from "./limits.ts";
+import { MAX_IDEMPOTENCY_MINUTES, MAX_ROWS, MIN_IDEMPOTENCY_MINUTES } from "./limits.ts";
 import { find, type Located } from "./located.ts";
-import { HTTP_METHODS, type HttpTemplate, type SqlTemplate } from "./model.ts";
-import { fields, integer, items, oneOf, optional, required, text, type Place } from "./read.ts";
+import {
+  type AnnotatedSchema,
+  HTTP_METHODS,
+  type HttpPreview,
+  type HttpTemplate,
+  type SqlPreview,
+  type SqlTemplate,
+} from "./model.ts";
+import { readSchema } from "./output.ts";
+import {
+  expectKnown,
+  fields,
+  flag,
+  integer,
+  items,
+  list,
+  missing,
+  oneOf,
+  optional,
+  pointer,
+  raw,
+  required,
+  text,
+  type Place,
+} from "./read.ts";
 import { readSql } from "./sql-text.ts";
 import { likely } from "./typo.ts";
 
@@ -15,13 +38,40 @@ const readHttp = fields({
   path: required(text(1_000)),
   query: optional(items(text(64))),
   body: optional(items(text(64))),
+  // One name for all: the connector's own allow-list decides whether it goes out.
+  idempotencyHeader: optional(oneOf(["Idempotency-Key"])),
+  idempotencyMinutes: optional(integer(MIN_IDEMPOTENCY_MINUTES, MAX_IDEMPOTENCY_MINUTES)),
+  preview: optional(raw),
+});
+
+const readHttpPreviewFields = fields({
+  path: required(text(1_000)),
+  apply: required(oneOf(["merge", "replace", "delete"] as const)),
+  ignore: optional(list(pointer)),
+  // Stated, never assumed: without entity tags a gap between preview and effect stays open.
+  etag: required(flag),
+  schema: required(raw),
+});
+
+const readSqlPreviewFields = fields({
+  statement: required(text(MAX_STATEMENT_CHARS)),
+  params: required(items(text(64))),
+  ignore: optional(list(text(64))),
+  schema: required(raw),
 });
 
 const readSqlFields = fields({
   statement: required(text(MAX_STATEMENT_CHARS)),
   params: required(items(text(64))),
   maxRows: required(integer(1, MAX_ROWS)),
+  preview: optional(raw),
 });
+
+/** A template, and the data classes that its preview may show; null: it has none. */
+export interface ReadTemplate<T> {
+  readonly template: T;
+  readonly preview: readonly string[] | null;
+}
 
 /** Where an argument goes, for the check that each goes to exactly one place. */
 interface Use {
@@ -39,11 +89,16 @@ export function readHttpTemplate(
   node: Located,
   action: Action | undefined,
   args: Arguments | undefined,
+  dataClasses: readonly string[],
   place: Place,
-): HttpTemplate | undefined {
+): ReadTemplate<HttpTemplate> | undefined {
   const values = readHttp(node, place);
   if (values === undefined) return undefined;
-  const { method, path, query, body } = values;
+  const { method, path, query, body, idempotencyHeader, idempotencyMinutes } = values;
+  // Sent again without the key it would be done again.
+  if (idempotencyMinutes !== undefined && !node.members.has("idempotencyHeader")) {
+    missing(node, "idempotencyHeader", place);
+  }
   if (method !== undefined && action !== undefined) {
     if (!hasEffect(action) && !READ_METHODS.includes(method)) {
       add(
@@ -81,16 +136,103 @@ export function readHttpTemplate(
   ];
   checkUses(uses, args, node, place);
   for (const use of usesOf(find(node, "query"))) expectScalar(use, args, place);
-  if (method === undefined || path === undefined) return undefined;
-  return { kind: "http", method, path, query: query ?? [], body: body ?? null };
+  const preview = readHttpPreview(values.preview, action, args, dataClasses, place);
+  if (method === undefined || path === undefined || preview === undefined) return undefined;
+  return {
+    template: {
+      kind: "http",
+      ...{ method, path, query: query ?? [], body: body ?? null },
+      idempotencyHeader: idempotencyHeader ?? null,
+      idempotencyMinutes: idempotencyMinutes ?? null,
+      preview: preview?.preview ?? null,
+    },
+    preview: preview?.classes ?? null,
+  };
+}
+
+interface Previewed<T> {
+  readonly preview: T;
+  readonly classes: readonly string[];
+}
+
+/** Null: the tool has none. Undefined: it has one with a mistake. */
+function readHttpPreview(
+  node: Located | undefined,
+  action: Action | undefined,
+  args: Arguments | undefined,
+  dataClasses: readonly string[],
+  place: Place,
+): Previewed<HttpPreview> | null | undefined {
+  if (node === undefined) return null;
+  expectChange(node, action, place);
+  const values = readHttpPreviewFields(node, place);
+  if (values === undefined) return undefined;
+  const { path, apply, ignore, etag, schema } = values;
+  const uses = pathUses(find(node, "path"), args, place);
+  expectDeclared(uses, args, place);
+  const classes = schema && readSchema(schema, dataClasses, place);
+  if (path === undefined || apply === undefined || etag === undefined) return undefined;
+  if (schema === undefined || classes === undefined) return undefined;
+  const annotated = schema.value as unknown as AnnotatedSchema;
+  return { preview: { path, apply, ignore: ignore ?? [], etag, schema: annotated }, classes };
+}
+
+function readSqlPreview(
+  node: Located | undefined,
+  action: Action | undefined,
+  args: Arguments | undefined,
+  dataClasses: readonly string[],
+  place: Place,
+): Previewed<SqlPreview> | null | undefined {
+  if (node === undefined) return null;
+  expectChange(node, action, place);
+  const values = readSqlPreviewFields(node, place);
+  if (values === undefined) return undefined;
+  const { statement, params, ignore, schema } = values;
+  expectDeclared(usesOf(find(node, "params")), args, place);
+  if (statement !== undefined) checkStatement(statement, node, place);
+  const classes = schema && readSchema(schema, dataClasses, place);
+  if (statement === undefined || params === undefined) return undefined;
+  if (schema === undefined || classes === undefined) return undefined;
+  const annotated = schema.value as unknown as AnnotatedSchema;
+  return { preview: { statement, params, ignore: ignore ?? [], schema: annotated }, classes };
+}
+
+/** An effect that nothing can show beforehand is `execute`, a read has none. */
+function expectChange(node: Located, action: Action | undefined, place: Place): void {
+  if (action === undefined || action === "mutate") return;
+  add(
+    place,
+    node,
+    "preview_without_change",
+    `the action "${action}" changes nothing that a preview could show`,
+    'remove "preview", or make the action "mutate"',
+  );
+}
+
+/** A preview reads what the call is about: each argument may stand here as well as in the call. */
+function expectDeclared(uses: readonly Use[], args: Arguments | undefined, place: Place): void {
+  if (args === undefined) return;
+  for (const { name, node } of uses) {
+    expectKnown(
+      name,
+      args.names,
+      node.offset,
+      "argument_unknown",
+      "argument",
+      "the input schema",
+      place,
+    );
+  }
 }
 
 export function readSqlTemplate(
   node: Located,
   action: Action | undefined,
   args: Arguments | undefined,
+  dataClasses: readonly string[],
   place: Place,
-): SqlTemplate | undefined {
+): ReadTemplate<SqlTemplate> | undefined {
   const values = readSqlFields(node, place);
   if (values === undefined) return undefined;
   const { statement, params, maxRows } = values;
@@ -98,7 +240,13 @@ export function readSqlTemplate(
   if (statement !== undefined) checkStatement(statement, node, place);
   if (statement === undefined || params === undefined || maxRows === undefined) return undefined;
   const mode = action !== undefined && hasEffect(action) ? "write" : "read";
-  return { kind: "sql", statement, params, maxRows, mode };
+  const read = readSqlPreview(values.preview, action, args, dataClasses, place);
+  if (read === undefined) return undefined;
+  const preview = read?.preview ?? null;
+  return {
+    template: { kind: "sql", statement, params, maxRows, mode, preview },
+    preview: read?.classes ?? null,
+  };
 }
 
 function checkStatement(statement: string, node: Located, place: Place): void {

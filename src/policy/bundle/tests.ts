@@ -1,12 +1,15 @@
+import { type ArgumentSources, SOURCES } from "../../core/model/command.ts";
 import { isObject, type JsonObject } from "../../core/model/json.ts";
 import { POLICY_CLASSES, type PolicyClass } from "../../core/model/policy.ts";
 import { find, type Located } from "./located.ts";
-import { PLAIN_ID } from "./names.ts";
-import { LABEL, WRITE_DOMAIN, type Vocabulary } from "./policy-references.ts";
+import { ARGUMENT_NAME, PLAIN_ID } from "./names.ts";
+import { APPROVAL, LABEL, WRITE_DOMAIN, type Vocabulary } from "./policy-references.ts";
 import {
+  dictionary,
   expectKnown,
   expectType,
   fields,
+  flag,
   id,
   integer,
   list,
@@ -33,12 +36,29 @@ export interface PolicyTest {
   readonly cost: number;
   readonly runtimeMs: number;
   readonly depth: number;
-  readonly expect: "allow" | "deny";
+  readonly tokens: number;
+  /** Agents behind the caller, from the nearest to the one that the human started. */
+  readonly chain: readonly string[];
+  /** Kinds that humans have given. */
+  readonly approvals: readonly string[];
+  readonly sources: ArgumentSources;
+  /** Set: the question is whether this human may give this kind for such a call. */
+  readonly human: TestHuman | undefined;
+  readonly expect: "allow" | "deny" | "approval";
+  /** Undefined: not compared. */
+  readonly kinds: readonly string[] | undefined;
   readonly policyClass: PolicyClass | undefined;
   readonly rules: readonly string[];
   /** Undefined: not compared. */
   readonly redacts: readonly string[] | undefined;
   readonly offset: number;
+}
+
+export interface TestHuman {
+  readonly groups: readonly string[];
+  readonly approve: string;
+  /** The human is the one who started the workflow. */
+  readonly requester: boolean;
 }
 
 const read = fields({
@@ -53,8 +73,20 @@ const read = fields({
   cost: optional(integer(0)),
   runtimeMs: optional(integer(0)),
   depth: optional(integer(0, 64)),
+  tokens: optional(integer(0)),
   writeDomains: optional(list(text(64))),
-  expect: required(oneOf(["allow", "deny"])),
+  chain: optional(list(text(64))),
+  approvals: optional(list(text(64))),
+  sources: optional(dictionary(ARGUMENT_NAME, list(oneOf(SOURCES), 1))),
+  human: optional(
+    fields({
+      groups: required(list(text(256))),
+      approve: required(text(64)),
+      requester: optional(flag),
+    }),
+  ),
+  expect: required(oneOf(["allow", "deny", "approval"])),
+  kinds: optional(list(text(64), 1)),
   class: optional(oneOf(POLICY_CLASSES)),
   rules: optional(list(text(128))),
   redacts: optional(list(text(64))),
@@ -123,12 +155,26 @@ function readTest(
     cost: values.cost ?? 0,
     runtimeMs: values.runtimeMs ?? 0,
     depth: values.depth ?? 0,
+    tokens: values.tokens ?? 0,
+    chain: values.chain ?? [],
+    approvals: values.approvals ?? [],
+    sources: Object.fromEntries(
+      [...(values.sources ?? [])].map(([argument, from]) => [argument, from ?? []]),
+    ),
+    human: humanOf(values.human),
     expect,
+    kinds: values.kinds,
     policyClass: values.class,
     rules: values.rules ?? [],
     redacts: values.redacts,
     offset: node.offset,
   };
+}
+
+function humanOf(human: NonNullable<ReturnType<typeof read>>["human"]): TestHuman | undefined {
+  if (human?.groups === undefined || human.approve === undefined) return undefined;
+  const { groups, approve, requester } = human;
+  return { groups, approve, requester: requester === true };
 }
 
 function checkNames(node: Located, names: TestNames, place: Place): void {
@@ -155,10 +201,37 @@ function checkNames(node: Located, names: TestNames, place: Place): void {
     WRITE_DOMAIN.where,
   );
   each("rules", names.rules, "unknown_rule", "rule", "policies/");
+  each("chain", vocabulary.agents, "unknown_agent", "agent", "agents.jsonc");
+  each("approvals", vocabulary.approvals, APPROVAL.code, APPROVAL.what, APPROVAL.where);
+  each("kinds", vocabulary.approvals, APPROVAL.code, APPROVAL.what, APPROVAL.where);
+  const approve = find(node, "human", "approve");
+  if (approve?.type === "string") {
+    const { code, what, where } = APPROVAL;
+    expectKnown(
+      approve.value as string,
+      vocabulary.approvals,
+      approve.offset,
+      code,
+      what,
+      where,
+      place,
+    );
+  }
   const tool = names.tools.find((candidate) => candidate.id === find(node, "tool")?.value);
   const classes = tool?.description?.tool.dataClasses;
   if (classes !== undefined) {
     each("redacts", classes, "unknown_data_class", "data class", "the output of this tool");
+  }
+  for (const [name, { keyOffset }] of find(node, "sources")?.members ?? []) {
+    expectKnown(
+      name,
+      tool?.sourceArguments ?? [],
+      keyOffset,
+      "argument_unknown",
+      "argument",
+      '"sourceArguments" of this tool',
+      place,
+    );
   }
   const args = find(node, "arguments");
   if (args === undefined || !expectType(args, "object", place) || tool === undefined) return;

@@ -17,24 +17,28 @@ import type {
   HttpTemplate,
   SqlTemplate,
   ToolDescription,
+  UndoDescription,
 } from "./model.ts";
-import { TOOL_ID } from "./names.ts";
+import { ARGUMENT_NAME, TOOL_ID } from "./names.ts";
 import { readOutput } from "./output.ts";
 import {
+  dictionary,
   expectKnown,
   fields,
+  flag,
   id,
   integer,
   list,
   oneOf,
   optional,
+  pointer,
   raw,
   required,
   text,
   type Place,
   type Values,
 } from "./read.ts";
-import { readHttpTemplate, readSqlTemplate } from "./template.ts";
+import { readHttpTemplate, readSqlTemplate, type ReadTemplate } from "./template.ts";
 
 const spec = {
   id: required(id(TOOL_ID)),
@@ -46,6 +50,17 @@ const spec = {
   writeDomain: optional(text(64)),
   labels: optional(list(text(64))),
   policyArguments: optional(list(text(64))),
+  sourceArguments: optional(list(text(64))),
+  target: optional(list(text(64))),
+  trusted: optional(flag),
+  agent: optional(text(64)),
+  canary: optional(flag),
+  undo: optional(
+    fields({
+      tool: required(id(TOOL_ID)),
+      arguments: required(dictionary(ARGUMENT_NAME, pointer)),
+    }),
+  ),
   cost: required(integer(0)),
   timeoutMs: required(integer(1, MAX_TIMEOUT_MS)),
   maxResultBytes: required(integer(1, MAX_RESULT_BYTES)),
@@ -64,6 +79,7 @@ export interface ReadTool {
   readonly description: ToolDescription | undefined;
   readonly arguments: readonly string[];
   readonly policyArguments: readonly PolicyArgument[];
+  readonly sourceArguments: readonly string[];
 }
 
 export interface PolicyArgument {
@@ -81,7 +97,7 @@ export function readTool(
   const before = place.report.count;
   const values = read(node, place);
   if (values === undefined) {
-    return { id: fileId, description: undefined, arguments: [], policyArguments: [] };
+    return unreadTool(fileId);
   }
   if (values.id !== undefined && values.id !== fileId) {
     add(
@@ -96,7 +112,9 @@ export function readTool(
   checkNames(node, values, manifest, place);
   const args = values.input && readInput(values.input, place);
   const policyArguments = args === undefined ? [] : readPolicyArguments(node, args, place);
-  const template = readTemplate(node, values, destination, args, place);
+  const sourceArguments = readNames(node, "sourceArguments", args, place);
+  const target = readNames(node, "target", args, place);
+  const template = readTemplate(node, values, destination, args, manifest.dataClasses, place);
   const output = values.output && readOutput(values.output, manifest.dataClasses, place);
   const isSql = values.sql !== undefined && values.http === undefined;
   if (isSql && values.output !== undefined) checkRows(values.output, place);
@@ -111,13 +129,16 @@ export function readTool(
     id: fileId,
     arguments: args?.names ?? [],
     policyArguments,
+    sourceArguments,
     description: whole
       ? {
-          tool: coreTool(node, values as Required<ToolValues>, output.classes),
+          tool: coreTool(node, values, output.classes, template, manifest),
           title: values.title ?? "",
           description: values.description ?? "",
           destination,
-          template,
+          template: template.template,
+          target: values.target === undefined ? (args?.names ?? []) : target,
+          undo: undoOf(values.undo),
           input: values.input.value as ToolDescription["input"],
           output: output.description,
         }
@@ -125,8 +146,58 @@ export function readTool(
   };
 }
 
-function coreTool(node: Located, values: Values<typeof spec>, classes: readonly string[]): Tool {
+export function unreadTool(fileId: string): ReadTool {
+  return {
+    id: fileId,
+    description: undefined,
+    arguments: [],
+    policyArguments: [],
+    sourceArguments: [],
+  };
+}
+
+/** Names of arguments under one key, as far as they are arguments. */
+function readNames(
+  node: Located,
+  key: string,
+  args: Arguments | undefined,
+  place: Place,
+): readonly string[] {
+  return (find(node, key)?.items ?? []).flatMap((item) => {
+    if (item.type !== "string" || args === undefined) return [];
+    const name = item.value as string;
+    const known = expectKnown(
+      name,
+      args.names,
+      item.offset,
+      "argument_unknown",
+      "argument",
+      "the input schema",
+      place,
+    );
+    return known ? [name] : [];
+  });
+}
+
+function undoOf(values: ToolValues["undo"]): UndoDescription | null {
+  if (values === undefined) return null;
+  const args = [...(values.arguments ?? [])].map(([name, at]) => [name, at ?? ""]);
+  return {
+    tool: values.tool ?? "",
+    arguments: Object.fromEntries(args) as { [argument: string]: string },
+  };
+}
+
+function coreTool(
+  node: Located,
+  values: Values<typeof spec>,
+  classes: readonly string[],
+  { template, preview }: ReadTemplate<HttpTemplate | SqlTemplate>,
+  manifest: Manifest,
+): Tool {
   const { writeDomain } = values;
+  const minutes = template.kind === "http" ? template.idempotencyMinutes : null;
+  const domain = manifest.writeDomains.find(({ id: one }) => one === writeDomain);
   return {
     id: values.id ?? "",
     definition: createHash("sha256").update(canonical(node.value)).digest("hex"),
@@ -137,6 +208,13 @@ function coreTool(node: Located, values: Values<typeof spec>, classes: readonly 
     dataClasses: classes,
     labels: (values.labels ?? []).toSorted(),
     policyArguments: values.policyArguments ?? [],
+    sourceArguments: values.sourceArguments ?? [],
+    trusted: values.trusted === true,
+    agent: values.agent ?? null,
+    canary: values.canary === true,
+    critical: domain?.critical === true,
+    resendMs: minutes === null ? null : minutes * 60_000,
+    preview,
     cost: values.cost ?? 0,
     timeoutMs: values.timeoutMs ?? 1,
     maxResultBytes: values.maxResultBytes ?? 1,
@@ -251,8 +329,9 @@ function readTemplate(
   values: ToolValues,
   destination: DestinationDescription | undefined,
   args: Arguments | undefined,
+  dataClasses: readonly string[],
   place: Place,
-): HttpTemplate | SqlTemplate | undefined {
+): ReadTemplate<HttpTemplate | SqlTemplate> | undefined {
   const { http, sql } = values;
   if (http === undefined && sql === undefined) {
     add(
@@ -286,8 +365,8 @@ function readTemplate(
       `use "${key === "sql" ? "http" : "sql"}", or a destination of the kind "${kind}"`,
     );
   }
-  if (http !== undefined) return readHttpTemplate(http, values.action, args, place);
-  return sql && readSqlTemplate(sql, values.action, args, place);
+  if (http !== undefined) return readHttpTemplate(http, values.action, args, dataClasses, place);
+  return sql && readSqlTemplate(sql, values.action, args, dataClasses, place);
 }
 
 /** A statement's result is `{ "rows": [ { column: value } ] }`, and the schema says which columns. */

@@ -1,13 +1,8 @@
 import { createHash } from "node:crypto";
 import { canonical } from "../../core/model/json.ts";
-import {
-  POLICY_CLASSES,
-  type Answer,
-  type Evaluator,
-  type PolicyClass,
-  type Question,
-} from "../../core/model/policy.ts";
-import type { BundleSource } from "../bundle/model.ts";
+import type { JsonObject } from "../../core/model/json.ts";
+import type { Answer, Evaluator } from "../../core/model/policy.ts";
+import { type BundleSource, POLICY_FILES, type PolicyFile } from "../bundle/model.ts";
 import {
   policyToJson,
   preparsePolicySet,
@@ -45,18 +40,30 @@ export function cedarEvaluator(
   options: EvaluatorOptions = { memo: true },
 ): Evaluator {
   const entities = entityTable(source);
-  const classes = Object.fromEntries(
-    POLICY_CLASSES.map((policyClass) => [
-      policyClass,
-      new ClassEvaluator(policyClass, source.policies[policyClass], entities, options),
+  const files = Object.fromEntries(
+    POLICY_FILES.map((file) => [
+      file,
+      new FileEvaluator(file, source.policies[file], entities, options),
     ]),
-  ) as Record<PolicyClass, ClassEvaluator>;
-  return { evaluate: (question) => classes[question.policyClass].evaluate(question) };
+  ) as Record<PolicyFile, FileEvaluator>;
+  return {
+    evaluate: ({ policyClass, human, ...question }) =>
+      files[policyClass].answer({ ...question, asked: human === true ? "Human" : "Agent" }),
+    authorize: (question) => files.authority.answer({ ...question, asked: "Human" }),
+  };
+}
+
+interface Asked {
+  readonly asked: "Agent" | "Human";
+  readonly principal: string;
+  readonly action: string;
+  readonly resource: { readonly type: string; readonly id: string };
+  readonly context: JsonObject;
 }
 
 type EntityTable = ReadonlyMap<string, readonly EntityJson[]>;
 
-class ClassEvaluator {
+class FileEvaluator {
   readonly #set: string;
   readonly #entities: EntityTable;
   /** Entities the policies name: they may read attributes of those, too. */
@@ -64,18 +71,13 @@ class ClassEvaluator {
   readonly #project: Projection;
   readonly #memo: Memo<Answer> | null;
 
-  constructor(
-    policyClass: PolicyClass,
-    text: string,
-    entities: EntityTable,
-    options: EvaluatorOptions,
-  ) {
+  constructor(file: PolicyFile, text: string, entities: EntityTable, options: EvaluatorOptions) {
     const policies = new Map<string, { readonly text: string; readonly json: PolicyJson }>();
     for (const piece of splitPolicies(text)) {
       const parsed = policyToJson(piece.text);
       const id = parsed.type === "success" ? parsed.json.annotations?.["id"] : undefined;
       if (parsed.type !== "success" || id == null || policies.has(id)) {
-        throw new PolicyTrap(`policies/${policyClass}.cedar was not checked`);
+        throw new PolicyTrap(`policies/${file}.cedar was not checked`);
       }
       policies.set(id, { text: piece.text, json: parsed.json });
     }
@@ -85,7 +87,7 @@ class ClassEvaluator {
     // The engine keeps sets by name for the life of the process: the name is the content.
     this.#set = createHash("sha256").update(canonical(staticPolicies)).digest("hex");
     if (preparsePolicySet(this.#set, { staticPolicies }).type !== "success") {
-      throw new PolicyTrap(`policies/${policyClass}.cedar was not checked`);
+      throw new PolicyTrap(`policies/${file}.cedar was not checked`);
     }
     const json = [...policies.values()].map((policy) => policy.json);
     this.#entities = entities;
@@ -96,11 +98,11 @@ class ClassEvaluator {
     this.#memo = options.memo ? new Memo() : null;
   }
 
-  evaluate(question: Question): Answer {
-    const { principal, action, resource } = question;
+  answer(question: Asked): Answer {
+    const { asked, principal, action, resource } = question;
     const { key, context } = this.#project(question.context);
     // Ids of the bundle hold no line break, so the parts of the key cannot run into each other.
-    const whole = `${principal}\n${action}\n${resource.type}\n${resource.id}\n${key}`;
+    const whole = `${asked}\n${principal}\n${action}\n${resource.type}\n${resource.id}\n${key}`;
     const known = this.#memo?.get(whole);
     if (known !== undefined) return known;
     const entities = new Map(
@@ -109,7 +111,7 @@ class ClassEvaluator {
       ),
     );
     const answer = statefulIsAuthorized({
-      principal: { type: "Agent", id: principal },
+      principal: { type: asked, id: principal },
       action: { type: "Action", id: action },
       resource,
       context: context as Context,

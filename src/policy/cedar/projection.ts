@@ -1,5 +1,5 @@
 import { isObject, type Json, type JsonObject } from "../../core/model/json.ts";
-import type { Reads, Use } from "./reads.ts";
+import { RECORDS, type Reads, type Use } from "./reads.ts";
 
 /** A context reduced to what the policies of one class can see. */
 export interface Projected {
@@ -21,7 +21,7 @@ export function projectionOf(reads: Reads): Projection {
 
 function projectAll(context: JsonObject): Projected {
   for (const [name, value] of Object.entries(context)) {
-    if (name === "arguments" && isObject(value)) Object.values(value).forEach(expectPlain);
+    if (isRecord(name) && isObject(value)) Object.values(value).forEach(expectPlain);
     else expectPlain(value);
   }
   return { key: sortedKey(context), context };
@@ -39,30 +39,42 @@ function sortedKey(context: JsonObject): string {
 }
 
 function projectTo(uses: readonly (readonly [string, Use])[]): Projection {
-  const direct = uses.filter(([name]) => !name.startsWith("arguments."));
-  const nested = uses
-    .filter(([name]) => name.startsWith("arguments."))
-    .map(([name, use]) => [name.slice("arguments.".length), use] as const);
-  const wholeArguments = direct.some(([name]) => name === "arguments");
+  const direct = uses.filter(([name]) => !name.includes("."));
+  const records = RECORDS.map((record) => ({
+    record,
+    whole: direct.some(([name]) => name === record),
+    members: uses
+      .filter(([name]) => name.startsWith(`${record}.`))
+      .map(([name, use]) => [name.slice(record.length + 1), use] as const),
+  })).filter(({ members }) => members.length > 0);
   return (context) => {
     const seen: Record<string, Json> = {};
     let key = "";
     for (const [name, use] of direct) key += take(context, name, use, seen);
-    const given = context["arguments"];
-    if (nested.length > 0 && isObject(given)) {
-      const args: Record<string, Json> = {};
-      for (const [name, use] of nested) key += take(given, name, use, args);
-      if (!wholeArguments) seen["arguments"] = args;
+    for (const { record, whole, members } of records) {
+      const given = context[record];
+      if (!isObject(given)) {
+        // Not the mark of an absent member: `has` answers for one and errors for the other.
+        key += "!;";
+        continue;
+      }
+      const taken: Record<string, Json> = {};
+      for (const [name, use] of members) key += take(given, name, use, taken);
+      if (!whole) seen[record] = taken;
     }
     return { key, context: seen };
   };
+}
+
+function isRecord(name: string): boolean {
+  return (RECORDS as readonly string[]).includes(name);
 }
 
 /** Copies one attribute and answers its part of the key. */
 function take(from: JsonObject, name: string, use: Use, to: Record<string, Json>): string {
   const value = Object.hasOwn(from, name) ? from[name] : undefined;
   if (value === undefined) return "-;";
-  if (name === "arguments" && isObject(value)) {
+  if (isRecord(name) && isObject(value)) {
     Object.values(value).forEach(expectPlain);
     to[name] = value;
     return `${sortedKey(value)};`;

@@ -9,16 +9,17 @@ export interface Use {
   strings: string[];
 }
 
-/** What a set of policies can see of a context: `name` or `arguments.name` → use. */
+/** What a set of policies can see of a context: `name`, `arguments.name` or `sources.name` → use. */
 export type Reads = "everything" | ReadonlyMap<string, Use>;
 
-const ARGUMENTS = "arguments";
+/** Attributes that are records: each of their members is looked at by itself. */
+export const RECORDS = ["arguments", "sources"] as const;
 const ORDER = new Set(["<", "<=", ">", ">="]);
 const EQUALITY = new Set(["==", "!="]);
 
 /**
  * Static analysis of policies: which context attributes can influence them. Whatever is not plainly
- * `context.x`, `context.arguments.x` or `… has x` counts as reading everything, so a form of
+ * `context.x`, `context.arguments.x`, `context.sources.x` or `… has x` counts as reading everything, so a form of
  * expression that this code does not know makes it slower, never wrong.
  */
 export function readsOf(policies: readonly PolicyJson[]): Reads {
@@ -92,8 +93,8 @@ function pathOf(node: Expr): readonly string[] | null {
 
 function useAt(reads: Map<string, Use>, path: readonly string[]): Use {
   const [first = "", second] = path;
-  const nested = first === ARGUMENTS && second !== undefined;
-  const name = nested ? `${ARGUMENTS}.${second}` : first;
+  const nested = (RECORDS as readonly string[]).includes(first) && second !== undefined;
+  const name = nested ? `${first}.${second}` : first;
   const use = reads.get(name) ?? { whole: false, numbers: [], strings: [] };
   // Deeper than we follow: the whole attribute counts.
   if (path.length > (nested ? 2 : 1)) use.whole = true;

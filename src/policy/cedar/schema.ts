@@ -1,6 +1,7 @@
 import type { Json, JsonObject } from "../../core/model/json.ts";
 import { isObject } from "../../core/model/json.ts";
-import { ACTIONS, type PolicyClass } from "../../core/model/policy.ts";
+import { ACTIONS } from "../../core/model/policy.ts";
+import type { PolicyFile } from "../bundle/model.ts";
 import type { SchemaJson } from "./engine.ts";
 
 export type CedarType =
@@ -10,23 +11,32 @@ export type CedarType =
 /** Cedar type of each argument that some tool shows to policy. */
 export type ArgumentTypes = ReadonlyMap<string, CedarType>;
 
-/** The questions of each class: what a policy in that file can be about. */
-export const CLASS_ACTIONS: { readonly [policyClass in PolicyClass]: readonly string[] } = {
+/** What the tools of a bundle show to its policies. */
+export interface ContextTypes {
+  readonly arguments: ArgumentTypes;
+  /** Arguments of which policies also see where their value came from. */
+  readonly sources: readonly string[];
+}
+
+/** The questions of each file: what a policy in it can be about. */
+export const QUESTIONS: { readonly [file in PolicyFile]: readonly string[] } = {
   network: ["connect"],
   action: ACTIONS,
   data: ["disclose"],
   budget: ["spend"],
+  authority: ["approve"],
 };
 
-const RESOURCES: { readonly [policyClass in PolicyClass]: string } = {
+const RESOURCES = {
   network: "Destination",
   action: "Tool",
   data: "DataClass",
   budget: "Tool",
-};
+} as const;
 
 const string = { type: "String" } as const;
 const long = { type: "Long" } as const;
+const boolean = { type: "Boolean" } as const;
 const strings = { type: "Set", element: string } as const;
 
 /** `contextOf` in core/session/judge.ts, as types. All of it is always there, except arguments. */
@@ -35,39 +45,40 @@ export const CONTEXT_TYPES: { readonly [attribute: string]: CedarType } = {
   trust: string,
   human: string,
   depth: long,
+  chain: strings,
   seats: long,
   calls: long,
   cost: long,
   runtimeMs: long,
+  tokens: long,
   labels: strings,
   writeDomains: strings,
   approvals: strings,
   tool: string,
 };
 
-/** A class's own schema, so that a policy in the wrong file does not validate. */
-export function cedarSchema(policyClass: PolicyClass, args: ArgumentTypes): SchemaJson<string> {
-  const context = {
-    type: "Record" as const,
-    attributes: {
-      ...CONTEXT_TYPES,
-      arguments: {
-        type: "Record" as const,
-        attributes: Object.fromEntries(
-          [...args].map(([name, type]) => [name, { ...type, required: false }]),
-        ),
-      },
-    },
-  };
-  const appliesTo = {
-    principalTypes: ["Agent"],
-    resourceTypes: [RESOURCES[policyClass]],
-    context,
-  };
+/** `AuthorityQuestion.context` of core, by question. */
+export const AUTHORITY_TYPES = {
+  approve: {
+    ...{ groups: strings, requester: boolean, agent: string, purpose: string, tool: string },
+    ...{ action: string, tier: string },
+  },
+} as const;
+
+/** A file's own schema, so that a policy in the wrong file does not validate. */
+export function cedarSchema(file: PolicyFile, types: ContextTypes): SchemaJson<string> {
+  const actions =
+    file === "authority"
+      ? { approve: authority("approve", "ApprovalKind") }
+      : Object.fromEntries(
+          QUESTIONS[file].map((action) => [action, { appliesTo: callQuestion(file, types) }]),
+        );
   return {
     "": {
       entityTypes: {
         Agent: {},
+        Human: {},
+        ApprovalKind: {},
         DataClass: {},
         Destination: { shape: record({ network: string, tier: string, kind: string }) },
         Tool: {
@@ -79,11 +90,33 @@ export function cedarSchema(policyClass: PolicyClass, args: ArgumentTypes): Sche
           }),
         },
       },
-      actions: Object.fromEntries(
-        CLASS_ACTIONS[policyClass].map((action) => [action, { appliesTo }]),
-      ),
+      actions,
     },
   } as unknown as SchemaJson<string>;
+}
+
+function authority(question: keyof typeof AUTHORITY_TYPES, resource: string): object {
+  const context = record(AUTHORITY_TYPES[question]);
+  return { appliesTo: { principalTypes: ["Human"], resourceTypes: [resource], context } };
+}
+
+/** Only `disclose` is also asked of humans, who then have groups: what may an approver see? */
+function callQuestion(file: keyof typeof RESOURCES, types: ContextTypes): object {
+  const humans = file === "data";
+  return {
+    principalTypes: humans ? ["Agent", "Human"] : ["Agent"],
+    resourceTypes: [RESOURCES[file]],
+    context: record({
+      ...CONTEXT_TYPES,
+      ...(humans && { groups: { ...strings, required: false } }),
+      arguments: record(optional(types.arguments)),
+      sources: record(optional(types.sources.map((name) => [name, strings]))),
+    }),
+  };
+}
+
+function optional(types: Iterable<readonly [string, CedarType]>): object {
+  return Object.fromEntries([...types].map(([name, type]) => [name, { ...type, required: false }]));
 }
 
 function record(attributes: object): object {

@@ -3,6 +3,8 @@ import { isObject, type JsonObject } from "../../core/model/json.ts";
 import { type Tier, TIERS } from "../../core/model/policy.ts";
 import { readJson } from "../rest/body.ts";
 import { json, problem } from "../rest/problem.ts";
+import { rotateKeys } from "./keys.ts";
+import { addLock, removeLock } from "./locks.ts";
 import type { Administration } from "./ports.ts";
 
 /** A bundle is text that people write; more than this is something else. */
@@ -11,6 +13,8 @@ const MAX_BUNDLE_BYTES = 16 * 1_024 * 1_024;
 const MAX_JOIN_LIFE_MS = 24 * 60 * 60 * 1_000;
 const DEFAULT_JOIN_LIFE_MS = 15 * 60 * 1_000;
 const MAX_PAGE = 1_000;
+/** Twice what a tool's name may have: a typing mistake is answered, too. */
+const MAX_TOOL_CHARS = 128;
 const NAME = /^[a-z][a-z0-9-]{0,63}$/;
 
 /**
@@ -45,6 +49,44 @@ export function adminSurface(admin: Administration): Hono {
 
   app.get("/connectors", (context) =>
     json({ connectors: admin.listConnectors(context.req.param("tenant")) }),
+  );
+
+  app.post("/locks", (context) => addLock(admin, context.req.param("tenant"), context.req.raw));
+
+  app.get("/locks", (context) => {
+    const list = admin.listLocks(context.req.param("tenant"));
+    return list === null ? problem("unavailable") : json(list);
+  });
+
+  app.get("/locks/:lock", (context) => {
+    const { tenant, lock } = context.req.param();
+    const found = admin.showLock(tenant, lock);
+    return found === null ? problem("not_found") : json(found);
+  });
+
+  app.delete("/locks/:lock", (context) => {
+    const { tenant, lock } = context.req.param();
+    return removeLock(admin, tenant, lock);
+  });
+
+  app.get("/trust", (context) => {
+    const trust = admin.showTrust(context.req.param("tenant"));
+    return trust === null ? problem("conflict") : json(trust);
+  });
+
+  app.get("/trust/who-can", (context) => {
+    const tool = context.req.query("tool") ?? "";
+    if (tool === "" || tool.length > MAX_TOOL_CHARS) {
+      return problem("invalid_request", { at: ["/tool"] });
+    }
+    const answer = admin.whoCan(context.req.param("tenant"), tool);
+    return answer === null ? problem("conflict") : json(answer);
+  });
+
+  app.get("/keys", (context) => json({ keys: admin.listKeys(context.req.param("tenant")) }));
+
+  app.post("/keys/rotate", (context) =>
+    rotateKeys(admin, context.req.param("tenant"), context.req.raw),
   );
 
   app.get("/workflows", (context) =>

@@ -9,7 +9,13 @@ export type Message =
 
 /** Reads one message, bounded and strict: what is checked is the only thing that can be executed. */
 export async function readMessage(request: Request): Promise<Message> {
-  const bytes = await readMessageBytes(request);
+  let bytes: Uint8Array | null;
+  try {
+    bytes = await readMessageBytes(request);
+  } catch {
+    // Who hangs up in the middle is no fault of ours, and none for the operator's log.
+    return refused(400, INVALID_REQUEST, "The message broke off.");
+  }
   if (bytes === null) return refused(413, INVALID_REQUEST, "The message is larger than 4 MiB.");
   let text: string;
   try {

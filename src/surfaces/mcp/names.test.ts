@@ -5,6 +5,8 @@ import * as names from "./names.ts";
 it("pins the wire-visible names of the MCP surface", () => {
   expect({ ...names }).toEqual({
     OUTCOME_META_KEY: "dev.postern/outcome",
+    IDEMPOTENCY_META_KEY: "dev.postern/idempotency-key",
+    USAGE_META_KEY: "dev.postern/usage",
     SERVER_INFO: { name: "postern", version: "0.1.0" },
     PROTOCOL_VERSIONS: ["2026-07-28", "2025-11-25"],
     PROTOCOL_VERSION_META_KEY: "io.modelcontextprotocol/protocolVersion",

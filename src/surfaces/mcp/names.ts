@@ -1,4 +1,8 @@
 /** Wire-visible names and limits of the MCP surface, pinned by `names.test.ts`. */
+/** A request's own key, in `_meta`: sent again with it, the call is not done twice. */
+export const IDEMPOTENCY_META_KEY = "dev.postern/idempotency-key";
+/** `{"tokens": n}`: what the agent's models used, counted before this call is decided. */
+export const USAGE_META_KEY = "dev.postern/usage";
 export const OUTCOME_META_KEY = "dev.postern/outcome";
 
 /** Told to every client; the version is the package's. */

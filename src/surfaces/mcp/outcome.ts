@@ -1,6 +1,7 @@
 import { type CallToolResult, type ContentBlock, isSpecType } from "@modelcontextprotocol/server";
 import type { Json } from "../../core/model/json.ts";
 import type {
+  ApprovalRequired,
   Outcome,
   OutcomeUnknown,
   PartialResult,
@@ -45,6 +46,8 @@ function contentOf(outcome: Outcome): ContentBlock[] {
       return resultContent(outcome.call, outcome.result);
     case "partial_result":
       return [...resultContent(outcome.call, outcome.result), text(partialSentence(outcome))];
+    case "human_approval_required":
+      return [text(approvalSentence(outcome))];
     case "policy_denied":
       return [text(deniedSentence(outcome))];
     case "failed":
@@ -84,6 +87,17 @@ function passedBlock(block: Json): ContentBlock {
 
 function text(value: string): ContentBlock {
   return { type: "text", text: value };
+}
+
+function approvalSentence({ approval }: ApprovalRequired): string {
+  const diff =
+    approval.proposedDiff === undefined
+      ? ""
+      : ` Proposed change: ${JSON.stringify(approval.proposedDiff)}.`;
+  return (
+    `human_approval_required: ${approval.summary} Open until ${approval.expiresAt}: ` +
+    `${approval.url}${diff} Send the identical call again; it waits for the decision.`
+  );
 }
 
 function deniedSentence({ reason, remedy }: PolicyDenied): string {

@@ -3,10 +3,20 @@ import type { Outcome } from "../../core/model/outcome.ts";
 import type { Caller } from "../../gateway/call.ts";
 import type { ToolListing } from "../../tools/list.ts";
 
+export interface McpCall {
+  readonly tool: string;
+  readonly args: JsonObject;
+  readonly idempotencyKey: string | null;
+  /** Tokens of models; null: nothing is reported. */
+  readonly usage: number | null;
+  /** Milliseconds that it may wait for humans; null: as long as any. */
+  readonly waitMs: number | null;
+}
+
 /** What this surface needs of the gateway. It translates, and decides nothing. */
 export interface McpPorts {
   /** Resolves with an outcome in every case; a client that hangs up does not take the call back. */
-  callTool(caller: Caller, tool: string, args: JsonObject): Promise<Outcome>;
+  callTool(caller: Caller, call: McpCall): Promise<Outcome>;
   /** The tools of this seat, in an order that only a change of the set changes. */
   listTools(caller: Caller): Promise<readonly ToolListing[]>;
   /** The schema a tool publishes for its results; null for an opaque or unknown one. */

@@ -1,16 +1,24 @@
 import { ProtocolError, ProtocolErrorCode, Server, type Tool } from "@modelcontextprotocol/server";
 import { CfWorkerJsonSchemaValidator } from "@modelcontextprotocol/server/validators/cf-worker";
 import { isObject, type JsonObject } from "../../core/model/json.ts";
-import type { Caller } from "../../gateway/call.ts";
+import { MAX_REPORTED_TOKENS } from "../../core/session/limits.ts";
+import { type Caller, soundIdempotencyKey, soundUsage } from "../../gateway/call.ts";
 import type { ToolListing } from "../../tools/list.ts";
-import { LIST_TTL_MS, PROTOCOL_VERSIONS, SERVER_INFO } from "./names.ts";
+import {
+  IDEMPOTENCY_META_KEY,
+  LIST_TTL_MS,
+  PROTOCOL_VERSIONS,
+  SERVER_INFO,
+  USAGE_META_KEY,
+} from "./names.ts";
 import { toToolResult } from "./outcome.ts";
 import type { McpPorts } from "./ports.ts";
 
 const INSTRUCTIONS =
   "Every call is decided by policy and recorded. A result may come without fields you may not " +
   "see; a refusal names its code, the rules that decided and what to do instead. Do not repeat a " +
-  "refused call as it is, and never repeat a change whose outcome is unknown.";
+  "refused call as it is, and never repeat a change whose outcome is unknown. Where a human has to " +
+  "approve, send the identical call again: it waits for the decision.";
 
 /** Shared, because the SDK would otherwise build one for each server; we ask clients for nothing. */
 const jsonSchemaValidator = new CfWorkerJsonSchemaValidator();
@@ -29,7 +37,7 @@ export function bareServer(): Server {
 }
 
 /** The low-level server: tools come from the bundle, so nothing is registered or compiled here. */
-export function serverFor(caller: Caller, ports: McpPorts): Server {
+export function serverFor(caller: Caller, ports: McpPorts, waitMs: number | null): Server {
   const server = bareServer();
   server.setRequestHandler("tools/list", (request) =>
     guarded(ports, async () => {
@@ -41,8 +49,14 @@ export function serverFor(caller: Caller, ports: McpPorts): Server {
   );
   server.setRequestHandler("tools/call", (request) =>
     guarded(ports, async () => {
-      const { name, arguments: args } = request.params;
-      const outcome = await ports.callTool(caller, name, argumentsOf(args));
+      const { name, arguments: args, _meta: meta } = request.params;
+      const outcome = await ports.callTool(caller, {
+        tool: name,
+        args: argumentsOf(args),
+        idempotencyKey: idempotencyKeyOf(meta),
+        usage: usageOf(meta),
+        waitMs,
+      });
       const schema = ports.outputSchema(caller, name);
       const result = toToolResult(outcome, schema !== null);
       return server.projectCallToolResult(result, schema ?? undefined);
@@ -57,6 +71,28 @@ function toTool(listing: ToolListing): Tool {
 
 function argumentsOf(args: unknown): JsonObject {
   return isObject(args) ? args : {};
+}
+
+function idempotencyKeyOf(meta: { readonly [name: string]: unknown } | undefined): string | null {
+  const key = meta?.[IDEMPOTENCY_META_KEY];
+  if (key === undefined) return null;
+  if (typeof key === "string" && soundIdempotencyKey(key)) return key;
+  throw new ProtocolError(
+    ProtocolErrorCode.InvalidParams,
+    `${IDEMPOTENCY_META_KEY} is 1 to 128 visible ASCII characters`,
+  );
+}
+
+/** Anything but a report is refused whole: a report that is not understood would count nothing. */
+function usageOf(meta: { readonly [name: string]: unknown } | undefined): number | null {
+  const usage = meta?.[USAGE_META_KEY];
+  if (usage === undefined) return null;
+  const { tokens, ...more } = isObject(usage) ? usage : {};
+  if (soundUsage(tokens) && Object.keys(more).length === 0) return tokens;
+  throw new ProtocolError(
+    ProtocolErrorCode.InvalidParams,
+    `${USAGE_META_KEY} is {"tokens": n} with 1 to ${MAX_REPORTED_TOKENS} tokens`,
+  );
 }
 
 /** The SDK would send the text of whatever is thrown; only protocol errors are made to be read. */

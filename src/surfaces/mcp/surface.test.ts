@@ -1,4 +1,6 @@
+import { DEFAULT_REQUEST_TIMEOUT_MSEC } from "@modelcontextprotocol/client";
 import { describe, expect, it } from "vitest";
+import { WAIT_MS } from "../../gateway/join.ts";
 import type { Outcome } from "../../core/model/outcome.ts";
 import { DANA, Fixture } from "./testing.ts";
 
@@ -60,6 +62,11 @@ async function refused(sent: Sent): Promise<readonly [number, number | undefined
 }
 
 describe("the MCP endpoint", () => {
+  it("answers a message that breaks off like any other that it cannot read", async () => {
+    const body = new ReadableStream({ start: (stream) => stream.error(new Error("gone")) });
+    expect(await refused({ body })).toEqual([400, -32600]);
+  });
+
   it("accepts the request that all the refused ones below are made from", async () => {
     const fixture = new Fixture();
     const { status, json } = await send(fixture, {});
@@ -72,6 +79,51 @@ describe("the MCP endpoint", () => {
     const fixture = new Fixture();
     await send(fixture, { body: call({ arguments: undefined }) });
     expect(fixture.calls[0]?.args).toEqual({});
+  });
+
+  const reporting = (usage: unknown, meta: object = META): object =>
+    call({ _meta: { ...meta, "dev.postern/usage": usage } });
+  const older = { ...LEGACY, "mcp-method": null, "mcp-name": null };
+
+  it.each([
+    ["2026-07-28", META, {}],
+    ["2025-11-25", {}, older],
+  ])("hands over the tokens that a client of %s reports with a call", async (_, meta, headers) => {
+    const fixture = new Fixture();
+    await send(fixture, { body: reporting({ tokens: 1_234 }, meta), headers });
+    await send(fixture, { body: call({ _meta: meta }), headers });
+    expect(fixture.calls.map(({ usage }) => usage)).toEqual([1_234, null]);
+  });
+
+  it.each([
+    ...[7, "7", null, [], {}, { tokens: 0 }, { tokens: -1 }, { tokens: 1.5 }, { tokens: "7" }],
+    ...[{ tokens: 1e10 }, { tokens: 1, cost: 1 }, { Tokens: 1 }, [{ tokens: 1 }]],
+  ])("answers a report of %j with -32602, in both eras, and calls nothing", async (usage) => {
+    const fixture = new Fixture();
+    for (const sent of [
+      { body: reporting(usage) },
+      { body: reporting(usage, {}), headers: older },
+    ]) {
+      const { text } = await send(fixture, sent);
+      expect(text).toContain("-32602");
+    }
+    expect(fixture.calls).toEqual([]);
+  });
+
+  it.each([
+    ["2026-07-28", META, {}],
+    ["2025-11-25", {}, older],
+  ])("hands over how long a client of %s will wait for humans", async (_, meta, headers) => {
+    const fixture = new Fixture();
+    const body = call({ _meta: meta });
+    for (const prefer of ["wait=20", "respond-async, wait=3", "wait=0", "wait=x", null]) {
+      await send(fixture, { body, headers: { ...headers, prefer } });
+    }
+    expect(fixture.calls.map(({ waitMs }) => waitMs)).toEqual([20_000, 3_000, 0, null, null]);
+  });
+
+  it("waits less by itself than the official client does", () => {
+    expect(WAIT_MS).toBeLessThan(DEFAULT_REQUEST_TIMEOUT_MSEC);
   });
 
   it.each(["GET", "DELETE", "PUT"])("answers %s with 405 and names POST", async (method) => {

@@ -1,6 +1,7 @@
 import { createMcpHandler, isJsonContentType, type Server } from "@modelcontextprotocol/server";
 import { isObject, type Json, type JsonObject } from "../../core/model/json.ts";
 import type { Caller } from "../../gateway/call.ts";
+import { waitOf } from "../rest/headers.ts";
 import { readMessage } from "./body.ts";
 import {
   HEADER_MISMATCH,
@@ -26,7 +27,11 @@ export type McpSurface = (request: Request, caller: Caller) => Promise<Response>
  */
 export function mcpSurface({ ports, allowedOrigins }: McpSurfaceOptions): McpSurface {
   const origins = new Set(allowedOrigins);
-  return (request, caller) => serve(request, origins, () => serverFor(caller, ports));
+  return (request, caller) => {
+    // A header, as over REST: whoever configures a stock client can set one, and it decides nothing.
+    const waitMs = waitOf(request.headers.get("prefer") ?? undefined);
+    return serve(request, origins, () => serverFor(caller, ports, waitMs));
+  };
 }
 
 /**

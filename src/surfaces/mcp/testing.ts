@@ -7,6 +7,8 @@ export interface SeenCall {
   readonly caller: Caller;
   readonly tool: string;
   readonly args: JsonObject;
+  readonly usage: number | null;
+  readonly waitMs: number | null;
 }
 
 const LIST: JsonObject = { type: "array", items: { type: "string" } };
@@ -20,8 +22,8 @@ export class Fixture {
   readonly surface = mcpSurface({
     allowedOrigins: ["https://console.example"],
     ports: {
-      callTool: async (caller, tool, args) => {
-        const seen = { caller, tool, args };
+      callTool: async (caller, { tool, args, usage, waitMs }) => {
+        const seen = { caller, tool, args, usage, waitMs };
         this.calls.push(seen);
         return this.answer(seen);
       },

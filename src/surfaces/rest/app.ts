@@ -1,7 +1,14 @@
 import { type Context, Hono } from "hono";
 import type { Caller } from "../../gateway/call.ts";
 import { AuditUnavailable, type Gateway } from "../../gateway/ports.ts";
+import { lookedUp } from "../../gateway/record.ts";
+import { raiseMisplaced } from "../../gateway/signal.ts";
+import { SUSPICION_MESSAGES, type SuspicionCode } from "../../identity/suspicion.ts";
+import * as approvals from "./approvals.ts";
+import type { ApprovalsDoor } from "./approvals.ts";
 import { json, problem } from "./problem.ts";
+import { receiveSecurityEvent, type SecurityEventsDoor } from "./security-events.ts";
+import * as undo from "./undo.ts";
 import * as workflows from "./workflows.ts";
 
 /** What the surface asks of identity, for one tenant. Verified or a challenge, nothing between. */
@@ -11,6 +18,8 @@ export type Authentication =
       readonly ok: false;
       readonly status: 401 | 403 | 503;
       readonly headers: Readonly<Record<string, string>>;
+      /** What was suspicious about it, on evidence that only its presenter has; null: nothing. */
+      readonly suspicion: SuspicionCode | null;
     };
 
 export interface TenantDoor {
@@ -21,8 +30,11 @@ export interface TenantDoor {
   open(request: Request): Promise<Response>;
   enrol(request: Request): Promise<Response>;
   mcp(request: Request, caller: Caller): Promise<Response>;
-  /** Call-token verification keys. */
-  readonly jwks: unknown;
+  /** Null: this tenant takes no security events. */
+  readonly events: SecurityEventsDoor | null;
+  readonly approvals: ApprovalsDoor;
+  /** Call-token verification keys, of this moment. */
+  jwks(): unknown;
   readonly protectedResource: unknown;
   readonly authorizationServer: unknown;
 }
@@ -62,7 +74,7 @@ export function restSurface(host: RestHost): Hono {
   );
   app.get(
     "/:tenant/jwks",
-    tenant((door) => json(door.jwks)),
+    tenant((door) => json(door.jwks())),
   );
   app.post(
     "/:tenant/oauth/token",
@@ -71,6 +83,10 @@ export function restSurface(host: RestHost): Hono {
   app.post(
     "/:tenant/v1/connectors/enroll",
     tenant((door, context) => door.enrol(context.req.raw)),
+  );
+  app.post(
+    "/:tenant/v1/events",
+    tenant((door, context) => receiveSecurityEvent(door.events, context.req.raw)),
   );
   app.post(
     "/:tenant/v1/workflows",
@@ -92,11 +108,39 @@ export function restSurface(host: RestHost): Hono {
       if (!authentication.ok) return unauthenticated(authentication);
       const { caller } = authentication;
       // Another workflow's name and an invented one look the same (P7).
-      if (context.req.param("workflow") !== caller.workflow) return problem("not_found");
-      const session = await host.gateway.sessions.find(caller.tenant, caller.workflow);
+      if (context.req.param("workflow") !== caller.workflow) {
+        await raiseMisplaced(host.gateway, caller);
+        return problem("not_found", { refusal: suspect("context_mismatch") });
+      }
+      const session = await lookedUp(host.gateway, caller);
       if (session === null) return problem("not_found");
       return handle(context, { gateway: host.gateway, caller, session });
     });
+
+  app.get(
+    "/:tenant/approvals/:approval",
+    tenant((door) => approvals.page(door.approvals.exchange.tenant)),
+  );
+  app.get(
+    "/:tenant/v1/approvals/sign-in",
+    tenant((door) => approvals.signIn(door.approvals)),
+  );
+  app.get(
+    "/:tenant/v1/approvals",
+    tenant((door, context) => approvals.list(door.approvals, context.req.raw)),
+  );
+  app.get(
+    "/:tenant/v1/approvals/:approval",
+    tenant((door, context) =>
+      approvals.show(door.approvals, context.req.raw, context.req.param("approval") ?? ""),
+    ),
+  );
+  app.post(
+    "/:tenant/v1/approvals/:approval/decision",
+    tenant((door, context) =>
+      approvals.decide(door.approvals, context.req.raw, context.req.param("approval") ?? ""),
+    ),
+  );
 
   const base = "/:tenant/v1/workflows/:workflow";
   app.get(base, workflow(workflows.showWorkflow));
@@ -105,6 +149,9 @@ export function restSurface(host: RestHost): Hono {
   app.get(`${base}/events`, workflow(workflows.listEvents));
   app.get(`${base}/checkpoint`, workflow(workflows.getCheckpoint));
   app.put(`${base}/checkpoint`, workflow(workflows.putCheckpoint));
+  app.post(`${base}/usage`, workflow(workflows.reportUsage));
+  app.get(`${base}/undo`, workflow(undo.showPlan));
+  app.post(`${base}/undo`, workflow(undo.takeBack));
   app.post(`${base}/close`, workflow(workflows.closeWorkflow));
 
   app.notFound(() => problem("not_found"));
@@ -123,5 +170,10 @@ function unauthenticated(refusal: Extract<Authentication, { ok: false }>): Respo
       : refusal.status === 403
         ? "forbidden"
         : "unavailable";
-  return problem(code, { headers: refusal.headers });
+  const { headers, suspicion } = refusal;
+  return problem(code, { headers, ...(suspicion && { refusal: suspect(suspicion) }) });
+}
+
+function suspect(code: SuspicionCode) {
+  return { code, message: SUSPICION_MESSAGES[code], ruleIds: [] };
 }

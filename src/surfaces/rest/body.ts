@@ -13,6 +13,15 @@ export async function readText(
   request: Request,
   cap: number = MAX_BODY_BYTES,
 ): Promise<Body<string>> {
+  try {
+    return await readBytes(request, cap);
+  } catch {
+    // Who hangs up in the middle is no fault of ours, and none for the operator's log.
+    return { ok: false, problem: "invalid_request" };
+  }
+}
+
+async function readBytes(request: Request, cap: number): Promise<Body<string>> {
   const declared = request.headers.get("content-length");
   if (declared !== null) {
     if (!/^\d{1,15}$/.test(declared)) return { ok: false, problem: "invalid_request" };

@@ -1,12 +1,16 @@
-import { admitOpen, admitRenew, type ExchangeContext } from "../../identity/admit.ts";
+import { admitOpen, admitRenew, type ExchangeContext, type Refused } from "../../identity/admit.ts";
+import { admitCall, admitDelegate } from "../../identity/admit-seat.ts";
 import { challengeFor } from "../../identity/challenge.ts";
 import { mintCredential, type Caller } from "../../identity/credential.ts";
 import {
   MAX_EXCHANGE_CHARS,
+  type CallExchange,
+  type DelegateExchange,
   type OpenExchange,
   parseOpenBody,
   parseTokenForm,
   type RenewExchange,
+  type TokenExchange,
 } from "../../identity/exchange.ts";
 import type { SigningKey } from "../../identity/keys.ts";
 import {
@@ -17,33 +21,36 @@ import {
   tokenEndpointOf,
 } from "../../identity/metadata.ts";
 import { TOKEN_TYPE_ACCESS, WORKFLOW_DETAIL } from "../../identity/oauth-names.ts";
-import { authenticateRequest } from "../../identity/request.ts";
+import { authenticateRequest, credentialOf } from "../../identity/request.ts";
+import type { SuspicionCode } from "../../identity/suspicion.ts";
 import { type ExchangeFault, toOAuthError } from "../../identity/wire.ts";
 import { openWorkflow, type OpenResult, renewSeat } from "../../gateway/open.ts";
-import type { Gateway } from "../../gateway/ports.ts";
+import { grantSeat, type SeatRequest, type SeatResult } from "../../gateway/seat.ts";
 import type { Authentication } from "./app.ts";
 import { readText } from "./body.ts";
 import { json, type ProblemCode } from "./problem.ts";
+import { report, reportElsewhere, type SuspiciousDoor } from "./suspicion.ts";
 
 /** What identity needs of one tenant to open, renew and authenticate. */
-export interface IdentityDoor {
-  readonly gateway: Gateway;
+export interface IdentityDoor extends SuspiciousDoor {
   readonly place: Place;
   readonly exchange: ExchangeContext;
-  readonly credentialKey: SigningKey;
+  /** Null: no key may sign now. */
+  credentialKey(): SigningKey | null;
   /** Fresh random id for a credential. */
   newId(): string;
 }
 
-export function authenticate(door: IdentityDoor, request: Request): Authentication {
+export async function authenticate(door: IdentityDoor, request: Request): Promise<Authentication> {
   const { credentials, proofs } = door.exchange;
   const url = new URL(request.url);
+  const authorization = request.headers.get("authorization");
   const result = authenticateRequest(
     {
       method: request.method,
       // From configuration: a Host header must not choose what a proof is good for.
       url: `${door.place.publicUrl}${url.pathname}`,
-      authorization: request.headers.get("authorization"),
+      authorization,
       proof: request.headers.get("dpop"),
     },
     credentials,
@@ -51,9 +58,14 @@ export function authenticate(door: IdentityDoor, request: Request): Authenticati
     door.gateway.system.now(),
   );
   if (result.ok) return { ok: true, caller: result.caller };
+  const { fault, suspicion } = result;
+  if (suspicion !== undefined) await report(door.gateway, door.place.tenant, suspicion);
+  if (fault.of === "credential" && fault.fault === "key_unknown") {
+    reportElsewhere(door, credentialOf(authorization ?? "") ?? "");
+  }
   const metadataUrl = resourceMetadataUrlOf(door.place);
-  const { status, headers } = challengeFor(result.fault, { metadataUrl, nonce: proofs.nonce });
-  return { ok: false, status, headers };
+  const { status, headers } = challengeFor(fault, { metadataUrl, nonce: proofs.nonce });
+  return { ok: false, status, headers, suspicion: suspicion?.code ?? null };
 }
 
 /** `POST /{tenant}/oauth/token`. */
@@ -66,11 +78,20 @@ export async function exchangeToken(door: IdentityDoor, request: Request): Promi
   if (!text.ok) return refused(door, unreadable(text.problem));
   const parsed = parseTokenForm(text.value, resourceOf(door.place));
   if (!parsed.ok) return refused(door, { of: "form", fault: parsed.fault });
+  // Before anybody's sign-in or assertion is used up for something that could not be signed.
+  if (door.credentialKey() === null) return notNow();
   const { exchange } = parsed;
   const url = tokenEndpointOf(door.place);
-  return exchange.kind === "open"
-    ? open(door, request, url, exchange, 200)
-    : renew(door, request, url, exchange);
+  switch (exchange.kind) {
+    case "open":
+      return open(door, request, url, exchange, 200);
+    case "renew":
+      return renew(door, request, url, exchange);
+    case "delegate":
+      return delegate(door, request, url, exchange);
+    case "call":
+      return exchangeCall(door, request, url, exchange);
+  }
 }
 
 /** `POST /{tenant}/v1/workflows`: the same operation, the same checks, as JSON. */
@@ -83,6 +104,7 @@ export async function openAsJson(door: IdentityDoor, request: Request): Promise<
   if (!text.ok) return refused(door, unreadable(text.problem));
   const parsed = parseOpenBody(text.value);
   if (!parsed.ok) return refused(door, { of: "form", fault: parsed.fault });
+  if (door.credentialKey() === null) return notNow();
   return open(door, request, `${issuerOf(door.place)}/v1/workflows`, parsed.exchange, 201);
 }
 
@@ -100,7 +122,7 @@ async function open(
   const now = door.gateway.system.now();
   const proof = request.headers.get("dpop");
   const admitted = await admitOpen(exchange, { method: "POST", url, proof }, door.exchange, now);
-  if (!admitted.ok) return refused(door, admitted.fault);
+  if (!admitted.ok) return turnedAway(door, exchange, admitted);
   const { opener } = admitted;
   const { tenant } = door.place;
   const opened = await openWorkflow(door.gateway, { tenant, ...opener, ...exchange.ask });
@@ -120,17 +142,62 @@ async function renew(
   const now = door.gateway.system.now();
   const proof = request.headers.get("dpop");
   const admitted = await admitRenew(exchange, { method: "POST", url, proof }, door.exchange, now);
-  if (!admitted.ok) return refused(door, admitted.fault);
+  if (!admitted.ok) return turnedAway(door, exchange, admitted);
   const { caller } = admitted;
   const renewed = await renewSeat(door.gateway, caller);
   switch (renewed.kind) {
     case "renewed":
       return granted(door, caller, renewed.tools, renewed.expiresAt, 200);
     case "unavailable":
-      return oauthError(503, "temporarily_unavailable", "The record could not be made durable.");
+      return notNow();
     case "refused":
       return oauthError(400, "invalid_grant", "The workflow or the seat has ended, or is locked.");
   }
+}
+
+/** An agent of the workflow gives another one a seat in it. */
+async function delegate(
+  door: IdentityDoor,
+  request: Request,
+  url: string,
+  exchange: DelegateExchange,
+): Promise<Response> {
+  const now = door.gateway.system.now();
+  const proof = request.headers.get("dpop");
+  const http = { method: "POST", url, proof };
+  const admitted = await admitDelegate(exchange, http, door.exchange, now);
+  if (!admitted.ok) return turnedAway(door, exchange, admitted);
+  const { giver, taker } = admitted;
+  const { workflow, seat, agent, jkt } = giver;
+  return seated(door, { workflow, from: { seat, agent, jkt }, ...taker, ...exchange.ask });
+}
+
+/** A tool that is itself an agent takes a seat for the call it was sent. */
+async function exchangeCall(
+  door: IdentityDoor,
+  request: Request,
+  url: string,
+  exchange: CallExchange,
+): Promise<Response> {
+  const now = door.gateway.system.now();
+  const proof = request.headers.get("dpop");
+  const admitted = await admitCall(exchange, { method: "POST", url, proof }, door.exchange, now);
+  if (!admitted.ok) return turnedAway(door, exchange, admitted);
+  const { workflow, call, taker } = admitted;
+  return seated(door, { workflow, from: { call }, ...taker, ...exchange.ask });
+}
+
+async function seated(door: IdentityDoor, asked: Omit<SeatRequest, "tenant">): Promise<Response> {
+  const { tenant } = door.place;
+  const result = await grantSeat(door.gateway, { tenant, ...asked });
+  if (result.kind === "unknown") {
+    return oauthError(400, "invalid_grant", "The workflow, the seat or the call has ended.");
+  }
+  if (result.kind !== "granted") return notOpened(result);
+  const { workflow, agent, jkt } = asked;
+  const { seat, human, tools, expiresAt } = result;
+  const caller: Caller = { tenant, workflow, seat, agent, human, jkt };
+  return granted(door, caller, tools, expiresAt, 200);
 }
 
 function granted(
@@ -142,7 +209,9 @@ function granted(
 ): Response {
   const now = door.gateway.system.now();
   const grant = { ...caller, jti: door.newId(), now, seatExpiresAt: expiresAt };
-  const minted = mintCredential(grant, door.exchange.credentials, door.credentialKey);
+  const key = door.credentialKey();
+  if (key === null) return notNow();
+  const minted = mintCredential(grant, door.exchange.credentials, key);
   if (minted === null) return oauthError(400, "invalid_grant", "The workflow has ended.");
   const { workflow, seat } = caller;
   const detail = {
@@ -163,7 +232,9 @@ function granted(
 }
 
 /** Outside trust: an OAuth error that carries the outcome, so that an agent can read why. */
-function notOpened(result: Exclude<OpenResult, { kind: "opened" }>): Response {
+function notOpened(
+  result: Extract<OpenResult | SeatResult, { kind: "denied" | "unavailable" }>,
+): Response {
   if (result.kind === "unavailable") {
     return oauthError(503, "temporarily_unavailable", result.message);
   }
@@ -172,11 +243,26 @@ function notOpened(result: Exclude<OpenResult, { kind: "opened" }>): Response {
   return json({ error: "access_denied", error_description: reason.message, outcome }, 400);
 }
 
-function refused(door: IdentityDoor, fault: ExchangeFault): Response {
+/** What was suspicious about it is raised first, and named to whoever could make it so. */
+async function turnedAway(
+  door: IdentityDoor,
+  { subjectToken }: TokenExchange,
+  { fault, suspicion }: Refused,
+): Promise<Response> {
+  if (suspicion !== undefined) await report(door.gateway, door.place.tenant, suspicion);
+  if (fault.of === "seat" && fault.fault === "key_unknown") reportElsewhere(door, subjectToken);
+  return refused(door, fault, suspicion?.code);
+}
+
+function refused(door: IdentityDoor, fault: ExchangeFault, code?: SuspicionCode): Response {
   const { status, error, error_description } = toOAuthError(fault);
   const headers: Record<string, string> =
     error === "use_dpop_nonce" ? { "dpop-nonce": door.exchange.proofs.nonce } : {};
-  return oauthError(status, error, error_description, headers);
+  return oauthError(status, error, error_description, headers, code);
+}
+
+function notNow(): Response {
+  return oauthError(503, "temporarily_unavailable", "Not available now; try again after a moment.");
 }
 
 function oauthError(
@@ -184,8 +270,9 @@ function oauthError(
   error: string,
   error_description: string,
   headers: Record<string, string> = {},
+  code?: SuspicionCode,
 ): Response {
-  const answer = json({ error, error_description }, status);
+  const answer = json({ error, error_description, ...(code && { code }) }, status);
   for (const [name, value] of Object.entries(headers)) answer.headers.set(name, value);
   return answer;
 }

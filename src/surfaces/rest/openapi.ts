@@ -1,15 +1,18 @@
 import { z } from "zod";
 import { openBodySchema } from "../../identity/exchange.ts";
+import { decisionBody } from "./approvals.ts";
 import * as schemas from "./schemas.ts";
 
 export interface Operation {
   readonly id: string;
   readonly summary: string;
   /** `socket`: who can open the admin socket, which lies in the data folder with mode 0600. */
-  readonly security: "dpop" | "none" | "socket";
+  readonly security: "dpop" | "approver" | "none" | "socket";
   readonly body?: { readonly type: string; readonly schema: z.ZodType };
-  readonly answers: { readonly [status: number]: z.ZodType | null };
-  readonly query?: readonly string[];
+  /** Null: an OAuth error. */
+  readonly answers: { readonly [status: number]: z.ZodType | null | "empty" };
+  /** Parameters behind the question mark, by name. */
+  readonly query?: { readonly [name: string]: "integer" | "string" };
 }
 
 const JSON_TYPE = "application/json";
@@ -68,14 +71,14 @@ export const OPERATIONS: Operations = {
       id: "listEvents",
       summary: "The record of a workflow, in order",
       security: "dpop",
-      query: ["after", "limit"],
+      query: { after: "integer", limit: "integer" },
       answers: { 200: schemas.events },
     },
   },
   "/{tenant}/v1/workflows/{workflow}/checkpoint": {
     get: {
       id: "getCheckpoint",
-      summary: "The agent's own state, as last saved",
+      summary: "The agent's own state, as this seat last saved it",
       security: "dpop",
       answers: { 200: schemas.checkpoint },
     },
@@ -87,12 +90,80 @@ export const OPERATIONS: Operations = {
       answers: { 200: schemas.changed },
     },
   },
+  "/{tenant}/v1/workflows/{workflow}/usage": {
+    post: {
+      id: "reportUsage",
+      summary:
+        "Count tokens that the agent's models used; over a ceiling, the next call is refused",
+      security: "dpop",
+      body: { type: JSON_TYPE, schema: schemas.usageReport },
+      answers: { 200: schemas.changed },
+    },
+  },
+  "/{tenant}/v1/workflows/{workflow}/undo": {
+    get: {
+      id: "planUndo",
+      summary: "What another workflow of the same human changed, and what would take it back",
+      security: "dpop",
+      query: { of: "string" },
+      answers: { 200: schemas.undoPlan },
+    },
+    post: {
+      id: "undoCall",
+      summary: "Propose the inverse of a committed call, as a call of this workflow",
+      security: "dpop",
+      body: { type: JSON_TYPE, schema: schemas.undoRequest },
+      answers: { 200: schemas.undoAnswer },
+    },
+  },
   "/{tenant}/v1/workflows/{workflow}/close": {
     post: {
       id: "closeWorkflow",
-      summary: "End a workflow for good",
+      summary: "End a workflow for good; only by the agent that the human started",
       security: "dpop",
       answers: { 200: schemas.changed },
+    },
+  },
+  "/{tenant}/v1/approvals": {
+    get: {
+      id: "listApprovals",
+      summary: "Requests that wait for this human, without a value",
+      security: "approver",
+      answers: { 200: schemas.approvalList },
+    },
+  },
+  "/{tenant}/v1/approvals/sign-in": {
+    get: {
+      id: "approvalSignIn",
+      summary: "Where humans sign in to decide",
+      security: "none",
+      answers: { 200: schemas.approvalSignIn },
+    },
+  },
+  "/{tenant}/v1/approvals/{approval}": {
+    get: {
+      id: "showApproval",
+      summary: "One request, with the change as far as this human may see it",
+      security: "approver",
+      answers: { 200: schemas.approvalView },
+    },
+  },
+  "/{tenant}/v1/approvals/{approval}/decision": {
+    post: {
+      id: "decideApproval",
+      summary: "Give or refuse one kind, by a human freshly signed in for exactly this",
+      security: "approver",
+      body: { type: JSON_TYPE, schema: decisionBody },
+      answers: { 200: schemas.approvalDecided },
+    },
+  },
+  "/{tenant}/v1/events": {
+    post: {
+      id: "receiveSecurityEvent",
+      summary: "Take one Security Event Token by push (RFC 8935)",
+      security: "none",
+      body: { type: "application/secevent+jwt", schema: z.string() },
+      answers: { 202: "empty", 400: schemas.securityEventRefusal },
     },
   },
   "/{tenant}/v1/connectors/enroll": {
@@ -141,6 +212,12 @@ export function openApiDocument(publicUrl: string, admin: Operations): unknown {
           scheme: "DPoP",
           description: "Workflow credential and proof (RFC 9449).",
         },
+        approver: {
+          type: "http",
+          scheme: "bearer",
+          description:
+            "ID token of the approvals client: a fresh sign-in, with the nonce `verdict:kind:digest` to decide.",
+        },
       },
     },
   };
@@ -154,22 +231,20 @@ const ADMIN_SERVER = {
 function describe(operation: Operation): unknown {
   const answers = Object.entries(operation.answers).map(([status, schema]) => [
     status,
-    schema === null
-      ? { description: "OAuth error (RFC 6749 §5.2)" }
-      : {
-          description: operation.summary,
-          content: { [JSON_TYPE]: { schema: jsonSchema(schema) } },
-        },
+    answer(operation.summary, schema),
   ]);
   return {
     operationId: operation.id,
     summary: operation.summary,
-    security: operation.security === "dpop" ? [{ dpop: [] }] : [],
+    security:
+      operation.security === "dpop" || operation.security === "approver"
+        ? [{ [operation.security]: [] }]
+        : [],
     ...(operation.query && {
-      parameters: operation.query.map((name) => ({
+      parameters: Object.entries(operation.query).map(([name, type]) => ({
         name,
         in: "query",
-        schema: { type: "integer" },
+        schema: { type },
       })),
     }),
     ...(operation.body && {
@@ -185,6 +260,14 @@ function describe(operation: Operation): unknown {
         content: { "application/problem+json": { schema: jsonSchema(schemas.problemBody) } },
       },
     },
+  };
+}
+
+function answer(summary: string, schema: Operation["answers"][number]): unknown {
+  if (schema === null) return { description: "OAuth error (RFC 6749 §5.2)" };
+  return {
+    description: summary,
+    ...(schema !== "empty" && { content: { [JSON_TYPE]: { schema: jsonSchema(schema) } } }),
   };
 }
 

@@ -25,6 +25,12 @@ export const PROBLEMS = {
     title: "Not allowed",
     detail: "This request must come from another origin or with another credential.",
   },
+  sign_in_required: {
+    status: 401,
+    title: "A fresh sign-in is needed",
+    detail:
+      "Send an ID token of the approvals client as `Authorization: Bearer …`: signed in within the last minutes, with the nonce `verdict:kind:digest` for a decision, and never used before.",
+  },
   not_found: {
     status: 404,
     title: "Unknown",
@@ -51,6 +57,12 @@ export const PROBLEMS = {
     detail:
       "The workflow or seat has ended, is locked, or the value exceeds its cap; read the workflow first.",
   },
+  idempotency_conflict: {
+    status: 422,
+    title: "This idempotency key belongs to another call",
+    detail:
+      "It was used for this tool with other arguments, or by another seat; nothing was done. Send the first call again as it was, or take a fresh key.",
+  },
   unavailable: {
     status: 503,
     title: "Not available now",
@@ -69,6 +81,12 @@ export function problem(
   more: {
     readonly at?: readonly string[];
     readonly headers?: Readonly<Record<string, string>>;
+    /** Why a decision was not taken, or what was suspicious about the request. */
+    readonly refusal?: {
+      readonly code: string;
+      readonly message: string;
+      readonly ruleIds: readonly string[];
+    };
   } = {},
 ): Response {
   const { status, title, detail } = PROBLEMS[code];
@@ -79,6 +97,7 @@ export function problem(
     detail,
     code,
     ...(more.at && { at: more.at }),
+    ...(more.refusal && { refusal: more.refusal }),
   };
   return new Response(JSON.stringify(body), {
     status,

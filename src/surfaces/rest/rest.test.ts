@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { NEW_WORKFLOW } from "../../core/session/state.ts";
 import type { Gateway } from "../../gateway/ports.ts";
 import { ADMIN_OPERATIONS } from "../admin/operations.ts";
 import { adminSurface } from "../admin/app.ts";
@@ -9,12 +10,17 @@ import { openApiDocument, OPERATIONS } from "./openapi.ts";
 import { problem, PROBLEMS } from "./problem.ts";
 
 const refused: TenantDoor["authenticate"] = () =>
-  Promise.resolve({ ok: false, status: 401, headers: { "www-authenticate": "Bearer x" } });
+  Promise.resolve({
+    ok: false,
+    status: 401,
+    headers: { "www-authenticate": "Bearer x" },
+    suspicion: null,
+  });
 
-function app(door: Partial<TenantDoor> = {}) {
+function app(door: Partial<TenantDoor> = {}, gateway = {} as Gateway) {
   const logged: unknown[] = [];
   const surface = restSurface({
-    gateway: {} as Gateway,
+    gateway,
     tenant: (name) =>
       name === "acme" ? ({ authenticate: refused, ...door } as TenantDoor) : undefined,
     openapi: {},
@@ -34,12 +40,14 @@ describe("problems", () => {
       malformed_json: 400,
       invalid_request: 400,
       unauthenticated: 401,
+      sign_in_required: 401,
       forbidden: 403,
       not_found: 404,
       method_not_allowed: 405,
       conflict: 409,
       body_too_large: 413,
       unsupported_media_type: 415,
+      idempotency_conflict: 422,
       internal_error: 500,
       unavailable: 503,
     });
@@ -115,7 +123,14 @@ describe("the agent-facing surface", () => {
       Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
     );
     expect(served.sort()).toEqual(
-      [...described, "GET /healthz", "GET /openapi.json", "GET /{tenant}/jwks"].sort(),
+      [
+        ...described,
+        "GET /healthz",
+        "GET /openapi.json",
+        "GET /{tenant}/jwks",
+        // For people.
+        "GET /{tenant}/approvals/{approval}",
+      ].sort(),
     );
   });
 
@@ -133,6 +148,33 @@ describe("the agent-facing surface", () => {
     expect(bodies[0]?.[0]).toBe(404);
   });
 
+  it("tells a proven caller at another workflow's path so, and raises it before it answers", async () => {
+    const caller = {
+      ...{ tenant: "acme", workflow: "wf_1", seat: "seat_1", agent: "a", human: "h" },
+    };
+    const submitted: unknown[] = [];
+    const session = {
+      state: { tenant: "acme", workflow: "wf_1", seats: { seat_1: { jkt: "thumbprint" } } },
+      submit: (command: unknown) => Promise.resolve(submitted.push(command)),
+    };
+    const { ask } = app({ authenticate: () => Promise.resolve({ ok: true, caller }) }, {
+      sessions: { find: () => Promise.resolve(session) },
+      keys: { holds: () => true },
+    } as unknown as Gateway);
+    const answers = ["wf_2", "wf_3"].map(async (id) => ask(`/acme/v1/workflows/${id}/events`));
+    for (const [n, asked] of answers.entries()) {
+      const answer = await asked;
+      expect(answer.status).toBe(404);
+      expect(await answer.json()).toMatchObject({
+        ...{ code: "not_found", refusal: { code: "context_mismatch", ruleIds: [] } },
+      });
+      expect(submitted.length).toBeGreaterThan(n);
+    }
+    const subject = { target: "key", value: "thumbprint" };
+    const raised = { type: "signal", signal: "context_mismatch", seat: "seat_1" };
+    expect(submitted).toEqual(Array(2).fill({ ...raised, call: null, subject }));
+  });
+
   it("lets nobody in without a credential, on every workflow route", async () => {
     const { ask } = app();
     for (const [path, methods] of Object.entries(OPERATIONS)) {
@@ -145,6 +187,31 @@ describe("the agent-facing surface", () => {
       }
     }
     expect((await ask("/acme/mcp", { method: "POST" })).status).toBe(401);
+  });
+
+  it("shows no workflow that a look-up gave for another one", async () => {
+    const caller = { tenant: "acme", workflow: "wf_1", seat: "s", agent: "a", human: "h" };
+    const ask = async (state: object): Promise<number> => {
+      const found = { state: { ...NEW_WORKFLOW, tenant: "acme", workflow: "wf_1", ...state } };
+      const gateway = { sessions: { find: () => Promise.resolve(found) } } as unknown as Gateway;
+      const authenticate = () => Promise.resolve({ ok: true, caller } as const);
+      const { surface } = app({ authenticate }, gateway);
+      return (await surface.request("/acme/v1/workflows/wf_1")).status;
+    };
+    expect(await ask({})).toBe(200);
+    expect(await ask({ tenant: "globex" })).toBe(404);
+    expect(await ask({ workflow: "wf_2" })).toBe(404);
+  });
+
+  it("does not log a client that hangs up in the middle of its body", async () => {
+    const { ask, logged } = app({
+      exchange: async (request) => Response.json(await readText(request)),
+    });
+    const body = new ReadableStream({ start: (stream) => stream.error(new Error("gone")) });
+    const init = { method: "POST", body, duplex: "half" };
+    const answer = await ask("/acme/oauth/token", init);
+    expect(await answer.json()).toEqual({ ok: false, problem: "invalid_request" });
+    expect(logged).toEqual([]);
   });
 
   it("turns a throw into a problem without its text, and logs the route only", async () => {

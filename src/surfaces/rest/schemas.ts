@@ -1,12 +1,17 @@
 import { z } from "zod";
 import {
+  APPROVAL_CODES,
   POLICY_CODES,
   FAILURES,
   FAILURE_KINDS,
   type FailureCode,
 } from "../../core/model/outcome.ts";
+import { MAX_REPORTED_TOKENS } from "../../core/session/limits.ts";
 import { POLICY_CLASSES } from "../../core/model/policy.ts";
+import { SUSPICIONS } from "../../identity/suspicion.ts";
+import { UNDO_MESSAGES, type UndoCode } from "../../gateway/undo.ts";
 import { PROBLEMS, type ProblemCode } from "./problem.ts";
+import { SECURITY_EVENT_ERRORS } from "./security-events.ts";
 
 const failureCodes = Object.keys(FAILURES) as [FailureCode, ...FailureCode[]];
 const problemCodes = Object.keys(PROBLEMS) as [ProblemCode, ...ProblemCode[]];
@@ -33,6 +38,7 @@ const policyReason = z.object({
   ruleIds: z.array(z.string()).describe("The rules that decided, sorted."),
   policyVersion: z.string(),
   message: z.string(),
+  blockedBy: z.string().optional().describe("The call or approval that stands in the way."),
 });
 
 const failureReason = z.object({
@@ -52,6 +58,23 @@ export const outcome = z.discriminatedUnion("outcome", [
     redactions: z.array(redaction),
     dropped: z.int(),
     truncated: z.boolean(),
+  }),
+  z.object({
+    outcome: z.literal("human_approval_required"),
+    call,
+    approval: z.object({
+      id: z.string(),
+      url: z.string().describe("Where humans decide it."),
+      expiresAt: z.string().describe("RFC 3339; not decided by then, it is rejected."),
+      kinds: z.array(z.string()).describe("Still to be given, each by another human."),
+      summary: z.string(),
+      proposedDiff: z
+        .array(z.looseObject({ op: z.string(), path: z.string() }))
+        .optional()
+        .describe("RFC 6902, as far as this agent may see it."),
+      hidden: z.array(redaction).optional(),
+      digest: z.string().describe("SHA-256, hex, of everything that is approved."),
+    }),
   }),
   z.object({
     outcome: z.literal("policy_denied"),
@@ -81,12 +104,24 @@ export const problemBody = z.object({
   detail: z.string(),
   code: z.enum(problemCodes),
   at: z.array(z.string()).optional(),
+  refusal: z
+    .object({
+      code: z.enum([...APPROVAL_CODES, ...SUSPICIONS]),
+      message: z.string(),
+      ruleIds: z.array(z.string()),
+    })
+    .optional()
+    .describe(
+      "Why a decision on an approval was not taken, or what was wrong about a credential that is good in itself.",
+    ),
 });
 
-const limits = z.object({
+export const limits = z.object({
   calls: z.int(),
   cost: z.int().describe("Micro-units."),
   runtimeMs: z.int(),
+  tokens: z.int().optional().describe("Of models as reported, and of results as metered."),
+  tools: z.record(z.string(), z.int()).optional().describe("Calls of single tools."),
 });
 
 export const callRequest = z.strictObject({
@@ -137,6 +172,7 @@ export const workflowView = z.object({
   labels: z.array(z.string()),
   writeDomains: z.array(z.string()),
   inFlight: z.int(),
+  readOnly: z.boolean().describe("After something suspicious: no more effects."),
 });
 
 const storedEvent = z.object({
@@ -146,10 +182,84 @@ const storedEvent = z.object({
   hash: z.string(),
 });
 export const events = z.object({ events: z.array(storedEvent), next: z.int().nullable() });
-export const callEvents = z.object({ events: z.array(storedEvent) });
+export const callEvents = z.object({
+  events: z.array(storedEvent),
+  outcome: outcome.nullable().describe("As it was told; null: the call has not ended."),
+});
+
+const approvalLine = {
+  id: z.string(),
+  workflow: z.string(),
+  agent: z.string(),
+  purpose: z.string(),
+  tool: z.string(),
+  kinds: z.array(z.string()),
+  given: z.array(z.string()).describe("Kinds that humans have given already."),
+  expiresAt: z.string(),
+};
+export const approvalList = z.object({ approvals: z.array(z.object(approvalLine)) });
+const approvalStatus = z.enum(["pending", "approved", "rejected", "used", "stale", "expired"]);
+export const approvalView = z.object({
+  ...approvalLine,
+  status: approvalStatus,
+  title: z.string(),
+  startedBy: z.string().describe("Pseudonym of the human who started the workflow."),
+  digest: z.string().describe("Part of the nonce of the sign-in that decides."),
+  summary: z.string(),
+  ruleIds: z.array(z.string()),
+  discloses: z.array(z.string()),
+  arguments: z
+    .json()
+    .optional()
+    .describe("Left out for who may not see all of the change, and when no longer kept."),
+  proposedDiff: z.array(z.looseObject({ op: z.string(), path: z.string() })).optional(),
+  hidden: z.array(redaction).optional(),
+  decided: z.array(z.object({ kind: z.string(), human: z.string() })),
+  earlier: z
+    .array(
+      z.object({
+        id: z.string(),
+        tool: z.string(),
+        again: z.boolean().describe("On the same target with the same tool."),
+        status: approvalStatus,
+        kinds: z.array(z.string()),
+      }),
+    )
+    .describe("What the same workflow asked for before, the last first; at most 20."),
+});
+export const approvalDecided = z.object({
+  decided: z.enum(["approve", "reject"]),
+  complete: z.boolean().describe("With this one all kinds are given."),
+});
+export const approvalSignIn = z.object({ issuer: z.string(), clientId: z.string() });
+
+const undoCode = z.enum(Object.keys(UNDO_MESSAGES) as [UndoCode, ...UndoCode[]]);
+export const undoRequest = z.strictObject({ call: z.string() });
+export const undoAnswer = z.union([
+  outcome,
+  z.object({ refused: z.object({ code: undoCode, message: z.string() }) }),
+]);
+export const undoPlan = z.object({
+  steps: z
+    .array(
+      z.object({
+        call: z.string(),
+        tool: z.string(),
+        undo: z.string().nullable().describe("The tool that takes it back."),
+        code: undoCode.nullable().describe("Why nothing does."),
+      }),
+    )
+    .describe("The last change first: the order to undo in."),
+});
+
+export const usageReport = z.strictObject({ tokens: z.int().min(1).max(MAX_REPORTED_TOKENS) });
 
 export const checkpoint = z.object({ seq: z.int(), value: z.json() });
 export const changed = z.object({ seq: z.int() });
+
+export const securityEventRefusal = z
+  .object({ err: z.enum(SECURITY_EVENT_ERRORS), description: z.string() })
+  .describe("RFC 8935 §2.3");
 
 export const enrolRequest = z.strictObject({
   code: z.string(),

@@ -1,8 +1,18 @@
 import type { Context } from "hono";
 import { canonical, isObject } from "../../core/model/json.ts";
-import { type Caller, callTool } from "../../gateway/call.ts";
-import { AuditUnavailable, type Gateway, type Session } from "../../gateway/ports.ts";
+import { callLocks } from "../../core/session/locks.ts";
+import { findSeat } from "../../core/session/state.ts";
+import { type Caller, callTool, soundUsage } from "../../gateway/call.ts";
+import { keptOutcome } from "../../gateway/join.ts";
+import { recordedOutcome } from "../../gateway/outcomes.ts";
+import {
+  AuditUnavailable,
+  type Gateway,
+  type Session,
+  type StoredEvent,
+} from "../../gateway/ports.ts";
 import { readJson } from "./body.ts";
+import { idempotencyKeyOf, waitOf } from "./headers.ts";
 import { json, problem } from "./problem.ts";
 
 /** Events of one page; a client asks for the next with `after`. */
@@ -30,6 +40,7 @@ export const showWorkflow: Handler = async (_context, { session }) => {
     labels: state.labels,
     writeDomains: Object.keys(state.writeDomains).sort(),
     inFlight: state.inFlight.length,
+    readOnly: state.readOnly,
   });
 };
 
@@ -42,17 +53,41 @@ export const makeCall: Handler = async (context, { gateway, caller }) => {
   }
   const unknown = Object.keys(value).filter((key) => key !== "tool" && key !== "arguments");
   if (unknown.length > 0) return problem("invalid_request", { at: ["/"] });
-  const request = { tool: value["tool"], arguments: value["arguments"] ?? {} };
-  return json(await callTool(gateway, caller, request));
+  const idempotencyKey = idempotencyKeyOf(context.req.header("idempotency-key"));
+  const waitMs = waitOf(context.req.header("prefer"));
+  if (idempotencyKey === undefined) return problem("invalid_request", { at: ["Idempotency-Key"] });
+  const outcome = await callTool(gateway, caller, {
+    tool: value["tool"],
+    arguments: value["arguments"] ?? {},
+    idempotencyKey,
+    ...(waitMs !== null && { waitMs }),
+  });
+  // Nothing of it was recorded, so there is no call to tell of.
+  const conflict = outcome.outcome === "failed" && outcome.reason.code === "idempotency_conflict";
+  return conflict ? problem("idempotency_conflict") : json(outcome);
 };
 
 /** One call as the record has it; the reconcile link of an `outcome_unknown`. */
-export const showCall: Handler = async (context, { gateway, caller }) => {
+export const showCall: Handler = async (context, { gateway, caller, session }) => {
   const events = await gateway.evidence.call(caller.tenant, context.req.param("call") ?? "");
   const own = events.filter(({ event }) => event.workflow === caller.workflow);
   if (own.length === 0) return problem("not_found");
-  return json({ events: own });
+  return json({ events: own, outcome: await outcomeOf(gateway, session, caller, own) });
 };
+
+/** As its agent got it, while that is kept; then as the record tells it. Null: it has not ended. */
+async function outcomeOf(
+  gateway: Gateway,
+  session: Session,
+  caller: Caller,
+  events: readonly StoredEvent[],
+): Promise<unknown> {
+  const call = events[0]?.event;
+  if (call === undefined || !("call" in call) || call.call === null) return null;
+  // Another seat of the workflow may see less than this one did.
+  if (!("seat" in call) || call.seat !== caller.seat) return recordedOutcome(caller, events);
+  return keptOutcome(gateway, session, caller, call.call, events);
+}
 
 export const listEvents: Handler = async (context, { gateway, caller }) => {
   const after = wholeNumber(context.req.query("after"), -1);
@@ -66,8 +101,13 @@ export const listEvents: Handler = async (context, { gateway, caller }) => {
   return json({ events, next: events.length === page ? events.at(-1)?.event.seq : null });
 };
 
-export const getCheckpoint: Handler = async (_context, { gateway, caller }) => {
-  const checkpoint = await gateway.evidence.checkpoint(caller.tenant, caller.workflow);
+/** Its own: another seat of the workflow may have seen less, or more. */
+export const getCheckpoint: Handler = async (_context, { gateway, caller, session }) => {
+  const { tenant, workflow, seat } = caller;
+  // Withheld like a result (P4): what was saved may have come out of one.
+  const locked = callLocks(gateway.locks.now(tenant), session.state, seat, {});
+  if (locked.length > 0) return problem("conflict");
+  const checkpoint = await gateway.evidence.checkpoint(tenant, workflow, seat);
   return checkpoint === null ? problem("not_found") : json(checkpoint);
 };
 
@@ -78,8 +118,21 @@ export const putCheckpoint: Handler = async (context, { caller, session }) => {
   return changed(session, { type: "checkpoint", seat: caller.seat, value: body.value, bytes });
 };
 
+/** What the agent's models used; stops its next call once a ceiling is reached, and no earlier one. */
+export const reportUsage: Handler = async (context, { caller, session }) => {
+  const body = await readJson(context.req.raw);
+  if (!body.ok) return problem(body.problem);
+  const { tokens, ...more } = isObject(body.value) ? body.value : {};
+  if (!soundUsage(tokens) || Object.keys(more).length > 0) {
+    return problem("invalid_request", { at: ["/tokens"] });
+  }
+  return changed(session, { type: "reportUsage", seat: caller.seat, tokens });
+};
+
 export const closeWorkflow: Handler = async (_context, { caller, session }) =>
-  changed(session, { type: "close", seat: caller.seat });
+  findSeat(session.state, caller.seat)?.parent === null
+    ? changed(session, { type: "close", seat: caller.seat })
+    : problem("forbidden");
 
 async function changed(
   session: Session,
@@ -87,6 +140,7 @@ async function changed(
 ): Promise<Response> {
   try {
     const { result, event } = await session.submit(command);
+    if (result.kind === "failed") return problem("unavailable");
     return result.kind === "done" ? json({ seq: event?.event.seq }) : problem("conflict");
   } catch (error) {
     if (error instanceof AuditUnavailable) return problem("unavailable");

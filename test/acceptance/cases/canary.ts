@@ -18,7 +18,7 @@ const CARD = /\b(?:411111|424242|555555|510510|222300)\d{10}\b/;
 export function canaryCases(world: () => World): void {
   describe("canaries", () => {
     it("planted in arguments, rows, tokens and the checkpoint are in no log, event, error or unencrypted file", async () => {
-      const { acme, globex, agent, lab, host, services } = world();
+      const { acme, globex, starter, agent, lab, host, services } = world();
       const workflow = await acme.open(agent, "dana", { purpose: "lab", inputs: { case: INPUT } });
       lab.script("canary", { text: ROW });
       lab.script("canary-broken", { text: { wrong: UPSTREAM_ERROR } });
@@ -59,9 +59,8 @@ export function canaryCases(world: () => World): void {
       expect((await workflow.request("GET", "/checkpoint")).text).toContain(CHECKPOINT);
 
       const callTokens = lab.arrivals.map(({ headers }) => String(headers["txn-token"] ?? ""));
-      const tokens = [...acme.tokens, ...globex.tokens, ...callTokens].filter(
-        (token) => token.length > 40,
-      );
+      const given = [acme, globex, starter].flatMap(({ tokens: held }) => held);
+      const tokens = [...given, ...callTokens].filter((token) => token.length > 40);
       expect(tokens.length).toBeGreaterThan(200);
       const canaries = [
         ARGUMENT,

@@ -70,7 +70,7 @@ export function connectorCases(world: () => World): void {
         cost: 0,
         runtimeMs: 0,
       });
-      expect((await workflow.view()).used).toEqual({ calls: 0, cost: 0, runtimeMs: 0 });
+      expect((await workflow.view()).used).toMatchObject({ calls: 0, cost: 0, runtimeMs: 0 });
       expect(lab.arrivalsAt("/gate/never-seen")).toEqual([]);
     });
   });
@@ -93,6 +93,42 @@ export function connectorCases(world: () => World): void {
         async () => (await workflow.call("lab_doomed", { key: "silent" })).outcome === "ok",
       );
       expect(back).toBe(true);
+    });
+  });
+
+  describe("a gateway that falls silent", () => {
+    it("is heard of no more: after five seconds the connector gives up what is under way by itself", async () => {
+      const { host, lab } = world();
+      const workflow = await open();
+      const calls = [
+        workflow.call("lab_gate", { key: "fenced" }),
+        workflow.call("lab_change_gate", { key: "fenced" }),
+      ];
+      const ends = Promise.all(calls.map((call) => call.catch(() => null)));
+      await lab.waiting("fenced", 2);
+      const gateway = host.processes.get("gateway");
+      const connector = host.processes.get("internal");
+      const said = connector?.stderr.length;
+      gateway?.signal("SIGSTOP");
+      try {
+        // Nobody else could have told it: the gateway stands still.
+        await lab.dropped("fenced", 2);
+        const ended = async (): Promise<boolean> =>
+          connector?.stderr.slice(said).includes('"lease"') === true;
+        expect(await until(ended)).toBe(true);
+      } finally {
+        gateway?.signal("SIGCONT");
+      }
+      lab.open("fenced");
+      const [read, write] = await ends;
+      expect([read?.outcome, write?.outcome]).toEqual(["failed", "outcome_unknown"]);
+      for (const part of host.processes.keys()) {
+        if (part === "gateway") continue;
+        expect(await until(async () => (await host.connectorState(part)) === "connected")).toBe(
+          true,
+        );
+      }
+      expect((await workflow.call("lab_note", { text: "x" })).outcome).toBe("ok");
     });
   });
 

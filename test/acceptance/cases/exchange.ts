@@ -86,6 +86,7 @@ export function exchangeCases(world: () => World): void {
       expect(again.body).toEqual({
         error: "invalid_request",
         error_description: "The subject token has opened a workflow before.",
+        code: "token_replayed",
       });
       expect((await acme.exchange(agent, await acme.signIn("dana"), LAB)).status).toBe(200);
     });

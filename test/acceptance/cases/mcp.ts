@@ -2,33 +2,17 @@ import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/cli
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Answer } from "../support/http.ts";
+import { ERAS, mcpClient, outcomeOf } from "../support/mcp.ts";
 import { postern, Running } from "../support/process.ts";
 import { profileFile } from "../support/profile.ts";
-import type { Outcome, Workflow } from "../support/workflow.ts";
+import type { Workflow } from "../support/workflow.ts";
 import type { World } from "../support/world.ts";
-
-const OUTCOME = "dev.postern/outcome";
-const ERAS = [
-  ["2026-07-28", { pin: "2026-07-28" }],
-  ["2025-11-25", "legacy"],
-] as const;
 
 /** MCP in both eras, with the official client, directly and through `postern connect`. */
 export function mcpCases(world: () => World): void {
   describe.each(ERAS)("an MCP client of %s", (version, mode) => {
     let workflow: Workflow;
-    const connected = async (): Promise<Client> => {
-      const client = new Client(
-        { name: "acceptance", version: "1" },
-        { versionNegotiation: { mode } },
-      );
-      await client.connect(
-        new StreamableHTTPClientTransport(new URL(workflow.tenant.resource), {
-          fetch: authorised(workflow),
-        }),
-      );
-      return client;
-    };
+    const connected = (): Promise<Client> => mcpClient(workflow, mode);
     beforeAll(async () => {
       const { acme, agent } = world();
       workflow = await acme.open(agent, "dana", { purpose: "lab" });
@@ -298,20 +282,4 @@ export function mcpCases(world: () => World): void {
       }
     });
   });
-}
-
-function outcomeOf(result: { readonly _meta?: unknown }): Outcome {
-  return (result._meta as Record<string, Outcome>)[OUTCOME] as Outcome;
-}
-
-/** Credential and a fresh proof on each request: all that a client needs to know of us. */
-function authorised(
-  workflow: Workflow,
-): (url: string | URL, init?: RequestInit) => Promise<Response> {
-  return async (url, init = {}) => {
-    const headers = new Headers(init.headers);
-    const own = await workflow.authorise(init.method ?? "GET", String(url));
-    for (const [name, value] of Object.entries(own)) headers.set(name, value);
-    return fetch(url, { ...init, headers });
-  };
 }

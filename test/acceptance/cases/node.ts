@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { cpSync, statSync } from "node:fs";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -222,7 +224,7 @@ export function nodeCases(world: () => World, host: () => NodeHost): void {
       const used = await agent.proof("GET", url, { token: workflow.credential });
       expect((await workflow.request("GET", "", undefined, { proof: used })).status).toBe(200);
       const call = workflow.call("lab_gate", { key: "stopping" });
-      await lab.waiting("stopping");
+      await Promise.race([lab.waiting("stopping"), call]);
       const stopping = host().gateway.stop();
       lab.open("stopping");
       expect(await call).toMatchObject({ outcome: "ok", result: { value: { text: "stopping" } } });
@@ -237,6 +239,34 @@ export function nodeCases(world: () => World, host: () => NodeHost): void {
       const types = (await workflow.events()).map(({ event }) => event.type);
       expect(types).toEqual(["workflow.opened", "call.admitted", "call.settled"]);
       await reconnected(workflow);
+    });
+
+    it("brings a call to its end although its client has hung up", async () => {
+      const { lab } = world();
+      const workflow = await open();
+      const hangUp = new AbortController();
+      // As the workflow's own request: so soon after a start, the gateway asks for its nonce first.
+      const hungUp = workflow
+        .request(
+          "POST",
+          "/calls",
+          { tool: "lab_gate", arguments: { key: "hung-up" } },
+          { signal: hangUp.signal },
+        )
+        .catch((error: unknown) => error);
+      // An answer at this point would be the end of the waiting, and of the test.
+      await Promise.race([lab.waiting("hung-up"), hungUp]);
+      hangUp.abort();
+      expect(await hungUp).toMatchObject({ name: "AbortError" });
+      const stopping = host().gateway.stop();
+      while (await isListening(host().urls.gateway)) await sleep(10);
+      lab.open("hung-up");
+      expect(await stopping).toBe(0);
+      await host().restart("gateway");
+      await reconnected(workflow);
+      const [, admitted, settled] = await workflow.events();
+      expect(admitted?.event).toMatchObject({ type: "call.admitted", tool: "lab_gate" });
+      expect(settled?.event).toMatchObject({ type: "call.settled", outcome: "ok" });
     });
   });
 
@@ -256,6 +286,19 @@ export function nodeCases(world: () => World, host: () => NodeHost): void {
       expect(JSON.parse(lines[0] ?? "")).toMatchObject({ event: "ready", dataDir: host().dataDir });
     });
   });
+}
+
+/** A bare connection: a client that keeps its connections would find an old one still open. */
+async function isListening(url: string): Promise<boolean> {
+  const socket = connect({ host: "127.0.0.1", port: Number(new URL(url).port) });
+  try {
+    await once(socket, "connect");
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
 }
 
 /** Connectors dial again by themselves, after a pause that is partly random. */

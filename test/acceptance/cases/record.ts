@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { send } from "../support/http.ts";
 import { chainHeads } from "../support/chain.ts";
+import { listLocks } from "../support/locks.ts";
 import type { World } from "../support/world.ts";
 
 /** The record and the agent's own state: durable, chained, nobody else's. */
@@ -43,7 +44,7 @@ export function recordCases(world: () => World): void {
         },
         plan: { "lab.note": { allow: true, ruleIds: ["support-sees-records"] } },
         cost: 1,
-        lockEpoch: 0,
+        lockEpoch: (await listLocks(world().host)).epoch,
       });
       expect(settled).toMatchObject({ call, outcome: "ok", code: null, calls: 1, cost: 1 });
     });

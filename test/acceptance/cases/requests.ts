@@ -22,7 +22,7 @@ export function requestCases(world: () => World): void {
         bearer_methods_supported: ["header"],
         dpop_signing_alg_values_supported: ["EdDSA", "Ed25519", "ES256"],
         dpop_bound_access_tokens_required: true,
-        authorization_details_types_supported: ["dev.postern/workflow"],
+        authorization_details_types_supported: ["dev.postern/workflow", "dev.postern/seat"],
       });
       const server = await send(`${gateway}/.well-known/oauth-authorization-server/acme`);
       expect(server.body).toMatchObject({

@@ -1,15 +1,31 @@
 import { cpSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { KeyPair } from "./keys.ts";
 import { ROOT } from "./process.ts";
 
-/** A bundle folder of its own: Acme's, the laboratory laid over it, and the keys of this run. */
+interface Agents {
+  readonly [id: string]: readonly KeyPair[];
+}
+
+/** A bundle folder of its own: Acme's, the laboratory and `overlays` laid over it, the keys of this run. */
 export function bundleFolder(
   folder: string,
-  agents: { readonly [id: string]: readonly KeyPair[] },
+  agents: Agents,
+  overlays: readonly string[] = [],
 ): string {
-  cpSync(join(ROOT, "examples/acme/bundle"), folder, { recursive: true });
-  cpSync(join(ROOT, "test/acceptance/bundle"), folder, { recursive: true });
+  for (const layer of ["examples/acme/bundle", "test/acceptance/bundle", ...overlays]) {
+    cpSync(resolve(ROOT, layer), folder, { recursive: true });
+  }
+  return withAgents(folder, agents);
+}
+
+/** The bundle a team starts from, untouched but for the keys. */
+export function starterFolder(folder: string, agents: Agents): string {
+  cpSync(join(ROOT, "examples/starter"), folder, { recursive: true });
+  return withAgents(folder, agents);
+}
+
+function withAgents(folder: string, agents: Agents): string {
   const described = Object.entries(agents).map(([id, keys]) => [
     id,
     { title: id, keys: keys.map(({ publicJwk, kid, alg }) => ({ ...publicJwk, kid, alg })) },

@@ -10,7 +10,7 @@ export interface Answer {
 }
 
 /** No answer of the gateway may take longer than this, whatever was asked (P11). */
-const ANSWER_TIMEOUT_MS = 15_000;
+const ANSWER_TIMEOUT_MS = 45_000;
 
 let contract: Contract | null = null;
 
@@ -20,10 +20,11 @@ export function holdTo(document: Contract | null): void {
 }
 
 export async function send(url: string, init: RequestInit = {}): Promise<Answer> {
+  const late = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
   const response = await fetch(url, {
     redirect: "manual",
-    signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
     ...init,
+    signal: init.signal == null ? late : AbortSignal.any([late, init.signal]),
   });
   const text = await response.text();
   const type = response.headers.get("content-type") ?? "";

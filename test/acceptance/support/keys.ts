@@ -1,5 +1,12 @@
 import { createHash, randomUUID } from "node:crypto";
-import { exportJWK, generateKeyPair, type JWK, type JWTHeaderParameters, SignJWT } from "jose";
+import {
+  calculateJwkThumbprint,
+  exportJWK,
+  generateKeyPair,
+  type JWK,
+  type JWTHeaderParameters,
+  SignJWT,
+} from "jose";
 
 export type Alg = "EdDSA" | "ES256";
 
@@ -82,6 +89,23 @@ export class Agent {
       exp: now + 50,
     };
     return sign(this.assertionKey, { ...claims, ...change }, header);
+  }
+
+  /** RFC 7638 thumbprint of the proof key. */
+  thumbprint(): Promise<string> {
+    return calculateJwkThumbprint(this.proofKey.publicJwk);
+  }
+
+  /** RFC 8693 `actor_token`: takes a seat of this workflow, bound to this agent's proof key. */
+  async actorToken(
+    audience: string,
+    workflow: string,
+    change: Claims = {},
+    header: Partial<JWTHeaderParameters> = {},
+  ): Promise<string> {
+    const cnf = { jkt: await this.thumbprint() };
+    const typ = "postern-actor+jwt";
+    return this.assertion(audience, { workflow, cnf, ...change }, { typ, ...header });
   }
 
   /** RFC 9449. */

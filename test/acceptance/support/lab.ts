@@ -19,11 +19,12 @@ const CHUNK = Buffer.alloc(64 * 1_024, "x");
 export class Lab {
   readonly origin: string;
   readonly arrivals: Arrival[] = [];
-  /** How long `/note` takes, in milliseconds: what a fast service needs, unless a test says more. */
+  /** How long notes and documents take, in milliseconds: nothing, unless a test says more. */
   latencyMs: () => number = () => 0;
   readonly #server: Server;
   /** Requests to `/gate/{key}` wait here until somebody opens it. */
   readonly #gates = new Map<string, { readonly open: Promise<void>; release: () => void }>();
+  readonly #dropped: string[] = [];
   /** The answers of `/script/{key}`. */
   readonly #scripts = new Map<string, { readonly type: string; readonly body: string }>();
 
@@ -55,6 +56,16 @@ export class Lab {
     this.#scripts.set(key, { type, body: typeof body === "string" ? body : JSON.stringify(body) });
   }
 
+  /** What outsiders wrote, as `GET /messages` has it; what it throws is an answer 500. */
+  inbox: () => Promise<readonly object[]> = async () => [];
+  /** What `GET /people` finds by a part of the name. */
+  people: readonly { readonly id: string; readonly name: string; readonly email: string }[] = [];
+
+  /** What `/keyed/{key}` did, by `Idempotency-Key`: once on each. */
+  readonly orders = new Map<string, string>();
+  /** What becomes of the answers of `/keyed/{key}`; the order itself is carried out all the same. */
+  keyed: "answer" | "lose" | "hold" | "refuse" = "answer";
+
   open(key: string): void {
     this.#gate(key).release();
   }
@@ -62,6 +73,59 @@ export class Lab {
   /** Resolves when a request stands before this gate. */
   async waiting(key: string, count = 1): Promise<void> {
     while (this.arrivalsAt(`/gate/${key}`).length < count) await once(this.#server, "arrival");
+  }
+
+  async nextArrival(): Promise<void> {
+    await once(this.#server, "arrival");
+  }
+
+  /** A document that keeps a version, and takes a change only to the one that is meant. */
+  readonly #documents = new Map<string, { version: number; title: string; secret: string }>();
+
+  document(key: string): { version: number; title: string; secret: string } {
+    const known = this.#documents.get(key) ?? { version: 1, title: "draft", secret: "4711" };
+    this.#documents.set(key, known);
+    return known;
+  }
+
+  #document(
+    key: string,
+    method: string,
+    ifMatch: string | undefined,
+    body: string,
+    response: ServerResponse,
+    tagged = true,
+  ): void {
+    const document = this.document(key);
+    const etag = (): string => `"v${document.version}"`;
+    if (method === "PATCH") {
+      if (tagged && ifMatch !== undefined && ifMatch !== etag()) {
+        return json(response, 412, { text: "another version" });
+      }
+      Object.assign(document, JSON.parse(body), { version: document.version + 1 });
+    }
+    const { title, secret, version } = document;
+    if (tagged) response.setHeader("etag", etag());
+    json(response, 200, { title, secret, updatedAt: version });
+  }
+
+  /** Resolves when so many requests before this gate were given up by whoever sent them. */
+  async dropped(key: string, count = 1): Promise<void> {
+    const here = (): number => this.#dropped.filter((path) => path === `/gate/${key}`).length;
+    while (here() < count) await once(this.#server, "dropped");
+  }
+
+  #left(path: string, { writableFinished }: ServerResponse): void {
+    if (writableFinished) return;
+    this.#dropped.push(path);
+    this.#server.emit("dropped");
+  }
+
+  #keyed(key: string, idempotencyKey: string, response: ServerResponse): void {
+    if (this.keyed === "refuse") return json(response, 409, { text: "already in that state" });
+    this.orders.set(idempotencyKey, key);
+    if (this.keyed === "lose") return void response.destroy();
+    if (this.keyed === "answer") json(response, 200, { text: key });
   }
 
   #gate(key: string): { readonly open: Promise<void>; release: () => void } {
@@ -98,8 +162,28 @@ export class Lab {
       case "status":
         return json(response, Number(key), { text: "as asked" });
       case "gate":
+        response.once("close", () => this.#left(url.pathname, response));
         await this.#gate(key).open;
         return json(response, 200, { text: key });
+      case "document":
+        await sleep(this.latencyMs());
+        return this.#document(key, method, headers["if-match"], body, response);
+      case "keyed":
+        return this.#keyed(key, String(headers["idempotency-key"]), response);
+      case "people": {
+        const wanted = url.searchParams.get("name") ?? "";
+        return json(response, 200, {
+          people: this.people.filter((one) => one.name.includes(wanted)),
+        });
+      }
+      case "messages":
+        if (method === "POST") return json(response, 200, { id: "sent" });
+        return this.inbox().then(
+          (messages) => json(response, 200, { messages }),
+          () => json(response, 500, { text: "out of order" }),
+        );
+      case "untagged":
+        return this.#document(key, method, headers["if-match"], body, response, false);
       case "hang":
         return undefined;
       case "huge":

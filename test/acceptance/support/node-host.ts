@@ -1,7 +1,8 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ConnectorPlan, Host, Network } from "../host.ts";
 import { type Ended, postern, run, Running } from "./process.ts";
+import type { StoredEvent } from "./workflow.ts";
 
 export interface NodeHost extends Host {
   readonly kind: "node";
@@ -23,6 +24,8 @@ export interface NodeHostOptions {
   /** Goes before the gateway only: a tracer that lets it keep its process id. */
   readonly tracer?: readonly string[];
   readonly dataDir?: string;
+  /** A script in the place of `postern`, for the gateway only: composed with another port. */
+  readonly entry?: string;
 }
 
 /** The Node host as real processes: one gateway, one process for each connector. */
@@ -91,6 +94,30 @@ class Processes implements NodeHost {
     return this.command("bundle", "activate", bundle, "--tenant", tenant);
   }
 
+  key(...args: readonly string[]): Promise<Ended> {
+    return this.command("key", ...args);
+  }
+
+  lock(...args: readonly string[]): Promise<Ended> {
+    return this.command("lock", ...args);
+  }
+
+  events(workflow: string): Promise<Ended> {
+    return this.command("workflow", "events", workflow, "--tenant", "acme");
+  }
+
+  trust(...args: readonly string[]): Promise<Ended> {
+    return this.command("trust", ...args);
+  }
+
+  async record(tenant: string): Promise<readonly StoredEvent[]> {
+    const { stdout } = await this.command("workflow", "events", "tenant", "--tenant", tenant);
+    return stdout
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => JSON.parse(line) as StoredEvent);
+  }
+
   async connectorState(name: string): Promise<"connected" | "away"> {
     const { network, tier, tenant } = this.#plan(name);
     const { stdout } = await this.command("connector", "list", "--json", "--tenant", tenant);
@@ -121,6 +148,18 @@ class Processes implements NodeHost {
     return this.#spawn(plan.name, this.#connectorCommand(plan, join), plan.env);
   }
 
+  impersonate(name: string): Running {
+    const twin = { ...this.#plan(name), name: `${name}-twin` };
+    cpSync(
+      join(this.#connectorFolder(name), "state"),
+      join(this.#connectorFolder(twin.name), "state"),
+      {
+        recursive: true,
+      },
+    );
+    return this.#spawn(twin.name, this.#connectorCommand(twin), twin.env);
+  }
+
   command(...args: readonly string[]): Promise<Ended> {
     return run(this.#postern(...args), { POSTERN_DATA_DIR: this.dataDir });
   }
@@ -133,7 +172,10 @@ class Processes implements NodeHost {
   }
 
   async #startGateway(port: number): Promise<void> {
-    const command = this.#postern("gateway", "run", "--config", this.#configFile(port));
+    const { entry } = this.#options;
+    const args = ["gateway", "run", "--config", this.#configFile(port)];
+    const command =
+      entry === undefined ? this.#postern(...args) : [process.execPath, entry, ...args];
     const gateway = this.#spawn("gateway", [...(this.#options.tracer ?? []), ...command]);
     const { url } = await gateway.ready();
     this.#url = String(url);
@@ -158,9 +200,13 @@ class Processes implements NodeHost {
   /** A restarted gateway must be found where it was: its address is its name in every token. */
   #configFile(port: number): string {
     const file = join(this.#folder, `postern-${port}.jsonc`);
-    const tenants = Object.entries(this.#network?.tenants ?? {}).map(([name, { idp }]) => [
+    const tenants = Object.entries(this.#network?.tenants ?? {}).map(([name, tenant]) => [
       name,
-      { idp },
+      {
+        idp: tenant.idp,
+        ...(tenant.approvals && { approvals: tenant.approvals }),
+        ...(tenant.events && { events: tenant.events }),
+      },
     ]);
     const config = {
       listen: { host: "127.0.0.1", port },

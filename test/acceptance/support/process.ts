@@ -5,7 +5,8 @@ import { fileURLToPath } from "node:url";
 
 /** The project's folder: every process runs from it. */
 export const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
-const READY_TIMEOUT_MS = 30_000;
+/** For a process that hangs: on a busy machine each takes a multiple of its 2 s. */
+const READY_TIMEOUT_MS = 90_000;
 /** A process that ignores SIGTERM for this long fails the test that stopped it. */
 const STOP_TIMEOUT_MS = 15_000;
 

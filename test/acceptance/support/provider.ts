@@ -1,7 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { JWTHeaderParameters } from "jose";
 import { type KeyPair, keyPair, seconds, sign } from "./keys.ts";
+
+/** What the provider calls the gateway when it sends it security events. */
+export const EVENTS_AUDIENCE = "https://gate.example/events";
 
 /**
  * An identity provider whose signing key is in our hands. The real one (oidc-provider) cannot be
@@ -46,10 +50,40 @@ export class Provider {
       sub: login,
       groups: ["support"],
       nonce: randomUUID(),
+      jti: randomUUID(),
       iat: now,
       exp: now + 600,
     };
     return sign(this.key, { ...claims, ...change });
+  }
+
+  /** A sign-in to decide; `change` makes it a wrong one. */
+  approverToken(
+    login: string,
+    nonce: string,
+    change: { readonly [claim: string]: unknown } = {},
+  ): Promise<string> {
+    const groups = login === "erin" ? ["billing-admins"] : ["support"];
+    const aud = "postern-approvals";
+    return this.idToken(login, { aud, nonce, groups, auth_time: seconds(), ...change });
+  }
+
+  /** A Security Event Token (RFC 8417); `change` makes it a wrong one. */
+  securityEvent(
+    subject: { readonly iss: unknown; readonly sub: unknown },
+    type: string,
+    change: { readonly [claim: string]: unknown } = {},
+    header: Partial<JWTHeaderParameters> = {},
+  ): Promise<string> {
+    const claims = {
+      iss: this.issuer,
+      aud: EVENTS_AUDIENCE,
+      iat: seconds(),
+      jti: randomUUID(),
+      sub_id: { format: "iss_sub", iss: subject.iss, sub: subject.sub },
+      events: { [`https://schemas.openid.net/secevent/caep/event-type/${type}`]: {} },
+    };
+    return sign(this.key, { ...claims, ...change }, { typ: "secevent+jwt", ...header });
   }
 
   async stop(): Promise<void> {

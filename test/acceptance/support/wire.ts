@@ -10,6 +10,9 @@ export interface Frame {
 
 export type Tamper = (frame: Frame) => readonly Frame[];
 
+/** One frame of either way, and how it goes on: at once, later, often or never. */
+export type Mangle = (frame: Frame, send: (frame: Frame) => void) => void;
+
 const honest: Tamper = (frame) => [frame];
 
 /** Somebody who holds the wire between gateway and connector, and knows the protocol. */
@@ -17,8 +20,11 @@ export class Wire {
   readonly url: string;
   /** What becomes of each request frame. */
   tamper = honest;
+  /** What becomes of every frame of both ways; null: nothing. */
+  mangle: Mangle | null = null;
   readonly #server: Server;
   readonly #gatewayUrl: string;
+  #connector: WebSocket | null = null;
 
   private constructor(server: Server, gatewayUrl: string) {
     this.#server = server;
@@ -42,6 +48,16 @@ export class Wire {
     } finally {
       this.tamper = honest;
     }
+  }
+
+  /** Puts a frame of its own on the way to the connector. */
+  inject(frame: Frame): void {
+    this.#connector?.send(JSON.stringify(frame));
+  }
+
+  /** Both ends lose each other, and may find each other again. */
+  cut(): void {
+    this.#connector?.terminate();
   }
 
   async stop(): Promise<void> {
@@ -73,17 +89,27 @@ export class Wire {
 
   #join(connector: WebSocket, path: string): void {
     const gateway = new WebSocket(`${this.#gatewayUrl.replace("http", "ws")}${path}`);
+    this.#connector = connector;
     const early: string[] = [];
-    connector.on("message", (data) => {
-      const text = String(data);
-      if (gateway.readyState === WebSocket.OPEN) gateway.send(text);
-      else early.push(text);
-    });
-    gateway.on("open", () => early.splice(0).forEach((text) => gateway.send(text)));
-    gateway.on("message", (data) => {
-      const frame = JSON.parse(String(data)) as Frame;
+    const toGateway = (frame: Frame): void => {
+      const text = JSON.stringify(frame);
+      if (gateway.readyState === WebSocket.CONNECTING) early.push(text);
+      else gateway.send(text);
+    };
+    const toConnector = (frame: Frame): void => {
       for (const one of this.tamper(frame)) connector.send(JSON.stringify(one));
-    });
+    };
+    for (const [from, on] of [
+      [connector, toGateway],
+      [gateway, toConnector],
+    ] as const) {
+      from.on("message", (data) => {
+        const frame = JSON.parse(String(data)) as Frame;
+        if (this.mangle === null) on(frame);
+        else this.mangle(frame, on);
+      });
+    }
+    gateway.on("open", () => early.splice(0).forEach((text) => gateway.send(text)));
     for (const [one, other] of [
       [gateway, connector],
       [connector, gateway],

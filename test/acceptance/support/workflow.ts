@@ -36,6 +36,14 @@ export interface Outcome {
   readonly reconcile?: string;
 }
 
+export interface Budget {
+  readonly calls: number;
+  readonly cost: number;
+  readonly runtimeMs: number;
+  readonly tokens: number;
+  readonly tools: { readonly [tool: string]: number };
+}
+
 export interface StoredEvent {
   readonly event: { readonly type: string; readonly seq: number; readonly at: number } & {
     readonly [field: string]: unknown;
@@ -49,6 +57,8 @@ export interface RequestChange {
   readonly raw?: string | Uint8Array<ArrayBuffer>;
   readonly credential?: string | null;
   readonly proof?: string | null;
+  /** The client hangs up. */
+  readonly signal?: AbortSignal;
 }
 
 /** One open workflow in the hands of its agent. */
@@ -117,6 +127,7 @@ export class Workflow {
           ...change.headers,
         },
         ...(text !== undefined && { body: text }),
+        ...(change.signal !== undefined && { signal: change.signal }),
       });
       const nonce = answer.headers.get("dpop-nonce");
       if (nonce === null || attempt > 1 || change.proof !== undefined) return answer;
@@ -124,8 +135,13 @@ export class Workflow {
     }
   }
 
-  async call(tool: string, args: object = {}): Promise<Outcome> {
-    const answer = await this.request("POST", "/calls", { tool, arguments: args });
+  async call(tool: string, args: object = {}, idempotencyKey?: string): Promise<Outcome> {
+    const answer = await this.request(
+      "POST",
+      "/calls",
+      { tool, arguments: args },
+      { headers: { ...(idempotencyKey !== undefined && { "idempotency-key": idempotencyKey }) } },
+    );
     if (answer.status !== 200) throw new Error(`no outcome: ${answer.status} ${answer.text}`);
     return answer.body as Outcome;
   }
@@ -150,7 +166,9 @@ export class Workflow {
 
   async view(): Promise<{
     readonly status: string;
-    readonly used: { readonly calls: number; readonly cost: number; readonly runtimeMs: number };
+    readonly inFlight: number;
+    readonly limits: Partial<Budget>;
+    readonly used: Budget;
   }> {
     return (await this.request("GET", "")).body as Awaited<ReturnType<Workflow["view"]>>;
   }

@@ -1,15 +1,16 @@
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { APPROVALS_CLIENT_ID } from "../../../examples/acme/idp/client.ts";
 import { signIn } from "../../../examples/acme/idp/sign-in.ts";
 import { type ConnectorPlan, type Host, hostOfThisRun, type Network } from "../host.ts";
-import { bundleFolder } from "./bundle-folder.ts";
+import { bundleFolder, starterFolder } from "./bundle-folder.ts";
 import { Contract } from "./contract.ts";
 import { holdTo, send } from "./http.ts";
 import { Agent, keyPair } from "./keys.ts";
 import { Lab } from "./lab.ts";
 import { ROOT, Running } from "./process.ts";
-import { Provider } from "./provider.ts";
+import { EVENTS_AUDIENCE, Provider } from "./provider.ts";
 import { Tenant } from "./tenant.ts";
 import { Wire } from "./wire.ts";
 
@@ -28,24 +29,44 @@ export interface World extends AsyncDisposable {
   readonly acme: Tenant;
   /** The other tenant: its own provider, agents and keys, the same names. */
   readonly globex: Tenant;
+  /** A team that runs `examples/starter` as it is; only where `everything` is up. */
+  readonly starter: Tenant;
+  readonly assistant: Agent;
   /** Signs anything: the provider of globex and, in the laboratory, of acme. */
   readonly provider: Provider;
   readonly agent: Agent;
   /** The same agent with its other key, of the other algorithm. */
   readonly agentES256: Agent;
+  /** May be given a seat by the agent, and give one. */
+  readonly helper: Agent;
+  /** The agent that the tool `lab_ask` is. */
+  readonly worker: Agent;
   /** Globex's agent of the same name. */
   readonly stranger: Agent;
   readonly bundle: string;
   /** Prints an ID token of dana at acme; empty in the laboratory. */
   readonly signInCommand: readonly string[];
-  /** Between the gateway and the connector of network `wire`. */
+  /** Between the gateway and the connector of network `wire`; in a wired laboratory, and its only one. */
   readonly wire: Wire;
   /** Where tickets leaks its last request; null in the laboratory. */
   readonly leak: string | null;
   readonly services: ReadonlyMap<string, Running>;
 }
 
-export async function startWorld(scale: Scale, host: Host = hostOfThisRun()): Promise<World> {
+export interface WorldOptions {
+  /** Somebody sits between the gateway and the connector of the laboratory, too. */
+  readonly wired?: boolean;
+  /** Folders laid over the bundle of acme, the last one on top. */
+  readonly overlays?: readonly string[];
+  /** Beside the laboratory's own. */
+  readonly connectors?: (lab: Lab) => readonly ConnectorPlan[];
+}
+
+export async function startWorld(
+  scale: Scale,
+  host: Host = hostOfThisRun(),
+  { wired: tapped = false, overlays = [], connectors = () => [] }: WorldOptions = {},
+): Promise<World> {
   // Short: a Unix socket's path has room for about a hundred characters.
   const folder = mkdtempSync(join(tmpdir(), "postern-"));
   const services = new Map<string, Running>();
@@ -57,32 +78,65 @@ export async function startWorld(scale: Scale, host: Host = hostOfThisRun()): Pr
   );
   const stranger = await Agent.create("support-agent");
   const keys = [agent.assertionKey, agentES256.assertionKey];
-  const bundle = bundleFolder(join(folder, "bundle"), { "support-agent": keys });
+  const [helper, worker] = [await Agent.create("helper-agent"), await Agent.create("worker-agent")];
+  const own = {
+    "support-agent": keys,
+    "helper-agent": [helper.assertionKey],
+    "worker-agent": [worker.assertionKey],
+  };
+  const bundle = bundleFolder(join(folder, "bundle"), own, overlays);
   const foreign = bundleFolder(join(folder, "bundle-globex"), {
     "support-agent": [stranger.assertionKey],
+    "helper-agent": [(await Agent.create("helper-agent")).assertionKey],
+    "worker-agent": [(await Agent.create("worker-agent")).assertionKey],
+  });
+  const assistant = await Agent.create("assistant");
+  const starterBundle = starterFolder(join(folder, "bundle-starter"), {
+    assistant: [assistant.assertionKey],
+    researcher: [],
   });
   const [lab, provider] = await Promise.all([Lab.start(), Provider.start()]);
   const leak = scale === "everything" ? join(folder, "leaked-request.json") : null;
   const issuer = scale === "everything" ? await realProvider(services) : provider.issuer;
   const idp = { audience: "postern", algorithms: ["ES256"] };
+  const approvals = { audience: APPROVALS_CLIENT_ID };
+  // At acme another one than who signs people in; at globex the same, with the same key.
+  const events = {
+    issuer: provider.issuer,
+    audience: EVENTS_AUDIENCE,
+    algorithms: ["ES256"],
+  };
   let wire: Wire | null = null;
   const network: Network = {
     folder,
     tenants: {
-      acme: { idp: { issuer, ...idp }, bundle },
-      globex: { idp: { issuer: provider.issuer, ...idp }, bundle: foreign },
+      acme: { idp: { issuer, ...idp }, approvals, events, bundle },
+      globex: { idp: { issuer: provider.issuer, ...idp }, approvals, events, bundle: foreign },
+      ...(scale === "everything" && {
+        starter: {
+          idp: { issuer: provider.issuer, ...idp },
+          approvals,
+          bundle: starterBundle,
+        },
+      }),
     },
     connectors: async (gatewayUrl) => {
-      if (scale === "laboratory") return [internal(lab, null)];
+      if (scale === "laboratory") {
+        if (!tapped) return [internal(lab, null), ...connectors(lab)];
+        wire = await Wire.start(gatewayUrl);
+        return [{ ...internal(lab, null), gatewayUrl: wire.url }, ...connectors(lab)];
+      }
       const [origin, billing] = await Promise.all([
         tickets(services, gatewayUrl, leak),
         confidential(services, folder),
       ]);
       wire = await Wire.start(gatewayUrl);
-      return [internal(lab, origin), doomed(lab), wired(lab, wire), billing];
+      return [internal(lab, origin), doomed(lab), wired(lab, wire), billing, starter(lab)];
     },
   };
   const byHand = (login: string): Promise<string> => provider.idToken(login);
+  const approverByHand = (login: string, nonce: string): Promise<string> =>
+    provider.approverToken(login, nonce);
   try {
     await host.start(network);
     const { gateway } = host.urls;
@@ -98,15 +152,26 @@ export async function startWorld(scale: Scale, host: Host = hostOfThisRun()): Pr
         gateway,
         "acme",
         scale === "everything" ? (login) => signIn(issuer, login) : byHand,
+        scale === "everything" ? (login, nonce) => signIn(issuer, login, nonce) : approverByHand,
       ),
-      globex: new Tenant(gateway, "globex", byHand),
+      globex: new Tenant(gateway, "globex", byHand, approverByHand),
+      starter: new Tenant(
+        gateway,
+        "starter",
+        (login) => provider.idToken(login, { groups: [GROUPS[login] ?? "nobody"] }),
+        (login, nonce) =>
+          provider.approverToken(login, nonce, { groups: [GROUPS[login] ?? "nobody"] }),
+      ),
+      assistant,
       provider,
       agent,
       agentES256,
+      helper,
+      worker,
       stranger,
       bundle,
       get wire() {
-        if (wire === null) throw new Error("the laboratory has no wire");
+        if (wire === null) throw new Error("nobody was asked to sit on a wire");
         return wire;
       },
       signInCommand: scale === "everything" ? example("idp/sign-in.ts", issuer, "dana") : [],
@@ -177,6 +242,8 @@ function internal(lab: Lab, ticketsOrigin: string | null): ConnectorPlan {
     "/huge/{form}",
     "/script/{key}",
     "/gate/{key}",
+    "/document/{key}",
+    "/untagged/{key}",
   ];
   return {
     name: "internal",
@@ -184,7 +251,7 @@ function internal(lab: Lab, ticketsOrigin: string | null): ConnectorPlan {
     network: "acme",
     tier: "internal",
     destinations: {
-      lab: { kind: "http", origin: lab.origin, methods: ["GET", "POST"], paths },
+      lab: { kind: "http", origin: lab.origin, methods: ["GET", "POST", "PATCH"], paths },
       // The discard port: nobody listens there.
       closed: {
         kind: "http",
@@ -215,7 +282,7 @@ function doomed(lab: Lab): ConnectorPlan {
         kind: "http",
         origin: lab.origin,
         methods: ["GET", "POST"],
-        paths: ["/gate/{key}"],
+        paths: ["/gate/{key}", "/keyed/{key}"],
       },
     },
   };
@@ -239,6 +306,24 @@ function wired(lab: Lab, { url }: Wire): ConnectorPlan {
   };
 }
 
+/** Who is what at the team with the starter bundle. */
+const GROUPS: { readonly [login: string]: string } = { sam: "staff", rhea: "reviewers" };
+
+function starter({ origin }: Lab): ConnectorPlan {
+  const service = { kind: "http", origin, methods: ["GET"], paths: [] };
+  return {
+    name: "starter",
+    tenant: "starter",
+    network: "corp",
+    tier: "internal",
+    destinations: {
+      directory: { ...service, paths: ["/people"] },
+      inbox: { ...service, paths: ["/messages"] },
+      mail: { ...service, methods: ["POST"], paths: ["/messages"] },
+    },
+  };
+}
+
 async function confidential(
   services: Map<string, Running>,
   folder: string,
@@ -250,22 +335,23 @@ async function confidential(
     "billing",
     example("billing/server.ts", "--socket-dir", socket),
   );
+  const database = {
+    kind: "postgres",
+    host: facts["host"],
+    port: facts["port"],
+    database: facts["database"],
+    user: facts["user"],
+    password: { env: "BILLING_PASSWORD" },
+    statements: "any",
+  };
   return {
     name: "confidential",
     tenant: "acme",
     network: "acme",
     tier: "confidential",
     destinations: {
-      billing: {
-        kind: "postgres",
-        host: facts["host"],
-        port: facts["port"],
-        database: facts["database"],
-        user: facts["user"],
-        password: { env: "BILLING_PASSWORD" },
-        role: "support_reader",
-        statements: "any",
-      },
+      billing: { ...database, role: "support_reader" },
+      refunds: { ...database, role: "refund_clerk" },
     },
     env: { BILLING_PASSWORD: "not-checked-by-pglite" },
   };

@@ -1,6 +1,5 @@
 import type { Context, MiddlewareHandler, TypedResponse } from "hono";
-import { verifyCall, type VerifiedCall, type VerifyOptions } from "../../../src/sdk/verify.ts";
-import type { Problem } from "./model.ts";
+import { verifyCall, type VerifiedCall, type VerifyOptions } from "../../src/sdk/verify.ts";
 
 /** What a route knows of its caller once the call token was verified and spent. */
 export interface Governed {
@@ -11,7 +10,7 @@ export type Trust = Omit<VerifyOptions, "tool">;
 
 /**
  * One call token is good for one request of one tool, so each route names its tool. The connector
- * checked the same token before; tickets does not take its word for it.
+ * checked the same token before; a service need not take its word for it.
  */
 export function callTokenFor(tool: string, trust: Trust): MiddlewareHandler<Governed> {
   return async (context, next) => {
@@ -24,7 +23,15 @@ export function callTokenFor(tool: string, trust: Trust): MiddlewareHandler<Gove
   };
 }
 
-/** RFC 9457. The code is for programs, the title for people; neither repeats what was sent. */
+/** RFC 9457. */
+export type Problem = {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly code: string;
+};
+
+/** The code is for programs, the title for people; neither repeats what was sent. */
 export function problem<Status extends 400 | 401 | 403 | 404 | 413 | 500 | 503>(
   context: Context,
   status: Status,

@@ -1,0 +1,30 @@
+import { createServer, type Server } from "node:http";
+
+/** A request that sends its headers slower than this holds a socket for nothing. */
+const HEADERS_TIMEOUT_MS = 10_000;
+/** Headers and body. How long the answer takes is another matter: a call has its own deadline. */
+const REQUEST_TIMEOUT_MS = 60_000;
+
+export interface HttpLimits {
+  readonly headersMs: number;
+  readonly requestMs: number;
+  /** How often the two are looked at. */
+  readonly checkMs: number;
+}
+
+const LIMITS: HttpLimits = {
+  headersMs: HEADERS_TIMEOUT_MS,
+  requestMs: REQUEST_TIMEOUT_MS,
+  checkMs: HEADERS_TIMEOUT_MS,
+};
+
+/** The server that strangers reach. */
+export function agentServer(limits: HttpLimits = LIMITS): Server {
+  return createServer({
+    headersTimeout: limits.headersMs,
+    requestTimeout: limits.requestMs,
+    connectionsCheckingInterval: limits.checkMs,
+    // Clients that offer `h2c` with every request get their answer in HTTP/1.1 (RFC 9110 §7.8).
+    shouldUpgradeCallback: (request) => /^websocket$/i.test(request.headers.upgrade ?? ""),
+  });
+}

@@ -1,0 +1,90 @@
+import { createHash } from "node:crypto";
+import type { Tool } from "../core/model/bundle.ts";
+import type { Json } from "../core/model/json.ts";
+import type { RedactionPlan } from "../core/model/policy.ts";
+import type { RawAnswer } from "../gateway/ports.ts";
+import type { HttpTemplate, SqlTemplate, ToolDescription } from "../policy/bundle/model.ts";
+
+export const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
+
+type Over = Partial<Omit<ToolDescription, "tool">> & { readonly tool?: Partial<Tool> };
+
+/** A tool of a bundle without a mistake; each test says what matters to it. */
+export function toolOf({ tool, ...over }: Over = {}): ToolDescription {
+  return {
+    tool: {
+      id: "tickets_update",
+      definition: "d",
+      destination: "tickets",
+      action: "mutate",
+      tier: "internal",
+      critical: false,
+      dataClasses: ["ticket"],
+      labels: [],
+      policyArguments: [],
+      sourceArguments: [],
+      trusted: false,
+      agent: null,
+      canary: false,
+      resendMs: null,
+      preview: null,
+      cost: 1,
+      timeoutMs: 1_000,
+      maxResultBytes: 65_536,
+      ...tool,
+    },
+    title: "Update a ticket",
+    description: "Changes members of a ticket.",
+    destination: { id: "tickets", kind: "http", network: "acme", tier: "internal" },
+    template: httpOf(),
+    input: { type: "object", properties: {}, additionalProperties: false },
+    output: { kind: "text", dataClass: "ticket" },
+    target: [],
+    undo: null,
+    ...over,
+  };
+}
+
+export function httpOf(over: Partial<HttpTemplate> = {}): HttpTemplate {
+  return {
+    kind: "http",
+    method: "PATCH",
+    path: "/",
+    query: [],
+    body: null,
+    idempotencyHeader: null,
+    idempotencyMinutes: null,
+    preview: null,
+    ...over,
+  };
+}
+
+export function sqlOf(over: Partial<SqlTemplate> = {}): SqlTemplate {
+  return {
+    kind: "sql",
+    statement: "select 1",
+    params: [],
+    maxRows: 10,
+    mode: "read",
+    preview: null,
+    ...over,
+  };
+}
+
+export function answerOf(value: Json, over: Partial<RawAnswer> = {}): RawAnswer {
+  return {
+    status: 200,
+    contentType: "application/json",
+    encoding: "utf8",
+    body: JSON.stringify(value),
+    truncated: false,
+    ...over,
+  };
+}
+
+/** A plan that allows these classes and denies those. */
+export function planOf(allowed: readonly string[], denied: readonly string[] = []): RedactionPlan {
+  const entry = (allow: boolean) => (name: string) =>
+    [name, { allow, ruleIds: [`${allow ? "may" : "no"}-${name}`] }] as const;
+  return Object.fromEntries([...allowed.map(entry(true)), ...denied.map(entry(false))]);
+}

@@ -1,0 +1,137 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { beforeAll, describe, expect, it } from "vitest";
+import { signalsOf, tenantSignals, underRules } from "../support/signals.ts";
+import type { Frame } from "../support/wire.ts";
+import type { Outcome, Workflow } from "../support/workflow.ts";
+import type { World } from "../support/world.ts";
+
+/** What is seen on the far side of the tunnel, or at its end, is contained as fast as all the rest. */
+export function connectorSignalCases(world: () => World): void {
+  const open = (): Promise<Workflow> =>
+    world().acme.open(world().agent, "dana", { purpose: "lab" });
+  const note = (workflow: Workflow): Promise<Outcome> => workflow.call("lab_note", { text: "x" });
+
+  describe("signals of services and connectors", () => {
+    const { locks, unlockAll, expectLocked } = underRules(world);
+
+    /** A pause before dialling again is at most ten seconds. */
+    async function until(holds: () => Promise<boolean>): Promise<void> {
+      for (let waited = 0; !(await holds()); waited += 100) {
+        if (waited > 17_000) throw new Error("it did not happen");
+        await sleep(100);
+      }
+    }
+
+    // Gateways died before this: each connector comes back in its own time.
+    beforeAll(() =>
+      until(async () => (await world().host.connectorState("wired")) === "connected"),
+    );
+
+    it("an answer that the tool's description forbids locks that tool alone", async () => {
+      const { lab } = world();
+      const workflow = await open();
+      lab.script("drifted", { another: "shape" });
+      expect(await workflow.call("lab_script", { key: "drifted" })).toMatchObject({
+        reason: { code: "output_invalid" },
+      });
+      const lock = { target: "tool", value: "lab_script" };
+      expect(await signalsOf(workflow)).toMatchObject([
+        { signal: "tool_drift", containment: { ruleId: "containment:tool-drift", lock } },
+      ]);
+      expect(await locks()).toMatchObject([lock]);
+      expect(await workflow.call("lab_script", { key: "drifted" })).toMatchObject({
+        reason: { code: "locked" },
+      });
+      expect((await note(workflow)).outcome).toBe("ok");
+    });
+
+    it("a copy of a call token is done once, and named to its workflow", async () => {
+      const { wire } = world();
+      const workflow = await open();
+      let copies = 0;
+      for (let n = 1; n <= 3; n++) {
+        const outcome = await wire.holding(
+          (frame) => [frame, { ...frame, id: `copy-${++copies}` }],
+          () => workflow.call("lab_wired", { text: "once" }),
+        );
+        if (n < 3) expect(outcome.outcome).toBe("ok");
+        await until(async () => (await signalsOf(workflow)).length === n);
+      }
+      const [first, , third] = await signalsOf(workflow);
+      const call = expect.stringMatching(/^call_/) as unknown;
+      expect(first).toMatchObject({ signal: "token_replayed", call, containment: null });
+      const lock = { target: "workflow", value: workflow.id };
+      expect(third).toMatchObject({ containment: { lock } });
+      await expectLocked(workflow, "token-replayed");
+    });
+
+    it("a call token for another operation pauses the connector whose wire it came over", async () => {
+      const { wire } = world();
+      const workflow = await open();
+      const wired = (): Promise<Outcome> => workflow.call("lab_wired", { text: "x" });
+      expect((await wired()).outcome).toBe("ok");
+      const [admitted] = (await workflow.events()).filter(
+        ({ event }) => event.type === "call.admitted",
+      );
+      const swapped = await wire.holding(
+        (frame) => [{ ...frame, operation: { http: { ...httpOf(frame), query: "text=other" } } }],
+        wired,
+      );
+      // Both are on their way at once: the lock, and the connector's own answer to that request.
+      expect(["locked", "token_refused"]).toContain(swapped.reason?.code);
+      await until(async () => (await locks()).length > 0);
+      const lock = { target: "connector", value: admitted?.event["connector"] };
+      expect(await locks()).toMatchObject([lock]);
+      expect(await signalsOf(workflow)).toMatchObject([
+        { signal: "context_mismatch", call: swapped.call, containment: { lock } },
+      ]);
+      // Only what goes over that wire waits; the workflow goes on.
+      expect((await note(workflow)).outcome).toBe("ok");
+      expect(await wired()).toMatchObject({ reason: { code: "connector_unavailable" } });
+      await unlockAll();
+      await until(async () => (await wired()).outcome === "ok");
+    });
+
+    it("a second connector with the same key pauses both, until somebody has looked", async () => {
+      const { host, lab } = world();
+      const workflow = await open();
+      lab.open("twins");
+      const doomed = (): Promise<Outcome> => workflow.call("lab_doomed", { key: "twins" });
+      await until(async () => (await doomed()).outcome === "ok");
+      const before = (await tenantSignals(host, "acme")).length;
+      const twin = host.impersonate("doomed");
+      try {
+        await until(async () => (await locks()).length > 0);
+        const [raised] = (await tenantSignals(host, "acme")).slice(before);
+        const lock = { target: "connector", value: expect.stringMatching(/^con_/) as unknown };
+        expect(raised).toMatchObject({
+          ...{ signal: "connector_clash", subject: lock, containment: { lock } },
+        });
+        expect(await locks()).toMatchObject([lock]);
+        expect(await doomed()).toMatchObject({ reason: { code: "connector_unavailable" } });
+        expect((await note(workflow)).outcome).toBe("ok");
+      } finally {
+        await twin.kill();
+      }
+      await unlockAll();
+      await until(async () => (await doomed()).outcome === "ok");
+    });
+
+    it("a connector that comes back by itself is none: what it replaces was silent", async () => {
+      const { host, lab } = world();
+      const workflow = await open();
+      lab.open("again");
+      const before = (await tenantSignals(host, "acme")).length;
+      await host.kill("doomed");
+      await host.restart("doomed");
+      await until(
+        async () => (await workflow.call("lab_doomed", { key: "again" })).outcome === "ok",
+      );
+      expect((await tenantSignals(host, "acme")).length).toBe(before);
+    });
+  });
+}
+
+function httpOf(frame: Frame): Record<string, unknown> {
+  return (frame["operation"] as { http: Record<string, unknown> }).http;
+}

@@ -1,0 +1,125 @@
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parse } from "jsonc-parser";
+import { ROOT } from "../acceptance/support/process.ts";
+
+/** What is laid over the laboratory's bundle. */
+export interface Layer {
+  readonly destinations: { readonly [id: string]: object };
+  readonly tools: readonly (SqlTool | HttpTool)[];
+  /** Cedar, behind the laboratory's own action policies. */
+  readonly actionPolicies?: string;
+  /** Of these tools a sub-agent may be given any. */
+  readonly delegated?: readonly string[];
+}
+
+export interface SqlTool {
+  readonly id: string;
+  readonly destination: string;
+  readonly action: "read" | "mutate";
+  readonly sql: {
+    readonly statement: string;
+    readonly params: readonly string[];
+  };
+  /** Query that is run before and after: columns as below. */
+  readonly look?: string;
+  readonly timeoutMs?: number;
+  /** Columns of the answer, each a string; none: the tool answers without rows. */
+  readonly columns: readonly string[];
+}
+
+/** Takes texts, gives a text. */
+export interface HttpTool {
+  readonly id: string;
+  readonly destination: string;
+  readonly action: "read" | "mutate";
+  readonly labels?: readonly string[];
+  readonly http: {
+    readonly method: string;
+    readonly path: string;
+    readonly query?: readonly string[];
+    readonly body?: readonly string[];
+    readonly idempotencyHeader?: string;
+  };
+}
+
+/** A folder for `overlays` of a world: the laboratory's manifest with more in it, and these tools. */
+export function layerFolder(layer: Layer): string {
+  const { destinations, tools, actionPolicies = "", delegated = [] } = layer;
+  const folder = mkdtempSync(join(tmpdir(), "layer-"));
+  const base = (name: string): string =>
+    readFileSync(join(ROOT, "test/acceptance/bundle", name), "utf8");
+  const manifest = parse(base("bundle.jsonc")) as { destinations: object };
+  write(folder, "bundle.jsonc", {
+    ...manifest,
+    destinations: { ...manifest.destinations, ...destinations },
+  });
+  const trust = parse(base("trust.jsonc")) as { delegations: { tools: string[] }[] };
+  for (const edge of trust.delegations) edge.tools.push(...delegated);
+  write(folder, "trust.jsonc", trust);
+  mkdirSync(join(folder, "policies"));
+  const policies = `${base("policies/action.cedar")}\n${actionPolicies}`;
+  writeFileSync(join(folder, "policies/action.cedar"), policies);
+  mkdirSync(join(folder, "tools"));
+  for (const tool of tools) write(folder, `tools/${tool.id}.jsonc`, described(tool));
+  return folder;
+}
+
+const closed = { type: "object", additionalProperties: false };
+
+function texts(names: readonly string[]): object {
+  const properties = names.map((name) => [name, { type: "string", maxLength: 4_000 }]);
+  return { ...closed, properties: Object.fromEntries(properties) as object, required: names };
+}
+
+function described(tool: SqlTool | HttpTool): object {
+  return "sql" in tool ? sqlTool(tool) : httpTool(tool);
+}
+
+function named({ id, destination, action }: SqlTool | HttpTool): object {
+  const description = `${id} of the torture suite.`;
+  const domain = action === "mutate" ? { writeDomain: "lab" } : {};
+  return { id, title: id, description, destination, action, cost: 1, ...domain };
+}
+
+function httpTool(tool: HttpTool): object {
+  const { labels = [], http } = tool;
+  return {
+    ...named(tool),
+    tier: "internal",
+    labels,
+    timeoutMs: 5_000,
+    maxResultBytes: 65_536,
+    http,
+    input: texts([...(http.query ?? []), ...(http.body ?? [])]),
+    output: { kind: "json", schema: { ...texts(["text"]), dataClass: "lab.note" } },
+  };
+}
+
+function sqlTool(tool: SqlTool): object {
+  const { sql, look, timeoutMs = 5_000, columns } = tool;
+  const items = { ...texts(columns), dataClass: "lab.note" };
+  const schema = {
+    ...closed,
+    properties: { rows: { type: "array", items } },
+    required: ["rows"],
+  };
+  return {
+    ...named(tool),
+    tier: "confidential",
+    timeoutMs,
+    maxResultBytes: 65_536,
+    sql: {
+      maxRows: 100,
+      ...sql,
+      ...(look !== undefined && { preview: { statement: look, params: [], schema } }),
+    },
+    input: texts(sql.params),
+    output: { kind: "json", schema },
+  };
+}
+
+function write(folder: string, name: string, value: object): void {
+  writeFileSync(join(folder, name), JSON.stringify(value));
+}
