@@ -132,6 +132,18 @@ describe("a locked key", () => {
     expect([ring, signing(ring)]).toEqual([[], null]);
   });
 
+  it("that signs, while as many as may be retire, leaves room for one that signs", () => {
+    let ring = first;
+    for (let made = 0; made < MAX_RETIRING; made++) {
+      ring = rotated(ring, T0, `k${made}`, call, true).ring;
+    }
+    const full = rotate(ring, call, T0, true, () => "one too many");
+    expect(full).toEqual({ ok: false, code: "too_many_keys" });
+    const last = signing(ring)?.kid ?? "";
+    const locked = revoke(ring, call, T0 + 1, last).ring;
+    expect(signing(rotated(locked, T0 + 1, "new", call, true).ring)?.kid).toBe("new");
+  });
+
   it("that is next, or retires, changes nothing about the one that signs", () => {
     expect(states(revoke(pending, call, T0 + 1, "b").ring)).toEqual(["a active"]);
     const over = rotated(pending, T0 + 1, "b", call, true).ring;

@@ -97,7 +97,8 @@ export function rotate(
   const current = advance(ring, times, now);
   const pending = current.ring.find(({ state }) => state === "next");
   const retiring = current.ring.filter(({ state }) => state === "retiring").length;
-  if (pending === undefined && retiring >= MAX_RETIRING) {
+  // The cap is on rotations; where a lock took the key that signs, something must sign again.
+  if (pending === undefined && signing(current.ring) !== null && retiring >= MAX_RETIRING) {
     return { ok: false, code: "too_many_keys" };
   }
   const activeAt = atOnce ? now : now + times.leadMs;
