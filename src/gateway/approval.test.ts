@@ -113,6 +113,7 @@ describe("a call that needs a human", () => {
       state: session.state,
       keyDigest: "",
       submit: session.submit,
+      consider: session.consider,
       moved: () => Promise.resolve(false),
       kept: session.kept,
       input: session.input,

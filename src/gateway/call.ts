@@ -1,9 +1,7 @@
 import type { Change } from "../core/model/change.ts";
-import type { ArgumentSources, Presenter, Shaped } from "../core/model/command.ts";
-import { canonical, type Json, type JsonObject } from "../core/model/json.ts";
-import { operationDigest, previewDigest } from "../core/model/operation.ts";
+import type { Json, JsonObject } from "../core/model/json.ts";
+import { previewDigest } from "../core/model/operation.ts";
 import type { FailureCode, Outcome } from "../core/model/outcome.ts";
-import { hasEffect } from "../core/model/policy.ts";
 import type { Result } from "../core/session/decision.ts";
 import { MAX_REPORTED_TOKENS } from "../core/session/limits.ts";
 import type { WorkflowState } from "../core/session/state.ts";
@@ -11,9 +9,10 @@ import { approvalOutcome } from "./approval-outcome.ts";
 import { dispatch } from "./dispatch.ts";
 import { endOf, stillWaiting, WAIT_MS } from "./join.ts";
 import { refusalOutcome } from "./outcomes.ts";
-import type { Bundle, Gateway, Session, ToolRuntime } from "./ports.ts";
-import { found, submitted } from "./record.ts";
 import { sealOf } from "./observation.ts";
+import type { Gateway, Session } from "./ports.ts";
+import { lookUp, prepared } from "./prepare.ts";
+import { found, submitted } from "./record.ts";
 
 /** Who is asking: what a verified credential and proof say. */
 export interface Caller {
@@ -115,18 +114,11 @@ async function attempt(
   request: CallRequest,
   call: string,
 ): Promise<Tried> {
-  const bundle = gateway.bundles.active(caller.tenant);
-  if (bundle === null) return { outcome: unadmitted(call, "policy_unavailable") };
-  const runtime = bundle.tool(request.tool);
-  const shape = runtime?.shape(request.arguments);
-  const texts = shape?.ok === true ? runtime?.sourceTexts(shape.args) : undefined;
-  const sources = texts?.size ? await gateway.sources.lookup(caller, texts) : {};
-  // Another bundle may have become active while sources were looked up.
-  if (gateway.bundles.active(caller.tenant) !== bundle) {
-    return attempt(gateway, caller, session, request, call);
-  }
-  const shaped = shapedOf(gateway, bundle, runtime, shape, sources);
-  const presenter = runtime === undefined ? null : presenterOf(gateway, caller.tenant, runtime);
+  const found = await lookUp(gateway, caller, request);
+  if (found === null) return { outcome: unadmitted(call, "policy_unavailable") };
+  const ready = prepared(gateway, caller.tenant, found);
+  if (ready === null) return attempt(gateway, caller, session, request, call);
+  const { bundle, runtime, shape, shaped, presenter } = ready;
 
   // Arguments of an undo are values of before: its agent did not send them, and may not see them.
   const asked = (state: WorkflowState, id: string, args: JsonObject): Outcome =>
@@ -135,7 +127,7 @@ async function attempt(
     request.expects === undefined
       ? null
       : sealOf(gateway, request.expects.change, request.expects.etag);
-  // No await between the look at the bundle and this submit: both see the same one.
+  // In the turn of `prepared`: both see the same bundle.
   const admission = await submitted(
     session,
     {
@@ -182,46 +174,6 @@ async function attempt(
     expected,
   };
   return { outcome: await dispatch(gateway, caller, session, admitted) };
-}
-
-function presenterOf(gateway: Gateway, tenant: string, runtime: ToolRuntime): Presenter | null {
-  return gateway.connectors.choose(tenant, runtime.network, runtime.tier);
-}
-
-/**
- * What the decider is told of the arguments. A call with an effect is known again by its operation;
- * one without only where somebody could approve it, because hashing costs every read.
- */
-function shapedOf(
-  gateway: Gateway,
-  bundle: Bundle,
-  runtime: ToolRuntime | undefined,
-  shape: ReturnType<ToolRuntime["shape"]> | undefined,
-  sources: ArgumentSources,
-): Shaped | null {
-  if (runtime === undefined || shape === undefined) return null;
-  if (!shape.ok) return shape;
-  const { args, policyArguments } = shape;
-  return {
-    ok: true,
-    policyArguments,
-    operation: operationOf(gateway, bundle, runtime, args),
-    target: runtime.target(args),
-    sources,
-  };
-}
-
-function operationOf(
-  gateway: Gateway,
-  bundle: Bundle,
-  runtime: ToolRuntime,
-  args: JsonObject,
-): string | null {
-  const { sha256 } = gateway.system;
-  if (hasEffect(runtime.tool.action)) {
-    return operationDigest(sha256, runtime.request(args, {}).operation);
-  }
-  return bundle.view.approvalKinds.length > 0 ? sha256(canonical(args)) : null;
 }
 
 function unfit(call: string): Tried {

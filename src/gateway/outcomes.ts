@@ -20,7 +20,7 @@ export function refusalOutcome(
   policyVersion: string,
   result: Refused,
   at?: readonly string[],
-): Outcome {
+): PolicyDenied | Failed {
   return result.kind === "denied"
     ? denied(call, policyVersion, result)
     : failed(call, failure(result.code, pointers(result.code, at)), result.retryAfterMs);

@@ -9,7 +9,7 @@ import type { CallAdmitted, RedactionCount, WorkflowEvent } from "../core/model/
 import type { Evaluator, RedactionPlan, Tier } from "../core/model/policy.ts";
 import type { CallTokenClaims } from "../core/model/claims.ts";
 import type { Presenter } from "../core/model/command.ts";
-import type { Result } from "../core/session/decision.ts";
+import type { Decision, Result } from "../core/session/decision.ts";
 import type { WorkflowState } from "../core/session/state.ts";
 import type { TenantSignal } from "../core/session/tenant-signal.ts";
 
@@ -142,6 +142,8 @@ export interface Session {
    * AuditUnavailable when the commit failed: then nothing of the batch happened.
    */
   submit(command: Command, keep?: Keep): Promise<Committed>;
+  /** What this command would meet in this very turn. Nothing comes of it. Throws AuditUnavailable. */
+  consider(command: Command): Decision;
   /**
    * True once an event after this number is durable, or the admission of a call is lost. False after
    * `ms`, when too many wait already, and when the host is about to stop.

@@ -1,4 +1,5 @@
 import type { Command } from "../core/model/command.ts";
+import type { Decision } from "../core/session/decision.ts";
 import {
   AuditUnavailable,
   type Committed,
@@ -38,6 +39,16 @@ export async function submitted(
   keep?: Keep,
 ): Promise<Committed | null> {
   return available(() => session.submit(command, keep));
+}
+
+/** What would be decided now; null as above. */
+export function considered(session: Session, command: Command): Decision | null {
+  try {
+    return session.consider(command);
+  } catch (error) {
+    if (error instanceof AuditUnavailable) return null;
+    throw error;
+  }
 }
 
 async function available<T>(ask: () => Promise<T>): Promise<T | null> {

@@ -6,7 +6,9 @@ import { canonical, type Json, type JsonObject } from "../core/model/json.ts";
 import type { LockTable } from "../core/model/lock.ts";
 import type { Outcome } from "../core/model/outcome.ts";
 import { decide, inputOf } from "../core/session/decide.ts";
+import type { Decision } from "../core/session/decision.ts";
 import { evolve } from "../core/session/evolve.ts";
+import type { Facts } from "../core/session/facts.ts";
 import { NEW_WORKFLOW, type WorkflowState } from "../core/session/state.ts";
 import {
   ALLOW,
@@ -147,8 +149,13 @@ export class Bench {
     return callTool(this.gateway(), CALLER, request);
   }
 
-  async submit(command: Command, keep?: Keep): Promise<Committed> {
-    const facts = {
+  consider(command: Command): Decision {
+    const facts = this.#facts();
+    return decide(this.#state, command, facts, inputOf(command, facts));
+  }
+
+  #facts(): Facts {
+    return {
       now: this.now,
       bundle: this.bundle,
       locks: this.locks,
@@ -156,6 +163,10 @@ export class Bench {
       hash: sha256,
       mac,
     };
+  }
+
+  async submit(command: Command, keep?: Keep): Promise<Committed> {
+    const facts = this.#facts();
     const decision = decide(this.#state, command, facts, inputOf(command, facts));
     const [body] = decision.events;
     if (body === undefined) return { result: decision.result, event: null, state: this.#state };
@@ -252,6 +263,7 @@ export class Bench {
       },
       keyDigest: "",
       submit: (command, keep) => this.submit(command, keep),
+      consider: (command) => this.consider(command),
       moved: (seq, ms) =>
         current().next > seq + 1 || ms <= 0
           ? Promise.resolve(current().next > seq + 1)

@@ -9,6 +9,7 @@ import { connectorSignalCases } from "./cases/connector-signals.ts";
 import { connectorCases } from "./cases/connectors.ts";
 import { contractCases } from "./cases/contract.ts";
 import { delegationCases } from "./cases/delegation.ts";
+import { evaluationCases } from "./cases/evaluation.ts";
 import { exchangeCases } from "./cases/exchange.ts";
 import { lostAnswerCases } from "./cases/lost-answers.ts";
 import { inputCases } from "./cases/input.ts";
@@ -63,6 +64,7 @@ describe("acceptance", () => {
   budgetCases(world);
   delegationCases(world);
   sourceCases(world);
+  evaluationCases(world);
   recordCases(world);
   inputCases(world);
   mcpCases(world);

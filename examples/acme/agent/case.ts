@@ -29,6 +29,12 @@ export async function* supportCase(client: Client, customerName: string): AsyncG
   });
   yield opened;
 
+  yield await call(client, "ask whether the payroll is open", "policy_evaluate", {
+    subject: { type: "agent", id: "support-agent" },
+    action: { name: "call" },
+    resource: { type: "tool", id: "payroll_list" },
+    context: { arguments: { month: "2025-12" } },
+  });
   yield await call(client, "read the payroll", "payroll_list", { month: "2025-12" });
   yield await call(client, "call an unknown tool", "customers_delete", { customerId });
 

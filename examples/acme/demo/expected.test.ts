@@ -29,12 +29,12 @@ describe("the assertions of --once", () => {
   it.each([
     [
       "an outcome",
-      rowsWith(3, { outcome: "ok" }),
+      rowsWith(4, { outcome: "ok" }),
       "read the payroll: outcome is ok, not policy_denied",
     ],
     [
       "a rule",
-      rowsWith(3, { ruleIds: ["other"] }),
+      rowsWith(4, { ruleIds: ["other"] }),
       "read the payroll: ruleIds is other, not payroll-is-off-limits",
     ],
     [
@@ -50,10 +50,10 @@ describe("the assertions of --once", () => {
     ],
     [
       "the thief",
-      rowsWith(5, { outcome: "accepted" }),
+      rowsWith(6, { outcome: "accepted" }),
       "a thief replays the call token: outcome is accepted, not refused",
     ],
-    ["the end", { ...good, rows: good.rows.slice(0, -1) }, "did not happen: look again, 10"],
+    ["the end", { ...good, rows: good.rows.slice(0, -1) }, "did not happen: look again, 9"],
   ] satisfies [string, CaseRun, string][])("notice %s", (_, run, said) => {
     expect(differences(run, written, sound)).toEqual([said]);
   });

@@ -6,7 +6,7 @@ import type { Row } from "./row.ts";
 /** Calls that the trust edge `support` grants to one workflow. */
 const BUDGET_CALLS = 12;
 /** Admitted before the agent begins to look again and again. */
-const CALLS_BEFORE_LOOKING = 3;
+const CALLS_BEFORE_LOOKING = 4;
 
 /** Lists are compared as sets: their order says nothing. */
 type Expected = Omit<Row, "ms" | "call">;
@@ -64,6 +64,7 @@ export const EXPECTED: readonly Expected[] = [
     change: [],
   },
   ok("open a ticket", "tickets_create"),
+  ok("ask whether the payroll is open", "policy_evaluate"),
   denied("read the payroll", "payroll_list", "action_denied", ["payroll-is-off-limits"]),
   denied("call an unknown tool", "customers_delete", "unknown_tool", ["core:tool"]),
   {

@@ -57,7 +57,10 @@ export class Network {
     const address = billingAddress(billing?.facts ?? {}, process.env["ACME_PG_URL"]);
     await this.#together([
       this.#connector("billing", "confidential", { ...address }),
-      this.#connector("tickets", "internal", { ticketsOrigin: this.ticketsOrigin }),
+      this.#connector("tickets", "internal", {
+        ticketsOrigin: this.ticketsOrigin,
+        gatewayOrigin: this.url,
+      }),
       this.#connector("critical", "critical", { ...address, deploysOrigin }),
     ]);
   }

@@ -20,6 +20,7 @@ import {
 } from "../../identity/metadata.ts";
 import { SpentProofs } from "../../identity/spent.ts";
 import { mcpSurface } from "../../surfaces/mcp/surface.ts";
+import { MemorySpentStore } from "../../sdk/spent.ts";
 import type { TenantDoor } from "../../surfaces/rest/app.ts";
 import {
   authenticate,
@@ -106,6 +107,7 @@ function doorOf(
   };
   return {
     authenticate: (request) => authenticate(door, request),
+    ownTokens: { tenant, issuer, keys: keys.callTokens(tenant), spent: new MemorySpentStore() },
     exchange: (request) => exchangeToken(door, request),
     open: (request) => openAsJson(door, request),
     enrol: (request) =>

@@ -176,6 +176,11 @@ export class NodeSession {
     return { result: decision.result, event: stored, state };
   }
 
+  consider(command: Command): Decision {
+    const facts = this.#facts(command);
+    return decide(this.#position.state, command, facts, inputOf(command, facts));
+  }
+
   #allowanceOf(body: EventBody): Allowance {
     const seat = body.type === "seat.refused" ? body.parent : "seat" in body ? body.seat : null;
     const root = seat !== null && findSeat(this.state, seat)?.parent === null;

@@ -46,6 +46,7 @@ export class NodeSessions implements Sessions {
         return current().keyDigest;
       },
       submit: async (command, keep) => current().submit(command, keep),
+      consider: (command) => current().consider(command),
       moved: (seq, ms) =>
         current().durable > seq + 1
           ? Promise.resolve(true)

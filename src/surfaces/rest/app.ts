@@ -4,6 +4,8 @@ import { AuditUnavailable, type Gateway } from "../../gateway/ports.ts";
 import { lookedUp } from "../../gateway/record.ts";
 import { raiseMisplaced } from "../../gateway/signal.ts";
 import { SUSPICION_MESSAGES, type SuspicionCode } from "../../identity/suspicion.ts";
+import type { OwnTokens } from "../authzen/call-token.ts";
+import { evaluation } from "../authzen/door.ts";
 import * as approvals from "./approvals.ts";
 import type { ApprovalsDoor } from "./approvals.ts";
 import { json, problem } from "./problem.ts";
@@ -30,6 +32,8 @@ export interface TenantDoor {
   open(request: Request): Promise<Response>;
   enrol(request: Request): Promise<Response>;
   mcp(request: Request, caller: Caller): Promise<Response>;
+  /** The gateway's own call tokens, where they come back to it. */
+  readonly ownTokens: Omit<OwnTokens, "gateway">;
   /** Null: this tenant takes no security events. */
   readonly events: SecurityEventsDoor | null;
   readonly approvals: ApprovalsDoor;
@@ -99,6 +103,18 @@ export function restSurface(host: RestHost): Hono {
       const authentication = await door.authenticate(context.req.raw);
       if (!authentication.ok) return unauthenticated(authentication);
       return door.mcp(context.req.raw, authentication.caller);
+    }),
+  );
+
+  app.post(
+    "/:tenant/access/v1/evaluation",
+    tenant((door, context) => {
+      const { gateway } = host;
+      const authenticate = async (request: Request): Promise<Caller | Response> => {
+        const authentication = await door.authenticate(request);
+        return authentication.ok ? authentication.caller : unauthenticated(authentication);
+      };
+      return evaluation({ ...door.ownTokens, gateway, authenticate }, context.req.raw);
     }),
   );
 

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { openBodySchema } from "../../identity/exchange.ts";
+import { evaluationAnswer, evaluationRequest } from "../authzen/evaluation.ts";
 import { decisionBody } from "./approvals.ts";
 import * as schemas from "./schemas.ts";
 
@@ -122,6 +123,15 @@ export const OPERATIONS: Operations = {
       summary: "End a workflow for good; only by the agent that the human started",
       security: "dpop",
       answers: { 200: schemas.changed },
+    },
+  },
+  "/{tenant}/access/v1/evaluation": {
+    post: {
+      id: "evaluateCall",
+      summary: "What a call would meet if it were made now (AuthZEN 1.0); nothing is done",
+      security: "dpop",
+      body: { type: JSON_TYPE, schema: evaluationRequest },
+      answers: { 200: evaluationAnswer },
     },
   },
   "/{tenant}/v1/approvals": {

@@ -122,16 +122,22 @@ export async function startWorld(
     },
     connectors: async (gatewayUrl) => {
       if (scale === "laboratory") {
-        if (!tapped) return [internal(lab, null), ...connectors(lab)];
+        if (!tapped) return [internal(lab, null, gatewayUrl), ...connectors(lab)];
         wire = await Wire.start(gatewayUrl);
-        return [{ ...internal(lab, null), gatewayUrl: wire.url }, ...connectors(lab)];
+        return [{ ...internal(lab, null, gatewayUrl), gatewayUrl: wire.url }, ...connectors(lab)];
       }
       const [origin, billing] = await Promise.all([
         tickets(services, gatewayUrl, leak),
         confidential(services, folder),
       ]);
       wire = await Wire.start(gatewayUrl);
-      return [internal(lab, origin), doomed(lab), wired(lab, wire), billing, starter(lab)];
+      return [
+        internal(lab, origin, gatewayUrl),
+        doomed(lab),
+        wired(lab, wire),
+        billing,
+        starter(lab),
+      ];
     },
   };
   const byHand = (login: string): Promise<string> => provider.idToken(login);
@@ -233,7 +239,7 @@ async function tickets(
   return String(origin);
 }
 
-function internal(lab: Lab, ticketsOrigin: string | null): ConnectorPlan {
+function internal(lab: Lab, ticketsOrigin: string | null, gatewayUrl: string): ConnectorPlan {
   const paths = [
     "/note",
     "/hang",
@@ -258,6 +264,12 @@ function internal(lab: Lab, ticketsOrigin: string | null): ConnectorPlan {
         origin: "http://127.0.0.1:9",
         methods: ["GET", "POST"],
         paths: ["/note"],
+      },
+      policy: {
+        kind: "http",
+        origin: gatewayUrl,
+        methods: ["POST"],
+        paths: ["/acme/access/v1/evaluation"],
       },
       ...(ticketsOrigin !== null && {
         tickets: {

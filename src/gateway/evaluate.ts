@@ -1,0 +1,99 @@
+import type { Json } from "../core/model/json.ts";
+import type { Failed, FailureReason, PolicyDenied, PolicyReason } from "../core/model/outcome.ts";
+import type { Decision } from "../core/session/decision.ts";
+import type { Caller } from "./call.ts";
+import { refusalOutcome } from "./outcomes.ts";
+import type { Gateway, Session } from "./ports.ts";
+import { lookUp, prepared } from "./prepare.ts";
+import { considered, found, submitted } from "./record.ts";
+
+/** What would become of a call, if it were made now. */
+export type Evaluation =
+  | { readonly outcome: "ok" }
+  | { readonly outcome: "human_approval_required"; readonly kinds: readonly string[] }
+  | { readonly outcome: "policy_denied"; readonly reason: PolicyReason }
+  | { readonly outcome: "failed"; readonly reason: FailureReason };
+
+/**
+ * The very decision that the call itself would meet, without its event: nothing is admitted,
+ * charged or sent. So it is an answer of this moment and no promise: the call is decided again.
+ */
+export async function evaluateCall(
+  gateway: Gateway,
+  caller: Caller,
+  request: { readonly tool: string; readonly arguments: Json },
+): Promise<Evaluation> {
+  const session = await found(gateway, caller);
+  if (session === null) return failed("audit_unavailable");
+  const looked = await lookUp(gateway, caller, request);
+  if (looked === null) return failed("policy_unavailable");
+  const ready = prepared(gateway, caller.tenant, looked);
+  if (ready === null) return evaluateCall(gateway, caller, request);
+  const { bundle, shape, shaped, presenter } = ready;
+  const { system } = gateway;
+  const decision = considered(session, {
+    type: "call",
+    call: system.id("call"),
+    txn: system.id("txn"),
+    seat: caller.seat,
+    tool: request.tool,
+    arguments: request.arguments,
+    shaped,
+    presenter,
+    approval: system.id("apr"),
+    idempotencyKey: null,
+  });
+  if (decision === null) return failed("audit_unavailable");
+  await touched(session, decision);
+  const at = shape?.ok === false ? shape.at : undefined;
+  return evaluationOf(session, decision, bundle.view.digest, at);
+}
+
+/** Whoever asks about a trap has touched it: asking first must not be the way around it. */
+async function touched(session: Session, { signals }: Decision): Promise<void> {
+  const traps = (signals ?? []).filter(({ signal }) => signal === "canary_tool");
+  // The call that it names was never made.
+  for (const trap of traps) await submitted(session, { ...trap, call: null });
+}
+
+function evaluationOf(
+  session: Session,
+  { result, events: [event] }: Decision,
+  policyVersion: string,
+  at: readonly string[] | undefined,
+): Evaluation {
+  switch (result.kind) {
+    case "admitted": {
+      const need = event?.type === "call.admitted" ? event.need : null;
+      return need === null ? { outcome: "ok" } : asked(need.kinds);
+    }
+    case "joined":
+      return { outcome: "ok" };
+    case "asked":
+      return asked((event?.type === "call.refused" ? event.approval?.kinds : undefined) ?? []);
+    case "waiting": {
+      const request = session.state.approvals.find(({ id }) => id === result.approval);
+      return asked(request?.kinds ?? []);
+    }
+    case "denied":
+    case "failed":
+      return refused(refusalOutcome("", policyVersion, result, at));
+    default:
+      return failed("internal_error");
+  }
+}
+
+function asked(kinds: readonly string[]): Evaluation {
+  return { outcome: "human_approval_required", kinds };
+}
+
+function failed(code: "audit_unavailable" | "policy_unavailable" | "internal_error"): Evaluation {
+  return refused(refusalOutcome("", "", { kind: "failed", code }));
+}
+
+function refused(refusal: PolicyDenied | Failed): Evaluation {
+  const { outcome } = refusal;
+  return outcome === "failed"
+    ? { outcome, reason: refusal.reason }
+    : { outcome, reason: refusal.reason };
+}
