@@ -67,6 +67,7 @@ export function readTool(more: Partial<Tool> = {}): Tool {
     sourceArguments: [],
     trusted: true,
     agent: null,
+    reviewed: true,
     canary: false,
     critical: false,
     resendMs: null,

@@ -259,6 +259,22 @@ describe("listing tools", () => {
     ).toEqual([]);
   });
 
+  it("leaves out what nobody has reviewed", () => {
+    const bundle = bundleOf(() => PERMIT);
+    const unreviewed: Bundle = {
+      ...bundle,
+      tool(id) {
+        const runtime = bundle.tool(id);
+        const reviewed = id !== "payroll_read";
+        return runtime && { ...runtime, tool: { ...runtime.tool, reviewed } };
+      },
+    };
+    expect(names(unreviewed)).toEqual([
+      "customers_find",
+      "tickets_create",
+    ]);
+  });
+
   it("offers nothing where nobody can vouch for the locks", () => {
     expect(
       names(

@@ -34,7 +34,9 @@ export function listTools(
     .flatMap((id) => bundle.tool(id) ?? [])
     .filter(
       (runtime) =>
-        !isLocked(locks, bundle, state, seat, runtime) && mayConnect(bundle, state, seat, runtime),
+        runtime.tool.reviewed &&
+        !isLocked(locks, bundle, state, seat, runtime) &&
+        mayConnect(bundle, state, seat, runtime),
     )
     .map(listing);
 }

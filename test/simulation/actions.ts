@@ -10,7 +10,17 @@ import { TENANTS, type World } from "./world.ts";
 
 /** Mostly what agents are there for; traps and inventions now and then. */
 const TOOL_WEIGHTS = {
-  ...{ find: 6, browse: 2, salaries: 1, far: 1, dear: 1, broken: 1, trapped: 0.5, bait: 0.4 },
+  ...{
+    find: 6,
+    browse: 2,
+    salaries: 1,
+    far: 1,
+    dear: 1,
+    broken: 1,
+    trapped: 0.5,
+    bait: 0.4,
+    imported: 0.4,
+  },
   ...{ note: 4, post: 3, refund: 8, adjust: 5, deploy: 4, invented: 0.7 },
 } as const;
 

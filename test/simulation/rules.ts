@@ -36,6 +36,7 @@ const tools: readonly Tool[] = [
   read("broken"),
   read("trapped"),
   read("bait", { canary: true }),
+  read("imported", { reviewed: false }),
   write("note", { preview: null }),
   write("post", { preview: null, resendMs: 900_000 }),
   write("refund", { writeDomain: "billing", preview: ["public"] }),

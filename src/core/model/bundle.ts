@@ -25,6 +25,8 @@ export interface Tool {
   readonly trusted: boolean;
   /** The agent that this tool itself is: it may take a seat for as long as its call lasts. */
   readonly agent: string | null;
+  /** A person stands behind its description. Until then nobody may call it. */
+  readonly reviewed: boolean;
   /** A trap: nobody who does honest work calls it. */
   readonly canary: boolean;
   /**

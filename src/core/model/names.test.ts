@@ -73,6 +73,7 @@ describe("names that others see", () => {
     expect(POLICY_CODES).toEqual([
       "unknown_tool",
       "tool_not_granted",
+      "tool_unreviewed",
       "network_denied",
       "action_denied",
       "data_denied",
@@ -229,6 +230,7 @@ describe("names that others see", () => {
       "core:limits",
       "core:live",
       "core:locks",
+      "core:review",
       "core:seat",
       "core:seats",
       "core:tenant",

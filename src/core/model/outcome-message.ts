@@ -13,6 +13,10 @@ export const DENIALS: { readonly [code in PolicyCode]: Denial } = {
     message: "This workflow was opened without this tool.",
     remedy: "Use a tool that was granted, or ask the human to start a workflow that includes it.",
   },
+  tool_unreviewed: {
+    message: "Nobody has confirmed yet what this tool does and what it may return.",
+    remedy: "Use another tool, or tell the human that this one waits for its review.",
+  },
   network_denied: {
     message: "This agent may not connect to the service behind this tool.",
     remedy: "Choose a tool of another service.",

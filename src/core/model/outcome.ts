@@ -119,6 +119,7 @@ export interface FailureReason {
 export const POLICY_CODES = [
   "unknown_tool",
   "tool_not_granted",
+  "tool_unreviewed",
   "network_denied",
   "action_denied",
   "data_denied",

@@ -183,6 +183,16 @@ describe("a call that is refused", () => {
     );
   });
 
+  it("names a tool that nobody has reviewed, whatever its arguments", () => {
+    const world = openWorld();
+    world.bundle = bundleOf([readTool({ reviewed: false })]);
+    for (const shaped of [callCommand("call_1").shaped, { ok: false, at: ["/region"] } as const]) {
+      expect(refused(world, callCommand("call_1", { shaped }))).toEqual(
+        denied("tool_unreviewed", ["core:review"]),
+      );
+    }
+  });
+
   it("has arguments that do not fit the schema", () => {
     const command = callCommand("call_1", { shaped: { ok: false, at: ["/region"] } });
     expect(refused(openWorld(), command)).toEqual({ kind: "failed", code: "invalid_arguments" });

@@ -71,6 +71,8 @@ export function decideCall(
   let decision: Decision;
   if (!seat.tools.includes(tool.id)) {
     decision = refusal.denied("tool_not_granted", ["core:seat"]);
+  } else if (!tool.reviewed) {
+    decision = refusal.denied("tool_unreviewed", ["core:review"]);
   } else if (!shaped.ok) {
     decision = refusal.failed("invalid_arguments");
   } else {

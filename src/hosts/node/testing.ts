@@ -34,6 +34,7 @@ export const READ: Tool = {
   sourceArguments: [],
   trusted: true,
   agent: null,
+  reviewed: true,
   canary: false,
   critical: false,
   resendMs: null,

@@ -28,6 +28,8 @@ import {
 /** What `bundle.jsonc` declares, as far as it could be read: names others may use. */
 export interface Manifest {
   readonly name: string;
+  /** Of tools that name no owner of their own. */
+  readonly owner: string;
   readonly dataClasses: readonly string[];
   readonly labels: readonly string[];
   readonly writeDomains: readonly WriteDomain[];
@@ -43,6 +45,7 @@ const titled = fields({ title: required(text(MAX_TITLE_CHARS)) });
 
 const read = fields({
   name: required(id(PLAIN_ID)),
+  owner: optional(text(MAX_TITLE_CHARS)),
   dataClasses: required(dictionary(DATA_CLASS_ID, titled)),
   destinations: required(
     dictionary(
@@ -82,6 +85,7 @@ const read = fields({
 
 const EMPTY_MANIFEST: Manifest = {
   name: "",
+  owner: "",
   dataClasses: [],
   labels: [],
   writeDomains: [],
@@ -117,6 +121,7 @@ export function readManifest(node: Located, place: Place): Manifest {
       then: rule.then ?? "lock_workflow",
     })),
     name: values.name ?? "",
+    owner: values.owner ?? values.name ?? "",
     dataClasses: [...(values.dataClasses?.keys() ?? [])].sort(),
     labels: [...(values.labels?.keys() ?? [])].sort(),
     writeDomains: [...(values.writeDomains ?? [])].map(([domain, one]) => ({

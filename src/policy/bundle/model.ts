@@ -67,6 +67,10 @@ export interface ToolDescription {
   readonly tool: Tool;
   readonly title: string;
   readonly description: string;
+  /** Who answers for it, in words. */
+  readonly owner: string;
+  /** Members of its file that nobody has confirmed yet: not empty, nobody may call it. */
+  readonly review: readonly string[];
   readonly destination: DestinationDescription;
   readonly template: HttpTemplate | SqlTemplate;
   /** JSON Schema of the arguments: an object with `additionalProperties: false`. */

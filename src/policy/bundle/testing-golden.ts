@@ -21,7 +21,7 @@ export const PINS: readonly (readonly [string, string, string])[] = [
   [
     "bundle.jsonc:4",
     "unknown_key",
-    "remove it; allowed here: name, dataClasses, destinations, writeDomains, labels, approvals, containment",
+    "remove it; allowed here: name, owner, dataClasses, destinations, writeDomains, labels, approvals, containment",
   ],
   ["bundle.jsonc:6", "missing_key", 'add "tier"'],
   ["bundle.jsonc:6", "unknown_key", 'did you mean "tier"?'],

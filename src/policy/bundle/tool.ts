@@ -44,6 +44,8 @@ const spec = {
   id: required(id(TOOL_ID)),
   title: required(text(MAX_TITLE_CHARS)),
   description: required(text(MAX_DESCRIPTION_CHARS)),
+  owner: optional(text(MAX_TITLE_CHARS)),
+  review: optional(list(text(64))),
   destination: required(text(64)),
   action: required(oneOf(ACTIONS)),
   tier: required(oneOf(TIERS)),
@@ -71,6 +73,7 @@ const spec = {
 };
 const read = fields(spec);
 type ToolValues = Values<typeof spec>;
+const REVIEWABLE = Object.keys(spec).filter((key) => key !== "review");
 
 export interface ReadTool {
   /** The file's name: what others refer to, whatever the file says. */
@@ -110,6 +113,7 @@ export function readTool(
   }
   const destination = checkDestination(node, values, manifest, place);
   checkNames(node, values, manifest, place);
+  checkReview(node, place);
   const args = values.input && readInput(values.input, place);
   const policyArguments = args === undefined ? [] : readPolicyArguments(node, args, place);
   const sourceArguments = readNames(node, "sourceArguments", args, place);
@@ -135,6 +139,8 @@ export function readTool(
           tool: coreTool(node, values, output.classes, template, manifest),
           title: values.title ?? "",
           description: values.description ?? "",
+          owner: values.owner ?? manifest.owner,
+          review: values.review ?? [],
           destination,
           template: template.template,
           target: values.target === undefined ? (args?.names ?? []) : target,
@@ -211,6 +217,7 @@ function coreTool(
     sourceArguments: values.sourceArguments ?? [],
     trusted: values.trusted === true,
     agent: values.agent ?? null,
+    reviewed: (values.review ?? []).length === 0,
     canary: values.canary === true,
     critical: domain?.critical === true,
     resendMs: minutes === null ? null : minutes * 60_000,
@@ -290,6 +297,15 @@ function checkNames(node: Located, values: ToolValues, manifest: Manifest, place
       `the action "${values.action}" changes nothing, so it claims no write domain`,
       'remove "writeDomain", or make the action "mutate" or "execute"',
     );
+  }
+}
+
+/** What an import guessed: each is a member of this file that a person has still to confirm. */
+function checkReview(node: Located, place: Place): void {
+  for (const item of find(node, "review")?.items ?? []) {
+    if (item.type !== "string") continue;
+    const name = item.value as string;
+    expectKnown(name, REVIEWABLE, item.offset, "wrong_value", "member", "this file", place);
   }
 }
 
