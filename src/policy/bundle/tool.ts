@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Tool } from "../../core/model/bundle.ts";
 import { canonical } from "../../core/model/json.ts";
-import { ACTIONS, hasEffect, TIERS } from "../../core/model/policy.ts";
+import { ACTIONS, TIERS } from "../../core/model/policy.ts";
 import { argumentType, type CedarType } from "../cedar/schema.ts";
 import { readInput, type Arguments } from "./input.ts";
 import {
@@ -39,6 +39,7 @@ import {
   type Values,
 } from "./read.ts";
 import { readHttpTemplate, readSqlTemplate, type ReadTemplate } from "./template.ts";
+import { checkNames, checkReview } from "./tool-names.ts";
 
 const spec = {
   id: required(id(TOOL_ID)),
@@ -113,7 +114,7 @@ export function readTool(
   }
   const destination = checkDestination(node, values, manifest, place);
   checkNames(node, values, manifest, place);
-  checkReview(node, place);
+  checkReview(node, REVIEWABLE, place);
   const args = values.input && readInput(values.input, place);
   const policyArguments = args === undefined ? [] : readPolicyArguments(node, args, place);
   const sourceArguments = readNames(node, "sourceArguments", args, place);
@@ -262,51 +263,6 @@ function checkDestination(
     );
   }
   return destination;
-}
-
-function checkNames(node: Located, values: ToolValues, manifest: Manifest, place: Place): void {
-  for (const label of find(node, "labels")?.items ?? []) {
-    if (label.type !== "string") continue;
-    expectKnown(
-      label.value as string,
-      manifest.labels,
-      label.offset,
-      "unknown_label",
-      "label",
-      "labels of bundle.jsonc",
-      place,
-    );
-  }
-  if (values.writeDomain === undefined) return;
-  const at = find(node, "writeDomain");
-  const known = manifest.writeDomains.map((domain) => domain.id);
-  expectKnown(
-    values.writeDomain,
-    known,
-    at?.offset ?? 0,
-    "unknown_write_domain",
-    "write domain",
-    "writeDomains of bundle.jsonc",
-    place,
-  );
-  if (values.action !== undefined && !hasEffect(values.action)) {
-    add(
-      place,
-      at,
-      "write_domain_on_read",
-      `the action "${values.action}" changes nothing, so it claims no write domain`,
-      'remove "writeDomain", or make the action "mutate" or "execute"',
-    );
-  }
-}
-
-/** What an import guessed: each is a member of this file that a person has still to confirm. */
-function checkReview(node: Located, place: Place): void {
-  for (const item of find(node, "review")?.items ?? []) {
-    if (item.type !== "string") continue;
-    const name = item.value as string;
-    expectKnown(name, REVIEWABLE, item.offset, "wrong_value", "member", "this file", place);
-  }
 }
 
 function readPolicyArguments(
