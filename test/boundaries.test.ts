@@ -32,7 +32,13 @@ const ORDER = [
 const ONLY: { readonly [folder: string]: readonly string[] } = {
   core: ["src/core/"],
   tunnel: ["src/core/model/", "src/tunnel/"],
-  connector: ["src/core/model/", "src/sdk/verify", "src/tunnel/", "src/connector/"],
+  connector: [
+    "src/core/model/",
+    "src/sdk/verify",
+    "src/sdk/hashed-ngrams",
+    "src/tunnel/",
+    "src/connector/",
+  ],
 };
 
 /** Packages that core may use. An addition needs a decision record. */

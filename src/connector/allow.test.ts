@@ -21,8 +21,10 @@ const billing: PostgresDestination = {
   role: null,
   statements: new Set([sha256("select 1")]),
   connections: 1,
+  embedding: null,
 };
 
+const vectors = { ...billing, embedding: { kind: "hashed-ngrams", dimensions: 8 } as const };
 const plain = { body: null, contentType: null, idempotencyKey: null, preview: null };
 const seal = { changes: "ab".repeat(32), etag: null, salt: "5a".repeat(16) };
 const observe = { statement: "select 2", params: [], ignore: [] };
@@ -57,6 +59,8 @@ describe("the local allow-list", () => {
     expect(refusalOf(sql(), billing)).toBeNull();
     expect(refusalOf(sql({ statement: "anything" }), { ...billing, statements: "any" })).toBeNull();
     expect(refusalOf(sql(watched), both)).toBeNull();
+    const longest = "x".repeat(8_192);
+    expect(refusalOf(sql({ params: [1, longest], embed: [1] }), vectors)).toBeNull();
     expect(refusalOf({ ...sql(watched), preview: seal }, both)).toBeNull();
     const post = http({ method: "POST" }, "{}", "application/json");
     expect(refusalOf({ ...post, idempotencyKey: "call_1", preview: seal }, tickets)).toBeNull();
@@ -107,6 +111,12 @@ describe("the local allow-list", () => {
       sql({ ...watched, observe: { ...observe, statement: "select 2\0" } }),
       { ...billing, statements: "any" as const },
     ],
+    ["embedding_refused", sql({ params: ["a"], embed: [0] }), billing],
+    ["embedding_refused", sql({ params: ["a"], embed: [0, 0] }), vectors],
+    ["embedding_refused", sql({ params: ["a"], embed: [1] }), vectors],
+    ["embedding_refused", sql({ params: [7], embed: [0] }), vectors],
+    ["embedding_refused", sql({ params: ["x".repeat(8_193)], embed: [0] }), vectors],
+    ["embedding_refused", sql({ params: ["a"], embed: [0], mode: "write" }), vectors],
     // It would be run beside a statement that is allowed.
     ["statement_not_allowed", sql(watched), billing],
     [
@@ -132,6 +142,7 @@ describe("the local allow-list", () => {
       "content_type_mismatch",
       "statement_not_allowed",
       "statement_malformed",
+      "embedding_refused",
       "idempotency_key_refused",
       "preview_refused",
     ]);

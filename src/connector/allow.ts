@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Operation } from "../core/model/operation.ts";
-import type { RequestFrame } from "../tunnel/protocol.ts";
+import { MAX_EMBEDDED_CHARS, type RequestFrame } from "../tunnel/protocol.ts";
 import type { Destination, HttpDestination, PostgresDestination } from "./config.ts";
 import { isSafeQuery, matchesPath } from "./paths.ts";
 
@@ -14,6 +14,7 @@ export const REFUSALS = [
   "content_type_mismatch",
   "statement_not_allowed",
   "statement_malformed",
+  "embedding_refused",
   "idempotency_key_refused",
   "preview_refused",
 ] as const;
@@ -79,9 +80,23 @@ function refuseSql(sql: Sql, destination: PostgresDestination): Refusal | null {
   if (sql.observe !== undefined && sql.mode !== "write") return "statement_malformed";
   if (sql.columns?.some((name) => name === "" || name.includes("\0"))) return "statement_malformed";
   if (sql.columns?.length === 0) return "statement_malformed";
+  if (sql.embed !== undefined && !mayEmbed(sql, sql.embed, destination)) return "embedding_refused";
   const { statements } = destination;
   const allowed = statements === "any" || all.every((one) => statements.has(sha256(one)));
   return allowed ? null : "statement_not_allowed";
+}
+
+/** Only a read, because an embedding service is asked before anything is decided by the database. */
+function mayEmbed(
+  { mode, params }: Sql,
+  embed: readonly number[],
+  { embedding }: PostgresDestination,
+): boolean {
+  if (embedding === null || mode !== "read" || new Set(embed).size !== embed.length) return false;
+  return embed.every((at) => {
+    const text = params[at];
+    return typeof text === "string" && text.length <= MAX_EMBEDDED_CHARS;
+  });
 }
 
 export function sha256(text: string): string {

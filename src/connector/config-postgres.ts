@@ -1,4 +1,5 @@
 import type { Environment, PostgresDestination } from "./config.ts";
+import { readEmbedding } from "./config-embedding.ts";
 import { readSecret } from "./config-secret.ts";
 import type { Reader } from "./reader.ts";
 
@@ -19,6 +20,7 @@ export function readPostgres(reader: Reader, env: Environment): PostgresDestinat
     "role",
     "statements",
     "connections",
+    "embedding",
   ]);
   const host = reader
     .required(members, "host", '"db.internal", or the folder of its Unix socket')
@@ -31,6 +33,8 @@ export function readPostgres(reader: Reader, env: Environment): PostgresDestinat
   const password = secret === null ? null : readSecret(secret, env);
   const role = members.get("role")?.string(IDENTIFIER, "a role's name") ?? null;
   const connections = members.get("connections")?.integer(1, 64) ?? DEFAULT_CONNECTIONS;
+  const described = members.get("embedding");
+  const embedding = described === undefined ? null : readEmbedding(described, env);
   const statements = readStatements(
     reader.required(members, "statements", '["<sha-256 of a statement>"] or "any"'),
   );
@@ -50,6 +54,7 @@ export function readPostgres(reader: Reader, env: Environment): PostgresDestinat
     role,
     statements,
     connections,
+    embedding,
   };
 }
 

@@ -57,6 +57,7 @@ describe("connector.jsonc", () => {
       role: "support_reader",
       statements: new Set([DIGEST]),
       connections: 4,
+      embedding: null,
     });
   });
 

@@ -1,5 +1,6 @@
 import { dirname, resolve } from "node:path";
 import { TIERS, type Tier } from "../core/model/policy.ts";
+import type { Embedding } from "./config-embedding.ts";
 import { readHttp } from "./config-http.ts";
 import { readPostgres } from "./config-postgres.ts";
 import type { PathTemplate } from "./paths.ts";
@@ -39,6 +40,8 @@ export interface PostgresDestination {
   /** SHA-256, hex, of each statement allowed; or any, said explicitly. */
   readonly statements: ReadonlySet<string> | "any";
   readonly connections: number;
+  /** How texts become vectors here; null: they do not. */
+  readonly embedding: Embedding | null;
 }
 
 /** What may stand in for a secret: never the secret itself. */

@@ -1,7 +1,14 @@
 import type { SqlOperation } from "../core/model/operation.ts";
 import type { ConnectorAnswer } from "../tunnel/protocol.ts";
 import type { PostgresDestination } from "./config.ts";
-import { failure, type Execution, type Executor, type TransactionEnd } from "./executor.ts";
+import { embedderOf, type Embedder } from "./embedder.ts";
+import {
+  failure,
+  type Execution,
+  type Executor,
+  type Failure,
+  type TransactionEnd,
+} from "./executor.ts";
 import { networkFailure } from "./network-failure.ts";
 import { endOf } from "./postgres-end.ts";
 import { PostgresPool, type Lent } from "./postgres-pool.ts";
@@ -11,18 +18,22 @@ import { Transaction } from "./postgres-transaction.ts";
 export class PostgresExecutor implements Executor {
   readonly #destination: PostgresDestination;
   readonly #pool: PostgresPool;
+  readonly #embedder: Embedder | null;
 
   constructor(destination: PostgresDestination, elapsed: () => number = () => performance.now()) {
     this.#destination = destination;
     this.#pool = new PostgresPool(destination, elapsed);
+    this.#embedder = destination.embedding && embedderOf(destination.embedding);
   }
 
   async execute(execution: Execution): Promise<ConnectorAnswer> {
     if (!("sql" in execution.operation)) return failure("destination_not_found", "none");
-    const { sql } = execution.operation;
+    const asked = execution.operation.sql;
     // A write that may commit is journalled once it has a number; whatever is rolled back, at once.
-    const commits = sql.mode === "write" && execution.mode === "execute";
+    const commits = asked.mode === "write" && execution.mode === "execute";
     const journaled = commits ? null : execution.journal(null);
+    const sql = asked.embed ? await this.#embedded(asked, execution, journaled) : asked;
+    if ("ok" in sql) return sql;
     const attempt = await this.#attempt(sql, execution, journaled);
     if (attempt !== "stale") return attempt;
     // The server had closed an idle connection: nothing was begun, so a new one may try.
@@ -35,7 +46,26 @@ export class PostgresExecutor implements Executor {
   }
 
   async close(): Promise<void> {
-    await this.#pool.close();
+    await Promise.all([this.#pool.close(), this.#embedder?.close()]);
+  }
+
+  /** Texts may leave for another service here, so the journal comes first. */
+  async #embedded(
+    sql: SqlOperation["sql"],
+    { signal }: Execution,
+    journaled: Promise<boolean> | null,
+  ): Promise<SqlOperation["sql"] | Failure> {
+    const { embed = [], params } = sql;
+    const texts = embed.map((at) => params[at]).filter((text) => typeof text === "string");
+    if (this.#embedder === null || texts.length !== embed.length) {
+      return failure("destination_not_found", "none");
+    }
+    if ((await journaled) !== true) return failure("audit_unavailable", "none");
+    if (signal.aborted) return failure("deadline_exceeded", "none");
+    const embedded = await this.#embedder.embed(texts, signal);
+    if (!embedded.ok) return embedded;
+    const vectors = new Map(embed.map((at, of) => [at, embedded.vectors[of] ?? null]));
+    return { ...sql, params: params.map((param, at) => vectors.get(at) ?? param) };
   }
 
   async #attempt(

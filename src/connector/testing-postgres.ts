@@ -15,6 +15,7 @@ export function postgresDestination(change: Partial<PostgresDestination>): Postg
     role: null,
     statements: new Set(),
     connections: 4,
+    embedding: null,
     ...change,
   };
 }

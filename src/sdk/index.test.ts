@@ -11,6 +11,7 @@ describe("what others import", () => {
       "PosternError",
       "ProofKey",
       "Workflow",
+      "hashedNgrams",
       "seatOfCall",
     ]);
   });

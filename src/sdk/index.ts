@@ -14,6 +14,7 @@ export { Applicant, seatOfCall } from "./applicant.ts";
 export type { Connection } from "./door.ts";
 export { PosternError } from "./error.ts";
 export type { Granted, SeatAsk, WorkflowAsk } from "./oauth.ts";
+export { hashedNgrams } from "./hashed-ngrams.ts";
 export { ProofKey } from "./proof.ts";
 export type { PrivateKeyJwk } from "./sign.ts";
 export type { Json, JsonObject } from "../core/model/json.ts";

@@ -94,6 +94,7 @@ const toConnector: ToConnector[] = [
   { t: "welcome", now: 1, epoch: 0 },
   { t: "request", id: "0", operation: { http }, ...rest },
   { t: "request", id: "0", operation: { sql }, ...rest },
+  { t: "request", id: "0", operation: { sql: { ...sql, embed: [0, 1, 2, 999] } }, ...rest },
   { t: "request", id: "0", operation: { http }, ...rest, idempotencyKey: "call_1", preview: seal },
   {
     t: "request",
@@ -247,6 +248,11 @@ describe("frames", () => {
       "something ignored that is no column",
       { operation: { sql: { ...sql, observe: { ...observe, ignore: [1] } } } },
     ],
+    ["texts to embed at no place", { operation: { sql: { ...sql, embed: [-1] } } }],
+    ["texts to embed at half a place", { operation: { sql: { ...sql, embed: [0.5] } } }],
+    ["a text to embed past all places", { operation: { sql: { ...sql, embed: [1_000] } } }],
+    ["too many texts to embed", { operation: { sql: { ...sql, embed: [0, 1, 2, 3, 4] } } }],
+    ["no texts to embed, said so", { operation: { sql: { ...sql, embed: null } } }],
     ["an observation over HTTP", { operation: { http: { ...http, observe } } }],
   ])("refuses a request with %s", (_name, change) => {
     const frame = { t: "request", id: "0", operation: { http }, ...rest };

@@ -4,6 +4,7 @@ import {
   CONNECTOR_SIGNALS,
   IDEMPOTENCY_KEY,
   MAX_BODY_BYTES,
+  MAX_EMBEDDED,
   MAX_FRAME_BYTES,
   MAX_GATEWAY_KEYS,
   MAX_TIMEOUT_MS,
@@ -121,6 +122,7 @@ const http = object({
 });
 const statement = text(MAX_STATEMENT_CHARS);
 const params = list(MAX_PARAMS, () => true);
+const embed = list(MAX_EMBEDDED, whole(0, MAX_PARAMS - 1));
 const observe = object({ statement, params, ignore: list(MAX_IGNORED, text(256)) });
 const sql = object(
   {
@@ -130,9 +132,10 @@ const sql = object(
     columns: list(MAX_COLUMNS, text(256)),
     mode: oneOf(["read", "write"]),
     maxRows: whole(1, MAX_ROWS),
+    embed,
     observe,
   },
-  ["columns", "observe"],
+  ["columns", "embed", "observe"],
 );
 const operation: Check = (value) => object({ http })(value) || object({ sql })(value);
 

@@ -28,6 +28,10 @@ export const HANDSHAKE_MS = 5_000;
 export const CHALLENGE_MS = 2_000;
 /** Largest answer body; a tool's own cap may only be lower. */
 export const MAX_BODY_BYTES = 8 * 1_024 * 1_024;
+/** Texts of one SQL operation that become vectors: a search looks for one, a comparison for a few. */
+export const MAX_EMBEDDED = 4;
+/** Characters of each: longer ones are documents, and belong into the index. */
+export const MAX_EMBEDDED_CHARS = 8 * 1_024;
 /** Largest observed state, as JSON, before or after a change: both go along with an answer's body. */
 export const MAX_OBSERVED_BYTES = 256 * 1_024;
 /** Largest frame either side accepts: the largest body, base64, and room for the rest. */

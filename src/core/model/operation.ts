@@ -30,6 +30,11 @@ export interface SqlOperation {
     readonly mode: "read" | "write";
     readonly maxRows: number;
     /**
+     * Positions in `params`, from 0, of texts that the connector replaces by vectors of their meaning.
+     * Only in a read. The digest covers the texts.
+     */
+    readonly embed?: readonly number[];
+    /**
      * A query run before and after a write, in its transaction: what it tells apart is the change.
      * Its columns in `ignore` are volatile and left out.
      */
