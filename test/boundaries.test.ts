@@ -251,6 +251,35 @@ describe("no switch turns authentication off", () => {
   });
 });
 
+describe("no shell", () => {
+  it("reads what Postern runs: a program and its arguments, nothing else", () => {
+    const imported = /import \{([^}]*)\} from "(?:node:)?child_process"/g;
+    const names = shipped.flatMap((path) =>
+      [...read(path).matchAll(imported)].flatMap(([, list = ""]) =>
+        list.split(",").map(
+          (one) =>
+            one
+              .replace(/^\s*type\s+/, "")
+              .trim()
+              .split(" ")[0]!,
+        ),
+      ),
+    );
+    const allowed = ["ChildProcess", "execFile", "execFileSync", "spawn"];
+    expect(names.filter((name) => name !== "" && !allowed.includes(name))).toEqual([]);
+    expect(names).toContain("execFile");
+    const other =
+      /child_process(?!")|["']child_process["']\s*\)|\* as \w+ from "node:child_process"/;
+    const shell = /\bshell:(?!\s*false\b)|\bshell\s*[,}]/;
+    const found = shipped.filter((path) => other.test(read(path)) || shell.test(read(path)));
+    expect(found).toEqual([]);
+    for (const line of ["shell: true", "shell: '/bin/sh'", "{ shell }"])
+      expect(line).toMatch(shell);
+    expect('import * as cp from "node:child_process"').toMatch(other);
+    expect("require('child_process')").toMatch(other);
+  });
+});
+
 describe("the sources", () => {
   const text = files.filter(
     (path) => !/\.(png|ico|woff2|gz)$/.test(path) && path !== "test/boundaries.test.ts",

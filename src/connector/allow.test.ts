@@ -1,28 +1,14 @@
 import { describe, expect, it } from "vitest";
 import type { HttpOperation, SqlOperation } from "../core/model/operation.ts";
 import { REFUSALS, refusalOf, sha256 } from "./allow.ts";
-import type { HttpDestination, PostgresDestination } from "./config.ts";
+import { httpDestination } from "./testing.ts";
+import { postgresDestination } from "./testing-postgres.ts";
 
-const tickets: HttpDestination = {
-  kind: "http",
-  origin: "http://127.0.0.1:1",
+const tickets = httpDestination({
   methods: new Set(["GET", "POST"]),
   paths: [["tickets"], ["tickets", null]],
-  headers: new Map(),
-};
-const billing: PostgresDestination = {
-  kind: "postgres",
-  host: "/x",
-  port: 1,
-  tls: false,
-  database: "d",
-  user: "u",
-  password: "p",
-  role: null,
-  statements: new Set([sha256("select 1")]),
-  connections: 1,
-  embedding: null,
-};
+});
+const billing = postgresDestination({ statements: new Set([sha256("select 1")]) });
 
 const vectors = { ...billing, embedding: { kind: "hashed-ngrams", dimensions: 8 } as const };
 const plain = { body: null, contentType: null, idempotencyKey: null, preview: null };

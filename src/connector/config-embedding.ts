@@ -1,6 +1,11 @@
-import type { Environment } from "./config.ts";
+import type { Place } from "./config.ts";
+import { isPlainHost, readReach } from "./config-reach.ts";
 import { readSecret } from "./config-secret.ts";
+import { readTls } from "./config-tls.ts";
+import type { Reach } from "./lookup.ts";
 import type { Reader } from "./reader.ts";
+import type { Secret } from "./secret.ts";
+import type { TlsMaterial } from "./tls.ts";
 
 /** How a text becomes a vector: what an index was filled with, and nothing else, can be searched. */
 export type Embedding =
@@ -14,20 +19,22 @@ export interface EmbeddingEndpoint {
   readonly model: string;
   readonly dimensions: number;
   /** Sent as `Authorization: Bearer`; null: it asks for none. */
-  readonly token: string | null;
+  readonly token: Secret | null;
+  readonly reach: Reach;
+  readonly tls: TlsMaterial;
 }
 
 /** What pgvector stores in a column. */
 const MAX_DIMENSIONS = 16_000;
 const LOCAL = /^(?:localhost|127\.0\.0\.1|\[::1\])$/;
 
-export function readEmbedding(reader: Reader, env: Environment): Embedding | null {
+export function readEmbedding(reader: Reader, place: Place): Embedding | null {
   const kind = reader.kind(["hashed-ngrams", "endpoint"]);
   if (kind === null) return null;
   const members = reader.members(
     kind === "hashed-ngrams"
       ? ["kind", "dimensions"]
-      : ["kind", "dimensions", "url", "model", "token"],
+      : ["kind", "dimensions", "url", "addresses", "tls", "model", "token"],
   );
   const dimensions = reader
     .required(members, "dimensions", "those of the column that holds the vectors")
@@ -44,9 +51,12 @@ export function readEmbedding(reader: Reader, env: Environment): Embedding | nul
     .required(members, "model", "the one that filled the index")
     ?.string(/^[\x20-\x7e]{1,200}$/, "a name");
   const secret = members.get("token");
-  const token = secret === undefined ? null : readToken(secret, env);
+  const token = secret === undefined ? null : readSecret(secret, place, /^[\x21-\x7e]+$/);
+  const reach = readReach(members.get("addresses"), place.resolvers);
+  const encrypted = members.get("tls");
+  const tls = encrypted === undefined ? {} : readTls(encrypted, place);
   if (!dimensions || url === null || !model) return null;
-  return { kind, dimensions, url, model, token };
+  return { kind, dimensions, url, model, token, reach, tls };
 }
 
 /** Questions are data: in clear they go to this machine only. */
@@ -60,12 +70,10 @@ function readUrl(reader: Reader | null): string | null {
   if (url.protocol === "http:" && !LOCAL.test(url.hostname)) {
     return reader.wrong("invalid_value", "https, or an address of this machine");
   }
+  const written = /^https?:\/\/([^/?]*)/.exec(text)?.[1]?.toLowerCase();
+  const host = url.hostname.replace(/^\[|\]$/g, "");
+  if (!isPlainHost(host) || (written !== url.host && written !== `${url.hostname}:443`)) {
+    return reader.wrong("invalid_value", "a host as it is read, without a dot at its end");
+  }
   return url.href;
-}
-
-function readToken(reader: Reader, env: Environment): string | null {
-  const secret = readSecret(reader, env);
-  // CR LF in a header begins the next one.
-  if (secret === null || /^[\x21-\x7e]+$/.test(secret)) return secret;
-  return reader.wrong("invalid_value", "the variable holds characters a header cannot carry");
 }

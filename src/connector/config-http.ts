@@ -1,7 +1,11 @@
-import type { Environment, HttpDestination } from "./config.ts";
-import { readSecret } from "./config-secret.ts";
+import type { HttpDestination, Place } from "./config.ts";
+import { readLimits } from "./config-limits.ts";
+import { isPlainHost, readReach } from "./config-reach.ts";
+import { HEADER_VALUE, readSecret } from "./config-secret.ts";
+import { readTls } from "./config-tls.ts";
 import { parseTemplate, type PathTemplate } from "./paths.ts";
 import type { Reader } from "./reader.ts";
+import type { Secret } from "./secret.ts";
 
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] as const;
 const HEADER_NAME = /^[a-z0-9!#$%&'*+.^_`|~-]+$/;
@@ -27,8 +31,22 @@ const RESERVED = new Set([
   "upgrade",
 ]);
 
-export function readHttp(reader: Reader, env: Environment): HttpDestination | null {
-  const members = reader.members(["kind", "origin", "methods", "paths", "headers"]);
+/** Sockets to one service: more would be our load test of it. */
+const DEFAULT_CONCURRENCY = 64;
+const MAX_CONCURRENCY = 256;
+
+export function readHttp(reader: Reader, place: Place): HttpDestination | null {
+  const members = reader.members([
+    "kind",
+    "origin",
+    "addresses",
+    "tls",
+    "methods",
+    "paths",
+    "headers",
+    "concurrency",
+    "queue",
+  ]);
   const origin = readOrigin(
     reader.required(members, "origin", '"http://127.0.0.1:4010", without a path'),
   );
@@ -40,19 +58,25 @@ export function readHttp(reader: Reader, env: Environment): HttpDestination | nu
     .required(members, "paths", '["/tickets", "/tickets/{id}"]')
     ?.items()
     .map(readTemplate);
-  const headers = new Map<string, string>();
+  const headers = new Map<string, Secret>();
   for (const [name, value] of members.get("headers")?.members() ?? []) {
     const lower = name.toLowerCase();
     if (!HEADER_NAME.test(lower) || RESERVED.has(lower) || lower.startsWith("postern-")) {
       value.wrong("invalid_value", "this header is not yours to set");
       continue;
     }
-    const secret = readSecret(value, env);
-    if (secret === null) continue;
-    // CR LF in a header begins the next one.
-    if (/^[\x20-\x7e]*$/.test(secret)) headers.set(lower, secret);
-    else value.wrong("invalid_value", "the variable holds characters a header cannot carry");
+    const secret = readSecret(value, place, HEADER_VALUE);
+    if (secret !== null) headers.set(lower, secret);
   }
+  const reach = readReach(members.get("addresses"), place.resolvers);
+  const encrypted = members.get("tls");
+  if (encrypted !== undefined && origin?.startsWith("http:")) {
+    encrypted.wrong("invalid_value", "an origin with http:// is not encrypted");
+  }
+  const tls = encrypted === undefined ? {} : readTls(encrypted, place);
+  const concurrency =
+    members.get("concurrency")?.integer(1, MAX_CONCURRENCY) ?? DEFAULT_CONCURRENCY;
+  const limits = readLimits(members.get("queue"), concurrency);
   if (origin === null || methods === undefined || paths === undefined) return null;
   return {
     kind: "http",
@@ -60,6 +84,9 @@ export function readHttp(reader: Reader, env: Environment): HttpDestination | nu
     methods: new Set(methods.filter((one) => one !== null)),
     paths: paths.filter((one) => one !== null),
     headers,
+    reach,
+    tls,
+    limits,
   };
 }
 
@@ -82,5 +109,12 @@ function readOrigin(reader: Reader | null): string | null {
   if (url.pathname !== "/" || url.search !== "" || url.hash !== "") {
     return reader.wrong("invalid_value", fix);
   }
-  return url.origin;
+  const explicit = `${url.protocol}//${url.hostname}:${url.protocol === "http:" ? 80 : 443}`;
+  const written = text.replace(/\/$/, "").toLowerCase();
+  if (written !== url.origin && written !== explicit) {
+    // `0x7f.1`, `2130706433` and full-width digits are 127.0.0.1 to whoever connects.
+    return reader.wrong("invalid_value", `write what it is read as: "${url.origin}"`);
+  }
+  if (isPlainHost(url.hostname.replace(/^\[|\]$/g, ""))) return url.origin;
+  return reader.wrong("invalid_value", "a name without a dot at its end, or a plain address");
 }

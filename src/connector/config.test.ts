@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { readConfig } from "./config.ts";
+import { Reach } from "./lookup.ts";
 import { MISTAKE_CODES } from "./reader.ts";
 
 const env = { TICKETS_KEY: "key", BILLING_PASSWORD: "secret", EVIL: "a\r\nx: y", EMPTY: "" };
@@ -44,8 +45,14 @@ describe("connector.jsonc", () => {
       origin: "http://127.0.0.1:4010",
       methods: new Set(["GET", "POST"]),
       paths: [["tickets"], ["tickets", null]],
-      headers: new Map([["authorization", "key"]]),
+      headers: expect.any(Map),
+      reach: expect.any(Reach),
+      tls: {},
+      limits: { concurrency: 64, queue: 64 },
     });
+    const tickets = read.config.destinations.get("tickets");
+    const headers = tickets?.kind === "http" ? [...tickets.headers] : [];
+    expect(headers.map(([name, { value }]) => [name, value])).toEqual([["authorization", "key"]]);
     expect(read.config.destinations.get("billing")).toEqual({
       kind: "postgres",
       host: "/run/postgresql",
@@ -53,7 +60,9 @@ describe("connector.jsonc", () => {
       tls: false,
       database: "billing",
       user: "postern",
-      password: "secret",
+      password: expect.objectContaining({ value: "secret" }),
+      reach: expect.any(Reach),
+      limits: { concurrency: 4, queue: 64 },
       role: "support_reader",
       statements: new Set([DIGEST]),
       connections: 4,
@@ -109,7 +118,7 @@ describe("connector.jsonc", () => {
       "12 destinations.Tickets.headers.Idempotency-Key invalid_value",
       "13 destinations.Tickets.headers.authorization wrong_type",
       "14 destinations.Tickets.headers.x-a.env env_missing",
-      "15 destinations.Tickets.headers.x-b invalid_value",
+      "15 destinations.Tickets.headers.x-b.env invalid_value",
       "18 destinations.billing missing_key",
       "18 destinations.billing missing_key",
       "21 destinations.billing.port invalid_value",
@@ -166,6 +175,7 @@ describe("connector.jsonc", () => {
       "wrong_type",
       "invalid_value",
       "env_missing",
+      "secret_unreadable",
     ]);
   });
 });

@@ -3,8 +3,13 @@ import { TIERS, type Tier } from "../core/model/policy.ts";
 import type { Embedding } from "./config-embedding.ts";
 import { readHttp } from "./config-http.ts";
 import { readPostgres } from "./config-postgres.ts";
+import { readResolvers } from "./config-reach.ts";
+import type { Limits } from "./limits.ts";
+import type { Reach } from "./lookup.ts";
 import type { PathTemplate } from "./paths.ts";
 import { Reader, type Mistake } from "./reader.ts";
+import type { Secret } from "./secret.ts";
+import type { TlsMaterial } from "./tls.ts";
 
 /** The connector's own word on what may be reached: no gateway can widen it. */
 export interface ConnectorConfig {
@@ -23,8 +28,11 @@ export interface HttpDestination {
   readonly origin: string;
   readonly methods: ReadonlySet<string>;
   readonly paths: readonly PathTemplate[];
-  /** Lower-case name → secret value, from the environment. */
-  readonly headers: ReadonlyMap<string, string>;
+  /** Lower-case name → secret. */
+  readonly headers: ReadonlyMap<string, Secret>;
+  readonly reach: Reach;
+  readonly tls: TlsMaterial;
+  readonly limits: Limits;
 }
 
 export interface PostgresDestination {
@@ -32,20 +40,30 @@ export interface PostgresDestination {
   /** Name or address; or an absolute folder that holds the server's Unix socket. */
   readonly host: string;
   readonly port: number;
-  readonly tls: boolean;
+  /** False: in clear. */
+  readonly tls: TlsMaterial | false;
   readonly database: string;
   readonly user: string;
-  readonly password: string;
+  readonly password: Secret;
   readonly role: string | null;
   /** SHA-256, hex, of each statement allowed; or any, said explicitly. */
   readonly statements: ReadonlySet<string> | "any";
   readonly connections: number;
+  readonly reach: Reach;
+  readonly limits: Limits;
   /** How texts become vectors here; null: they do not. */
   readonly embedding: Embedding | null;
 }
 
 /** What may stand in for a secret: never the secret itself. */
 export type Environment = { readonly [name: string]: string | undefined };
+
+/** What the words of the file are read in: they name variables, files and name servers. */
+export interface Place {
+  readonly env: Environment;
+  readonly folder: string;
+  readonly resolvers: readonly string[];
+}
 
 export type ConfigResult =
   | { readonly ok: true; readonly config: ConnectorConfig }
@@ -64,7 +82,14 @@ export function readConfig(text: string, path: string, env: Environment): Config
 }
 
 function readRoot(root: Reader, path: string, env: Environment): ConnectorConfig | null {
-  const members = root.members(["$schema", "network", "tier", "stateDir", "destinations"]);
+  const members = root.members([
+    "$schema",
+    "network",
+    "tier",
+    "stateDir",
+    "resolvers",
+    "destinations",
+  ]);
   const network = root
     .required(members, "network", "the network this connector stands in")
     ?.string(NAME, NAME_FIX);
@@ -74,20 +99,22 @@ function readRoot(root: Reader, path: string, env: Environment): ConnectorConfig
   const stateDir = root
     .required(members, "stateDir", '"./state", where its key and journal live')
     ?.string(/./, "a folder");
+  const folder = dirname(path);
+  const place: Place = { env, folder, resolvers: readResolvers(members.get("resolvers")) };
   const listed = root.required(members, "destinations", "what may be reached");
   const destinations = new Map<string, Destination>();
   for (const [name, reader] of listed?.members() ?? []) {
     if (!NAME.test(name)) reader.wrong("invalid_value", `name a destination with ${NAME_FIX}`);
-    const destination = readDestination(reader, env);
+    const destination = readDestination(reader, place);
     if (destination !== null) destinations.set(name, destination);
   }
   if (!network || !tier || !stateDir) return null;
-  return { network, tier, stateDir: resolve(dirname(path), stateDir), destinations };
+  return { network, tier, stateDir: resolve(folder, stateDir), destinations };
 }
 
-function readDestination(reader: Reader, env: Environment): Destination | null {
+function readDestination(reader: Reader, place: Place): Destination | null {
   if (!reader.is("object")) return reader.wrong("wrong_type", "write an object: { … }");
   const kind = reader.kind(["http", "postgres"]);
   if (kind === null) return null;
-  return kind === "http" ? readHttp(reader, env) : readPostgres(reader, env);
+  return kind === "http" ? readHttp(reader, place) : readPostgres(reader, place);
 }

@@ -2,6 +2,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { hashedNgrams } from "../sdk/hashed-ngrams.ts";
+import { Reach } from "./lookup.ts";
+import { Secret } from "./secret.ts";
 import { embedderOf, type Embedder } from "./embedder.ts";
 
 const never = new AbortController().signal;
@@ -27,13 +29,21 @@ const server = createServer((request, response) => {
   request.on("data", (chunk: Buffer) => (body += chunk.toString()));
   request.on("end", () => answer(request, response, body));
 });
+const plain = { reach: new Reach(), tls: {} };
 let url: string;
 let embedder: Embedder;
 
 beforeAll(async () => {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1/embeddings?api=2`;
-  embedder = embedderOf({ kind: "endpoint", url, model: "m-1", dimensions: 2, token: "s3cret" });
+  embedder = embedderOf({
+    kind: "endpoint",
+    url,
+    model: "m-1",
+    dimensions: 2,
+    token: Secret.fixed("s3cret"),
+    ...plain,
+  });
 });
 afterAll(async () => {
   await embedder.close();
@@ -148,6 +158,7 @@ describe("an embedding endpoint", () => {
     const gone = embedderOf({
       ...{ kind: "endpoint", url: `http://127.0.0.1:${port}/`, model: "m", dimensions: 2 },
       token: null,
+      ...plain,
     });
     const failed = { ok: false, code: "connection_refused", effect: "none" };
     expect(await gone.embed(["a"], never)).toEqual(failed);

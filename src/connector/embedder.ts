@@ -4,8 +4,8 @@ import type { FailureCode } from "../core/model/outcome.ts";
 import { hashedNgrams } from "../sdk/hashed-ngrams.ts";
 import type { Embedding, EmbeddingEndpoint } from "./config-embedding.ts";
 import { failure, type Failure } from "./executor.ts";
-import { guardedLookup } from "./lookup.ts";
 import { networkFailure } from "./network-failure.ts";
+import { tlsOptions } from "./tls.ts";
 
 export type Embedded =
   | { readonly ok: true; readonly vectors: readonly (readonly number[])[] }
@@ -51,7 +51,11 @@ class RemoteEmbedder implements Embedder {
       connections: CONNECTIONS,
       pipelining: 1,
       maxHeaderSize: MAX_HEADER_BYTES,
-      connect: { timeout: CONNECT_TIMEOUT_MS, lookup: guardedLookup },
+      connect: {
+        timeout: CONNECT_TIMEOUT_MS,
+        lookup: endpoint.reach.lookup,
+        ...tlsOptions(endpoint.tls),
+      },
       // One deadline for the whole request, ours; the parser's timers are coarse.
       headersTimeout: 0,
       bodyTimeout: 0,
@@ -67,11 +71,12 @@ class RemoteEmbedder implements Embedder {
         headers: {
           "content-type": "application/json",
           "accept-encoding": "identity",
-          ...(token !== null && { authorization: `Bearer ${token}` }),
+          ...(token !== null && { authorization: `Bearer ${token.value}` }),
         },
         body: JSON.stringify({ model, input: texts, encoding_format: "float" }),
         signal,
       });
+      if (answer.statusCode === 401) token?.refused();
       const cap = texts.length * dimensions * MAX_NUMBER_BYTES + MAX_FRAME_BYTES;
       return await read(answer, texts.length, dimensions, cap);
     } catch (error) {

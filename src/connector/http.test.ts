@@ -9,10 +9,14 @@ import {
 import { gzipSync } from "node:zlib";
 import { afterEach, describe, expect, it } from "vitest";
 import type { HttpDestination } from "./config.ts";
-import { HeldBytes, type Execution } from "./executor.ts";
+import { type Execution, HeldBytes } from "./executor.ts";
 import { HttpExecutor } from "./http.ts";
+import { Secret } from "./secret.ts";
+import { httpDestination, httpExecution } from "./testing.ts";
 
 const CAP = 1_000;
+const execution = (method = "GET", change: Partial<Execution> = {}): Execution =>
+  httpExecution(method, { cap: CAP, ...change });
 const closing: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
   for (const close of closing.splice(0).toReversed()) await close();
@@ -56,32 +60,9 @@ async function rawOrigin(answer: (socket: Socket) => void): Promise<string> {
 }
 
 function executorFor(origin: string, change: Partial<HttpDestination> = {}): HttpExecutor {
-  const executor = new HttpExecutor(
-    { kind: "http", origin, methods: new Set(), paths: [], headers: new Map(), ...change },
-    new HeldBytes(),
-  );
+  const executor = new HttpExecutor(httpDestination({ origin, ...change }), new HeldBytes());
   closing.push(() => executor.close());
   return executor;
-}
-
-function execution(method = "GET", change: Partial<Execution> = {}): Execution {
-  return {
-    operation: {
-      http: { method, destination: "x", path: "/tickets/1", query: "a=%20b", contentDigest: null },
-    },
-    body: null,
-    contentType: null,
-    idempotencyKey: null,
-    mode: "execute",
-    preview: null,
-    token: "the-token",
-    principals: { human: "h", agent: "a", workflow: "w" },
-    cap: CAP,
-    timeoutMs: 10_000,
-    signal: new AbortController().signal,
-    journal: () => Promise.resolve(true),
-    ...change,
-  };
 }
 
 describe("the HTTP executor", () => {
@@ -97,7 +78,9 @@ describe("the HTTP executor", () => {
     });
     const origin = await listening(server);
     closing.push(() => server.closeAllConnections());
-    const executor = executorFor(origin, { headers: new Map([["authorization", "Bearer s"]]) });
+    const executor = executorFor(origin, {
+      headers: new Map([["authorization", Secret.fixed("Bearer s")]]),
+    });
     const answer = await executor.execute(
       execution("POST", { body: '{"a":1}', contentType: "application/json" }),
     );
@@ -135,8 +118,8 @@ describe("the HTTP executor", () => {
     const origin = await listening(server);
     closing.push(() => server.closeAllConnections());
     const headers = new Map([
-      ["idempotency-key", "configured"],
-      ["if-match", "*"],
+      ["idempotency-key", Secret.fixed("configured")],
+      ["if-match", Secret.fixed("*")],
     ]);
     const executor = executorFor(origin, { headers });
     const preview = { changes: "ab".repeat(32), etag: '"v1"', salt: "5a".repeat(16) };

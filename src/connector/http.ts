@@ -6,13 +6,13 @@ import { isSafe } from "./allow.ts";
 import { framedBytes } from "./body-text.ts";
 import type { HttpDestination } from "./config.ts";
 import { failure, type Execution, type Executor, type HeldBytes } from "./executor.ts";
-import { guardedLookup } from "./lookup.ts";
 import { networkFailure } from "./network-failure.ts";
+import { tlsOptions } from "./tls.ts";
 
-/** Sockets to one service: more would be our load test of it. */
-const CONNECTIONS = 64;
 const CONNECT_TIMEOUT_MS = 5_000;
 const MAX_HEADER_BYTES = 16 * 1_024;
+/** RFC 9110 §15.5.2: our secret may have been rotated. */
+const UNAUTHORIZED = 401;
 /** RFC 9110 §15.5.13: the service's word that the resource is no longer the one it was asked to be. */
 const PRECONDITION_FAILED = 412;
 
@@ -26,10 +26,14 @@ export class HttpExecutor implements Executor {
     this.#destination = destination;
     this.#held = held;
     this.#pool = new Pool(destination.origin, {
-      connections: CONNECTIONS,
+      connections: destination.limits.concurrency,
       pipelining: 1,
       maxHeaderSize: MAX_HEADER_BYTES,
-      connect: { timeout: CONNECT_TIMEOUT_MS, lookup: guardedLookup },
+      connect: {
+        timeout: CONNECT_TIMEOUT_MS,
+        lookup: destination.reach.lookup,
+        ...tlsOptions(destination.tls),
+      },
       // One deadline for the whole request, ours; the parser's timers are coarse.
       headersTimeout: 0,
       bodyTimeout: 0,
@@ -42,7 +46,10 @@ export class HttpExecutor implements Executor {
     if (!(await execution.journal(null))) return failure("audit_unavailable", "none");
     if (execution.signal.aborted) return failure("deadline_exceeded", "none");
     return new Promise((resolve) => {
-      const exchange = new Exchange(http.method, execution, this.#held, resolve);
+      const exchange = new Exchange(http.method, execution, this.#held, (answer) => {
+        if (!answer.ok && answer.status === UNAUTHORIZED) this.#refused();
+        resolve(answer);
+      });
       try {
         this.#pool.dispatch(this.#options(http, execution), exchange);
       } catch (error) {
@@ -55,9 +62,15 @@ export class HttpExecutor implements Executor {
     await this.#pool.destroy();
   }
 
+  #refused(): void {
+    for (const secret of this.#destination.headers.values()) secret.refused();
+  }
+
   #options(http: HttpOperation["http"], execution: Execution): Dispatcher.DispatchOptions {
     const headers: Record<string, string> = {
-      ...Object.fromEntries(this.#destination.headers),
+      ...Object.fromEntries(
+        [...this.#destination.headers].map(([name, secret]) => [name, secret.value]),
+      ),
       accept: "*/*",
       // A body that inflates past its cap is not asked for, and refused if sent all the same.
       "accept-encoding": "identity",

@@ -1,39 +1,79 @@
-import { lookup } from "node:dns";
-import { BlockList, type LookupFunction } from "node:net";
-
-/**
- * Addresses no name of an allow-listed service may resolve to: cloud metadata (link-local), this
- * host's wildcard, multicast, and the same behind NAT64. A name is data of whoever runs the DNS; an
- * operator who means such an address writes the address.
- */
-const prohibited = new BlockList();
-prohibited.addSubnet("0.0.0.0", 8, "ipv4");
-prohibited.addSubnet("169.254.0.0", 16, "ipv4");
-prohibited.addSubnet("224.0.0.0", 4, "ipv4");
-prohibited.addAddress("255.255.255.255", "ipv4");
-prohibited.addAddress("::", "ipv6");
-prohibited.addSubnet("fe80::", 10, "ipv6");
-prohibited.addSubnet("ff00::", 8, "ipv6");
-prohibited.addSubnet("64:ff9b::", 96, "ipv6");
-/** The metadata address of a large cloud, outside of the link-local range. */
-prohibited.addAddress("fd00:ec2::254", "ipv6");
+import type { LookupAddress } from "node:dns";
+import { lookup as systemLookup, Resolver } from "node:dns/promises";
+import { callbackify } from "node:util";
+import type { BlockList, LookupFunction } from "node:net";
+import { blockList, isNever, isPublic, type Range, within } from "./addresses.ts";
 
 export const PROHIBITED_CODE = "POSTERN_IP_PROHIBITED";
+const RESOLVER_TIMEOUT_MS = 2_000;
+const RESOLVER_TRIES = 2;
+/** RFC 6761 §6.3: never asked of anybody. */
+const LOCALHOST: readonly LookupAddress[] = [
+  { address: "127.0.0.1", family: 4 },
+  { address: "::1", family: 6 },
+];
+const loopback = blockList([
+  { address: "127.0.0.0", prefix: 8, family: "ipv4" },
+  { address: "::1", prefix: 128, family: "ipv6" },
+]);
 
-export function isProhibited(address: string, family: number): boolean {
-  return prohibited.check(address, family === 6 ? "ipv6" : "ipv4");
+type Found = readonly [LookupAddress, ...LookupAddress[]];
+
+/**
+ * Where the name of one destination may lead. The answer is checked here and connected to right away:
+ * there is no second look-up to rebind. One address outside spoils all of them, because whoever put it
+ * there may have put the others.
+ */
+export class Reach {
+  readonly #ranges: BlockList | null;
+  readonly #resolver: Resolver | null;
+
+  /** `ranges` null: the public internet. `servers` empty: whoever the system asks. */
+  constructor(ranges: readonly Range[] | null = null, servers: readonly string[] = []) {
+    this.#ranges = ranges === null ? null : blockList(ranges);
+    this.#resolver = servers.length === 0 ? null : resolverOf(servers);
+  }
+
+  readonly lookup: LookupFunction = (hostname, options, callback) => {
+    this.#answer(hostname, (error, found) => {
+      if (error !== null) return callback(error, "", 4);
+      const [first] = found;
+      if (options.all === true) return callback(null, [...found]);
+      return callback(null, first.address, first.family);
+    });
+  };
+
+  /** Its callback stands outside of the promise: what it throws is not taken for a failed look-up. */
+  readonly #answer = callbackify((name: string) => this.#find(name.toLowerCase()));
+
+  async #find(name: string): Promise<Found> {
+    const local = name === "localhost";
+    const found = local ? LOCALHOST : await this.#ask(name);
+    const ranges = this.#ranges ?? (local ? loopback : null);
+    const allowed = (address: string): boolean =>
+      ranges === null ? isPublic(address) : within(ranges, address) && !isNever(address);
+    const [first, ...others] = found;
+    if (first === undefined) throw Object.assign(new Error("no address"), { code: "ENOTFOUND" });
+    if (found.every(({ address }) => allowed(address))) return [first, ...others];
+    throw Object.assign(new Error("address prohibited"), { code: PROHIBITED_CODE });
+  }
+
+  async #ask(name: string): Promise<readonly LookupAddress[]> {
+    const resolver = this.#resolver;
+    if (resolver === null) return systemLookup(name, { all: true });
+    const answers = await Promise.allSettled([resolver.resolve4(name), resolver.resolve6(name)]);
+    const found = answers.flatMap((answer, at) => {
+      const family = at === 0 ? 4 : 6;
+      // A refused connection to a name server is no refused connection to the service.
+      if (answer.status === "rejected") return [];
+      return answer.value.map((address) => ({ address, family }));
+    });
+    return found;
+  }
 }
 
-/** The answer is checked here and connected to right away: there is no second look-up to rebind. */
-export const guardedLookup: LookupFunction = (hostname, options, callback) => {
-  lookup(hostname, { ...options, all: true }, (error, addresses) => {
-    const [first] = addresses ?? [];
-    if (error !== null || first === undefined) return callback(error, "", 4);
-    if (addresses.some(({ address, family }) => isProhibited(address, family))) {
-      const refusal = Object.assign(new Error("address prohibited"), { code: PROHIBITED_CODE });
-      return callback(refusal, "", 4);
-    }
-    if (options.all === true) return callback(null, addresses);
-    return callback(null, first.address, first.family);
-  });
-};
+function resolverOf(servers: readonly string[]): Resolver {
+  const resolver = new Resolver({ timeout: RESOLVER_TIMEOUT_MS, tries: RESOLVER_TRIES });
+  resolver.setServers(servers);
+  return resolver;
+}

@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import postgres from "postgres";
 import type { Json } from "../core/model/json.ts";
 import type { PostgresDestination } from "./config.ts";
+import { codeOf } from "./network-failure.ts";
 import { cancelStatement, openSocket } from "./postgres-socket.ts";
 import { PARSED_OIDS, parserOf, serialize } from "./postgres-values.ts";
 
@@ -69,7 +70,7 @@ export class PostgresClient {
       ...PLAIN_OPTIONS,
       database: destination.database,
       username: destination.user,
-      password: destination.password,
+      password: destination.password.value,
       socket: () => {
         // Closed before anybody listened: nobody would be told again.
         if (handed || socket.destroyed) return Promise.reject(new Error("connection lost"));
@@ -101,7 +102,11 @@ export class PostgresClient {
     const [begun, set] = await Promise.all([
       this.#run(`begin ${level}${mode === "read" ? "read only" : "read write"}`, [], true),
       this.#run(`select ${setters(settings)}${numbered ? XID : ""}`, settings.flat(), false),
-    ]);
+    ]).catch((error: unknown) => {
+      // Log-in comes with the first statement. SQLSTATE class 28: our secret may have been rotated.
+      if (codeOf(error)?.startsWith("28") === true) this.#destination.password.refused();
+      throw error;
+    });
     this.#backend = begun.state ?? null;
     if (!numbered) return null;
     const [row] = set as unknown as readonly { readonly xid?: unknown }[];

@@ -1,7 +1,7 @@
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import type { PostgresDestination } from "./config.ts";
-import { guardedLookup } from "./lookup.ts";
+import { tlsOptions, type TlsMaterial } from "./tls.ts";
 
 const CONNECT_TIMEOUT_MS = 5_000;
 /** Protocol numbers of the PostgreSQL manual, "Message Formats". */
@@ -13,10 +13,10 @@ export async function openSocket(destination: PostgresDestination): Promise<Sock
   const { host, port } = destination;
   const plain = host.startsWith("/")
     ? connectTcp({ path: `${host}/.s.PGSQL.${port}` })
-    : connectTcp({ host, port, lookup: guardedLookup });
+    : connectTcp({ host, port, lookup: destination.reach.lookup });
   plain.setNoDelay(true);
   await settled(plain, "connect");
-  return destination.tls ? encrypted(plain, host) : plain;
+  return destination.tls === false ? plain : encrypted(plain, host, destination.tls);
 }
 
 /**
@@ -43,8 +43,8 @@ export async function cancelStatement(
   }
 }
 
-/** The server's certificate is always verified: a private authority goes to NODE_EXTRA_CA_CERTS. */
-async function encrypted(plain: Socket, host: string): Promise<Socket> {
+/** The server's certificate is always verified, its name, too. */
+async function encrypted(plain: Socket, host: string, tls: TlsMaterial): Promise<Socket> {
   plain.write(SSL_REQUEST);
   const answer = await firstBytes(plain);
   // Exactly one byte: more was put there by somebody before encryption began (CVE-2021-23222).
@@ -52,7 +52,9 @@ async function encrypted(plain: Socket, host: string): Promise<Socket> {
     plain.destroy();
     throw Object.assign(new Error("server does not encrypt"), { code: "ERR_TLS_REFUSED" });
   }
-  const secure = connectTls({ socket: plain, ...(isIP(host) ? {} : { servername: host }) });
+  // Of an address `host` is what the certificate is held against.
+  const name = isIP(host) ? { host } : { servername: host };
+  const secure = connectTls({ socket: plain, ...name, ...tlsOptions(tls) });
   await settled(secure, "secureConnect");
   return secure;
 }

@@ -18,6 +18,7 @@ export const MISTAKE_CODES = [
   "wrong_type",
   "invalid_value",
   "env_missing",
+  "secret_unreadable",
 ] as const;
 export type MistakeCode = (typeof MISTAKE_CODES)[number];
 

@@ -4,23 +4,19 @@ import { fixedKeys, MemorySpentStore } from "../sdk/verify.ts";
 import { testKey } from "../tunnel/testing.ts";
 import type { ConnectorAnswer } from "../tunnel/protocol.ts";
 import { sha256 } from "./allow.ts";
-import type { HttpDestination } from "./config.ts";
 import type { Job } from "./end.ts";
 import type { Execution } from "./executor.ts";
-import { ISSUER, mint } from "./testing.ts";
+import { httpDestination, ISSUER, mint } from "./testing.ts";
 import type { JournalEntry } from "./journal.ts";
 import { serve, type Service } from "./serve.ts";
 
 const NOW = 1_790_000_000_000;
 const key = testKey();
 const presenter = { connector: "con_1", session: "5e".repeat(16) };
-const tickets: HttpDestination = {
-  kind: "http",
-  origin: "http://127.0.0.1:1",
+const tickets = httpDestination({
   methods: new Set(["GET", "POST"]),
   paths: [["tickets"]],
-  headers: new Map(),
-};
+});
 const body = '{"title":"CANARY"}';
 const operation: Operation = {
   http: {

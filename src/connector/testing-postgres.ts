@@ -2,6 +2,8 @@ import { connect, createServer, type NetConnectOpts, type Socket } from "node:ne
 import type { SqlOperation } from "../core/model/operation.ts";
 import type { PostgresDestination } from "./config.ts";
 import type { Execution } from "./executor.ts";
+import { Reach } from "./lookup.ts";
+import { Secret } from "./secret.ts";
 
 export function postgresDestination(change: Partial<PostgresDestination>): PostgresDestination {
   return {
@@ -11,10 +13,12 @@ export function postgresDestination(change: Partial<PostgresDestination>): Postg
     tls: false,
     database: "postgres",
     user: "postgres",
-    password: "ignored by the embedded server",
+    password: Secret.fixed("ignored by the embedded server"),
     role: null,
     statements: new Set(),
     connections: 4,
+    reach: new Reach(),
+    limits: { concurrency: 4, queue: 64 },
     embedding: null,
     ...change,
   };

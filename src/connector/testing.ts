@@ -9,6 +9,44 @@ import {
 import { operationDigest, type Operation } from "../core/model/operation.ts";
 import type { TestKey } from "../tunnel/testing.ts";
 import { sha256 } from "./allow.ts";
+import type { HttpDestination } from "./config.ts";
+import type { Execution } from "./executor.ts";
+import { Reach } from "./lookup.ts";
+
+export function httpDestination(change: Partial<HttpDestination>): HttpDestination {
+  return {
+    kind: "http",
+    origin: "http://127.0.0.1:1",
+    methods: new Set(),
+    paths: [],
+    headers: new Map(),
+    reach: new Reach(),
+    tls: {},
+    limits: { concurrency: 64, queue: 64 },
+    ...change,
+  };
+}
+
+/** A verified, allowed, journalled request that has ten seconds. */
+export function httpExecution(method = "GET", change: Partial<Execution> = {}): Execution {
+  return {
+    operation: {
+      http: { method, destination: "x", path: "/tickets/1", query: "a=%20b", contentDigest: null },
+    },
+    body: null,
+    contentType: null,
+    idempotencyKey: null,
+    mode: "execute",
+    preview: null,
+    token: "the-token",
+    principals: { human: "h", agent: "a", workflow: "w" },
+    cap: 1_000,
+    timeoutMs: 10_000,
+    signal: new AbortController().signal,
+    journal: () => Promise.resolve(true),
+    ...change,
+  };
+}
 
 export const ISSUER = "http://127.0.0.1:8080/acme";
 

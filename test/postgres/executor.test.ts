@@ -3,6 +3,7 @@ import postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { PostgresDestination } from "../../src/connector/config.ts";
 import { PostgresExecutor } from "../../src/connector/postgres.ts";
+import { Secret } from "../../src/connector/secret.ts";
 import { execution, postgresDestination } from "../../src/connector/testing-postgres.ts";
 import type { ConnectorAnswer } from "../../src/tunnel/protocol.ts";
 import { postgresUrl } from "./server.ts";
@@ -24,7 +25,7 @@ describe.runIf(url !== null)("the Postgres executor against a real server", () =
         port: Number(server.port),
         database: server.pathname.slice(1),
         user: `${name}_connector`,
-        password,
+        password: Secret.fixed(password),
         connections: 2,
         ...change,
       }),
@@ -185,7 +186,7 @@ describe.runIf(url !== null)("the Postgres executor against a real server", () =
   });
 
   it("is refused with a wrong password, and says no more than that", async () => {
-    const one = executor({ password: "wrong" });
+    const one = executor({ password: Secret.fixed("wrong") });
     expect(await one.execute(execution({ statement: "select 1" }))).toEqual({
       ok: false,
       code: "upstream_rejected",
@@ -194,7 +195,7 @@ describe.runIf(url !== null)("the Postgres executor against a real server", () =
   });
 
   it("refuses a server that does not encrypt where encryption was asked for", async () => {
-    const one = executor({ tls: true });
+    const one = executor({ tls: {} });
     expect(await one.execute(execution({ statement: "select 1" }))).toEqual({
       ok: false,
       code: "tls_certificate_error",

@@ -9,6 +9,7 @@ import type { PostgresDestination } from "../../src/connector/config.ts";
 import type { Execution } from "../../src/connector/executor.ts";
 import { Journal } from "../../src/connector/journal.ts";
 import { PostgresExecutor } from "../../src/connector/postgres.ts";
+import { Secret } from "../../src/connector/secret.ts";
 import { seenState } from "../../src/connector/seen.ts";
 import {
   execution,
@@ -45,7 +46,7 @@ describe.runIf(url !== null)("an observed change on a real server", () => {
         port: Number(server.port),
         database: server.pathname.slice(1),
         user: `${name}_connector`,
-        password,
+        password: Secret.fixed(password),
         role: `${name}_clerk`,
         connections: 4,
         ...change,
