@@ -16,6 +16,7 @@ describe("the command line", () => {
   it.each([
     ["--help", 0],
     ["bundle", 2],
+    ["init", 2],
     ["nonsense", 2],
     ["call nope", 2],
     ["call show", 2],
@@ -56,6 +57,7 @@ describe("the command line", () => {
       "trust",
       "call",
       "audit",
+      "init",
       "connect",
     ]) {
       expect(out).toMatch(new RegExp(`^  ${noun}\\b`, "m"));

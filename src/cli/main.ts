@@ -19,6 +19,7 @@ const NOUNS: { readonly [noun: string]: (finish: Finish) => Promise<Command> } =
   approval: async () => (await import("./approval.ts")).approvalCommand(),
   call: async (finish) => (await import("./call.ts")).callCommand(finish),
   audit: async (finish) => (await import("./audit.ts")).auditCommand(finish),
+  init: async () => (await import("./init.ts")).initCommand(),
   connect: async (finish) => (await import("./connect.ts")).connectCommand(finish),
 };
 

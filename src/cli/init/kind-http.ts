@@ -1,0 +1,35 @@
+import { parseTemplate } from "../../connector/paths.ts";
+import { type Answers, originOf, originRule } from "./answers.ts";
+import type { KindPlan } from "./plan.ts";
+
+/** An HTTP API: one GET of one path, and nothing else of the service. */
+export function planHttp(answers: Answers, service: string): KindPlan {
+  const origin = answers.text("origin", originRule("the service's, such as http://127.0.0.1:4010"));
+  const path = answers.text("path", {
+    // Nothing to fill in: the first tool has no arguments.
+    fits: (value) => parseTemplate(value)?.every((segment) => segment !== null) === true,
+    fix: "a path of plain segments that answers a GET, such as /status, without a query",
+    fallback: "/",
+  });
+  const header = answers.given("header");
+  if (header !== undefined && !/^[A-Za-z][A-Za-z0-9-]{0,63}$/.test(header)) {
+    answers.problem("header", "cannot be that: name the header, such as Authorization");
+  }
+  const variable = environmentName(service, header ?? "");
+  return {
+    tool: `${service.replaceAll("-", "_")}_read`,
+    secrets: header === undefined ? [] : [variable],
+    values: {
+      dataClass: `${service}.record`,
+      dataTitle: `What ${service} tells`,
+      origin: originOf(origin),
+      path,
+      headers: header === undefined ? {} : { [header.toLowerCase()]: { env: variable } },
+    },
+  };
+}
+
+/** `SHOP_AUTHORIZATION`: a secret of one service, under a name that says so. */
+export function environmentName(service: string, what: string): string {
+  return `${service}_${what}`.toUpperCase().replaceAll("-", "_");
+}
