@@ -80,7 +80,8 @@ export function everyEvent(): World {
   world.submit(failing("call_2", "connector_lost", "possible"));
   const presenter = { connector: "con_1", session: "session_1" };
   const operation = sha256("operation");
-  world.submit({ type: "resend", call: "call_2", operation, txn: "txn_again", presenter });
+  const again = { type: "resend", call: "call_2", operation, txn: "txn_again", presenter } as const;
+  world.submit({ ...again, effect: "possible" });
   const known = { call: "call_2", session: "session_1", finding: "never" } as const;
   world.submit({ type: "reconcile", ...known });
   world.submit(seatCommand("seat_2"));

@@ -5,11 +5,12 @@ import type { PreviewSeal } from "../core/model/operation.ts";
 import type { FailureCode, Outcome } from "../core/model/outcome.ts";
 import { hasEffect, type RedactionPlan } from "../core/model/policy.ts";
 import type { Result } from "../core/session/decision.ts";
-import type { WorkflowState } from "../core/session/state.ts";
+import { findCall, type WorkflowState } from "../core/session/state.ts";
 import { approvalOutcome } from "./approval-outcome.ts";
 import type { Caller } from "./call.ts";
 import { sealOf, toKept } from "./observation.ts";
-import { approvedChange, executionOf, send } from "./outbound.ts";
+import { deliver } from "./failover.ts";
+import { approvedChange, executionOf } from "./outbound.ts";
 import { settledOutcome } from "./outcomes.ts";
 import type {
   Bundle,
@@ -57,6 +58,7 @@ export async function dispatch(
   const { call } = admitted.event;
   const started = gateway.system.elapsed();
   const executed = await execute(gateway, caller, session, admitted);
+  const connector = findCall(session.state.inFlight, call)?.connector;
   const runtimeMs = Math.ceil(gateway.system.elapsed() - started);
   const reconcile = `/${caller.tenant}/v1/workflows/${caller.workflow}/calls/${call}`;
   const outcomeOf = (result: Result, state: WorkflowState): Outcome =>
@@ -76,7 +78,7 @@ export async function dispatch(
     return unrecorded(admitted, reconcile);
   }
   const { state, result } = settled;
-  const outcome = unlessLocked(gateway, state, admitted.event, outcomeOf(result, state));
+  const outcome = unlessLocked(gateway, state, admitted.event, outcomeOf(result, state), connector);
   if ("result" in outcome) {
     gateway.sources.learn(caller, admitted.event, outcome.result);
   }
@@ -131,7 +133,7 @@ async function preview(
 ): Promise<Executed> {
   const shower = admitted.runtime.preview;
   if (shower === null) return failed("preview_unavailable", "none");
-  const answer = await send(gateway, caller, session, admitted, shower.request(admitted.args));
+  const answer = await deliver(gateway, caller, session, admitted, shower.request(admitted.args));
   if (!answer.ok) return failed(answer.code, answer.effect, answer.status);
   const previewed = shower.read(answer, admitted.args);
   if (!previewed.ok) return failed(previewed.code, "none", previewed.status);
@@ -165,7 +167,7 @@ async function perform(
   if (expected?.etag === null && approved === null && "http" in request.operation) {
     return failed("preview_unavailable", "none");
   }
-  const answer = await send(gateway, caller, session, admitted, request);
+  const answer = await deliver(gateway, caller, session, admitted, request);
   if (!answer.ok) return failed(answer.code, answer.effect, answer.status);
   const finished = runtime.finish(answer, plan);
   const settlement = settlementOf(finished);

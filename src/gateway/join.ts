@@ -80,5 +80,7 @@ export async function keptOutcome(
   const opening = events[0]?.event;
   if (kept === null) return recordedOutcome(place, events);
   if (opening?.type !== "call.admitted" && opening?.type !== "call.refused") return null;
-  return unlessLocked(gateway, session.state, opening, kept as unknown as Outcome);
+  const moved = events.map(({ event }) => event).findLast((event) => event.type === "call.resent");
+  const outcome = kept as unknown as Outcome;
+  return unlessLocked(gateway, session.state, opening, outcome, moved?.connector);
 }

@@ -42,7 +42,7 @@ export async function approvedChange(
   return previewDigest(gateway.system.sha256, seal) === digest ? { seal, observation } : "gone";
 }
 
-interface Leaving {
+export interface Leaving {
   readonly event: CallAdmitted & Pick<WorkflowEvent, "workflow">;
   readonly record: string;
   readonly runtime: ToolRuntime;
@@ -55,6 +55,7 @@ export async function send(
   session: Session,
   { event, record, runtime, presenter }: Leaving,
   request: Request,
+  timeoutMs: number,
 ): Promise<OutboundAnswer> {
   // The lock that came between commit and dispatch: any movement of the epoch stops the call here.
   const locks = gateway.locks.now(workflow.tenant);
@@ -71,7 +72,7 @@ export async function send(
     token,
     request,
     cap: runtime.tool.maxResultBytes,
-    timeoutMs: runtime.tool.timeoutMs,
+    timeoutMs,
   });
 }
 

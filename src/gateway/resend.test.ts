@@ -17,6 +17,7 @@ async function unknown(tool = KEYED): Promise<Bench> {
   const outcome = await bench.call(tool.id, { text: "once" });
   expect(outcome.outcome).toBe("outcome_unknown");
   bench.answer = () => Promise.resolve(ANSWER);
+  bench.chosen = { connector: "con_1", session: "nonce_2" };
   return bench;
 }
 

@@ -33,7 +33,10 @@ export async function resend(
   const operation = operationDigest(gateway.system.sha256, request.operation);
 
   const txn = gateway.system.id("txn");
-  const decided = await submitted(session, { type: "resend", call, operation, txn, presenter });
+  const decided = await submitted(session, {
+    ...{ type: "resend", call, operation, txn, presenter },
+    effect: "possible",
+  });
   if (decided?.result.kind !== "resent" || decided.event?.event.type !== "call.resent") return true;
   const { lockEpoch } = decided.event.event;
   const again = { ...event, txn, ...presenter, lockEpoch };
@@ -43,6 +46,7 @@ export async function resend(
     session,
     { event: again, record, runtime, presenter },
     request,
+    runtime.tool.timeoutMs,
   );
   if (!isDone(answer)) return true;
   const { session: nonce } = presenter;

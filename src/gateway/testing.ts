@@ -1,6 +1,6 @@
 import { genesis, link, stamp } from "../core/audit/chain.ts";
 import type { BundleView, Tool } from "../core/model/bundle.ts";
-import type { Command } from "../core/model/command.ts";
+import type { Command, Presenter } from "../core/model/command.ts";
 import type { WorkflowEvent } from "../core/model/event.ts";
 import { canonical, type Json, type JsonObject } from "../core/model/json.ts";
 import type { LockTable } from "../core/model/lock.ts";
@@ -109,6 +109,10 @@ export class Bench {
   script: Script = () => ALLOW;
   authority: Authority = () => ALLOW;
   connected = true;
+  /** Who serves the next call. */
+  chosen: Presenter = { connector: "con_1", session: "nonce" };
+  /** Monotonic. */
+  elapsed = 0;
   /** Of what is written. */
   path = "/";
   /** Sealed inputs are gone. */
@@ -210,8 +214,9 @@ export class Bench {
       },
       bundles: { active: () => bundle },
       connectors: {
-        choose: () => (this.connected ? { connector: "con_1", session: "nonce" } : null),
-        session: () => (this.connected ? { connector: "con_1", session: "nonce_2" } : null),
+        choose: () => (this.connected ? this.chosen : null),
+        session: (_tenant, connector) =>
+          this.connected && this.chosen.connector === connector ? this.chosen : null,
         send: (_tenant, _presenter, request) => {
           this.log.push("sent");
           this.sent.push(request);
@@ -228,7 +233,7 @@ export class Bench {
       },
       system: {
         now: () => this.now,
-        elapsed: () => 0,
+        elapsed: () => this.elapsed,
         id: (prefix) => `${prefix}_${++this.#ids}`,
         salt: () => sha256(`salt ${++this.#ids}`).slice(0, 32),
         sha256,

@@ -12,16 +12,23 @@ const RESULT_WITHHELD = "The call took effect. Its answer is withheld.";
 /**
  * P4: a lock withholds what a call gave, also when it came while the call's end was being recorded,
  * and when the agent asks for that end again. What has no value in it is told all the same.
+ * `connector`: the one that gave it, where the call moved.
  */
 export function unlessLocked(
   gateway: Pick<Gateway, "locks">,
   state: WorkflowState,
   call: CallAdmitted | CallRefused,
   outcome: Outcome,
+  connector?: string,
 ): Outcome {
   const valued = "result" in outcome || outcome.outcome === "human_approval_required";
   if (!valued) return outcome;
-  const ruleIds = callLocks(gateway.locks.now(state.tenant), state, call.seat, subjectOf(call));
+  const ruleIds = callLocks(
+    gateway.locks.now(state.tenant),
+    state,
+    call.seat,
+    subjectOf(call, connector),
+  );
   if (ruleIds.length === 0) return outcome;
   if ("result" in outcome && call.type === "call.admitted" && hasEffect(call.action)) {
     const result = { kind: "text", contentType: "text/plain", text: RESULT_WITHHELD } as const;
@@ -31,9 +38,12 @@ export function unlessLocked(
   return refusalOutcome(call.call, call.policyVersion, denied);
 }
 
-function subjectOf(call: CallAdmitted | CallRefused): Parameters<typeof callLocks>[3] {
+function subjectOf(
+  call: CallAdmitted | CallRefused,
+  moved: string | undefined,
+): Parameters<typeof callLocks>[3] {
   const { tool, policyVersion: bundle } = call;
   if (call.type === "call.refused") return { bundle, ...(tool !== null && { tool }) };
   const { destination, connector } = call;
-  return { bundle, tool: call.tool, destination, connector };
+  return { bundle, tool: call.tool, destination, connector: moved ?? connector };
 }

@@ -81,13 +81,14 @@ export class GatewayEnd {
   choose(tenant: string, network: string, tier: Tier): Presenter | null {
     let best: GatewaySession | null = null;
     for (const session of this.#byPlace.get(key(tenant, network, tier)) ?? []) {
-      if (session.accepts && (best === null || better(session, best))) best = session;
+      if (session.accepts && (best === null || session.load < best.load)) best = session;
     }
     if (best === null) return null;
+    best.expect();
     return { connector: best.identity.connector, session: best.identity.session };
   }
 
-  /** Null: it is not here, or about to stop. */
+  /** Null: it is not here, silent, or about to stop. */
   session(tenant: string, connector: string): Presenter | null {
     const session = this.#byConnector.get(key(tenant, connector));
     return session?.accepts === true ? { connector, session: session.identity.session } : null;
@@ -217,10 +218,6 @@ export class GatewayEnd {
     if (there?.size === 0) this.#byPlace.delete(place);
     this.#ports.observe({ type: "session_ended", tenant, connector, code });
   }
-}
-
-function better(one: GatewaySession, other: GatewaySession): boolean {
-  return one.fresh === other.fresh ? one.inFlight < other.inFlight : one.fresh;
 }
 
 /** Ids hold no line break, so no two lists of them meet in one key. */

@@ -60,7 +60,9 @@ export interface SessionEvents {
 const MAX_SIGNALS = 60;
 const SIGNAL_WINDOW_MS = 60_000;
 
-/** Missed beats after which another connector is preferred, long before the lease ends. */
+/** Between the choice and the request lies a commit; a call that is refused brings none. */
+const EXPECTED_MS = 250;
+/** Two missed beats, with some time on the way: long before the lease ends. */
 const STALE_MS = 2 * BEAT_MS + 500;
 /** How long a question about the journal may take. */
 const SEEN_TIMEOUT_MS = 2_000;
@@ -91,8 +93,12 @@ export class GatewaySession {
   readonly #events: SessionEvents;
   readonly #pending = new Map<string, Pending>();
   readonly #questions = new Map<string, Question>();
+  /** When it was chosen for requests that have not come yet, oldest first. */
+  readonly #expected: number[] = [];
   #next = 0;
   #heard = 0;
+  /** Beats of ours since the connector said anything. */
+  #silentBeats = 0;
   #heardAt: number;
   #beatAt: number;
   #cancelBeat: () => void;
@@ -119,8 +125,17 @@ export class GatewaySession {
     this.announceKeys();
   }
 
-  get inFlight(): number {
-    return this.#pending.size;
+  /** Requests under way, and those that it was chosen for a moment ago. */
+  get load(): number {
+    const since = this.#clock.elapsed() - EXPECTED_MS;
+    const late = this.#expected.findIndex((at) => at > since);
+    this.#expected.splice(0, late === -1 ? this.#expected.length : late);
+    return this.#pending.size + this.#expected.length;
+  }
+
+  /** It was chosen: until its request comes, that counts, or a burst would all go to one connector. */
+  expect(): void {
+    this.#expected.push(this.#clock.elapsed());
   }
 
   /** Frames heard: what a second session with the same key is measured against. */
@@ -132,16 +147,19 @@ export class GatewaySession {
     return this.#ended;
   }
 
+  /** Nobody waits for a connector that may be gone: half-open, it would take requests for the whole lease. */
   get accepts(): boolean {
-    return !this.#ended && !this.#draining;
+    return !this.#ended && !this.#draining && !this.#stale;
   }
 
-  get fresh(): boolean {
-    return this.#clock.elapsed() - this.#heardAt < STALE_MS;
+  /** Of our own stall the connector knows nothing: what it said meanwhile is still to be read. */
+  get #stale(): boolean {
+    return this.#silentBeats >= 2 && this.#clock.elapsed() - this.#heardAt >= STALE_MS;
   }
 
   /** Resolves in every case. */
   send(request: TunnelRequest): Promise<ConnectorAnswer> {
+    this.#expected.shift();
     if (this.#ended) return unsent("not_dispatched");
     if (this.#pending.size >= MAX_IN_FLIGHT || this.#socket.buffered() > MAX_BUFFERED_BYTES) {
       return unsent("busy");
@@ -162,7 +180,11 @@ export class GatewaySession {
       timeoutMs: Math.ceil(timeoutMs - Math.min(ANSWER_MARGIN_MS, timeoutMs / 10)),
     });
     if (text === null) return unsent("internal_error");
-    if (!this.#socket.send(text)) return unsent("not_dispatched");
+    if (!this.#socket.send(text)) {
+      // It is on its way to be closed: nobody else should try.
+      this.end(CLOSE.goingAway);
+      return unsent("not_dispatched");
+    }
     return new Promise((resolve) => {
       const cancelTimer = this.#clock.after(timeoutMs, () => {
         this.#write({ t: "cut", id });
@@ -206,6 +228,7 @@ export class GatewaySession {
   /** False: a frame that has no place in a running session. */
   receive(frame: ToGateway): boolean {
     this.#heard++;
+    this.#silentBeats = 0;
     this.#heardAt = this.#clock.elapsed();
     switch (frame.t) {
       case "answer":
@@ -302,6 +325,7 @@ export class GatewaySession {
     this.#beatAt = now;
     if (!stalled && now - this.#heardAt >= LEASE_MS) return this.end(CLOSE.timeout);
     this.#cancelBeat = this.#clock.after(BEAT_MS, () => this.#beat());
+    this.#silentBeats++;
     this.#write({ t: "beat", now: this.#clock.now(), epoch: this.#news.epoch() });
   }
 

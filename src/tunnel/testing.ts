@@ -23,6 +23,11 @@ export class FakeClock implements Clock {
     };
   }
 
+  /** Time goes by, and nothing runs. */
+  stall(ms: number): void {
+    this.#elapsed += ms;
+  }
+
   get pending(): number {
     return this.#timers.length;
   }

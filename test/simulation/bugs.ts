@@ -14,6 +14,7 @@ export const BUGS = [
   "dropped-label",
   "double-spend",
   "forgotten-key",
+  "moved-write",
 ] as const;
 export type Bug = (typeof BUGS)[number];
 

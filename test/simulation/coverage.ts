@@ -8,6 +8,8 @@ export const VOCABULARY: readonly string[] = [
   ...POLICY_CODES,
   ...Object.keys(FAILURES),
   ...APPROVAL_CODES,
+  /** Calls in flight that another connector took over. */
+  "moved",
   ...SIGNALS.map((signal) => `signal: ${signal}`),
 ];
 

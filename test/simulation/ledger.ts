@@ -62,7 +62,11 @@ export class Ledger {
         if (event.approval !== null) this.#ask(event.approval);
         break;
       case "call.resent":
-        promise("P1", this.#unknown.has(event.call), () => `${event.call} has an end, and left`);
+        promise(
+          "P1",
+          this.#unknown.has(event.call) || this.#open.has(event.call),
+          () => `${event.call} has an end, and left`,
+        );
         break;
       case "call.reconciled":
         this.#end(event, this.#unknown);

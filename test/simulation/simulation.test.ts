@@ -51,6 +51,7 @@ describe("the core, under everything that can happen to it", () => {
     "dropped-label": "labels",
     "double-spend": "txn",
     "forgotten-key": "I7",
+    "moved-write": "I7",
   };
   it.each(BUGS)("finds a planted defect: %s", { timeout: TIMEOUT_MS }, (bug) => {
     let found: Violation | null = null;

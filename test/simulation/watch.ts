@@ -1,5 +1,6 @@
 import type { CallAdmitted, WorkflowEvent } from "../../src/core/model/event.ts";
-import type { WorkflowState } from "../../src/core/session/state.ts";
+import { findCall, type WorkflowState } from "../../src/core/session/state.ts";
+import { hasEffect } from "../../src/core/model/policy.ts";
 import { LEASE_MS, type Upstream } from "./connector.ts";
 import type { Disk } from "./disk.ts";
 import { holds, type SimulatedLocks } from "./locks.ts";
@@ -56,7 +57,8 @@ export class Watch {
     vouching: boolean,
   ): void {
     promise("P4", vouching, () => "sent again while nobody vouches for the locks");
-    const call = state.unknown.find((one) => one.call === event.call)!;
+    // Where it is now: under a lock on the connector that it left it may go on.
+    const call = findCall([...state.inFlight, ...state.unknown], event.call)!;
     const lock = this.#locks.table(tenant).locks.find((one) => holds(one, state, call));
     promise("P4", lock === undefined, () => `sent again under a lock on ${lock?.target}`);
     const dead = this.#dead.get(call.seat);
@@ -92,6 +94,7 @@ export class Watch {
     promise("lease", at - connector.lastBeat <= LEASE_MS, () => "forwarded without a beat");
     const same = this.#upstream.effects.filter((one) => one.request.admitted.txn === admitted.txn);
     promise("txn", same.length === 1, () => `${admitted.txn} was spent twice`);
+    if (admitted.mode !== "execute" || !hasEffect(admitted.action)) return;
     const effects = this.#upstream.effects.filter(
       (one) =>
         one.request.admitted.call === admitted.call && one.request.admitted.mode === "execute",

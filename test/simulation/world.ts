@@ -29,7 +29,8 @@ interface Outstanding {
   readonly tenant: string;
   readonly workflow: string;
   readonly admitted: CallAdmitted;
-  readonly connector: SimulatedConnector;
+  /** Null: the one it was admitted for was gone before it left. */
+  readonly connector: SimulatedConnector | null;
   readonly since: number;
 }
 
@@ -160,10 +161,33 @@ export class World {
     const session = connector.sessionId;
     connector.lose();
     for (const one of [...this.#outstanding.values()]) {
-      if (one.admitted.session === session) this.#give(one, "connector_lost", "possible");
+      if (one.admitted.session === session) this.#move(one, "connector_lost", "possible");
     }
     connector.begin(this.time);
     this.beat(connector);
+  }
+
+  /** Another connector of its tenant takes a read, or what provably never began; otherwise it ends here. */
+  #move(out: Outstanding, code: FailureCode, effect: "none" | "possible"): void {
+    const { tenant, workflow, admitted } = out;
+    const { call } = admitted;
+    const connector = this.connectors.find((one) => one.tenant === tenant && one.alive);
+    if (connector === undefined) return this.#give(out, code, effect);
+    const txn = this.id("txn");
+    const presenter = { connector: connector.id, session: connector.sessionId };
+    // The defect: a lost answer passes for a proof that nothing was done.
+    const claimed = this.bug === "moved-write" ? "none" : effect;
+    const command = { type: "resend", call, operation: null, txn, presenter } as const;
+    this.gateway.submit(tenant, workflow, { ...command, effect: claimed }, (answer) => {
+      // Timed out or cut meanwhile: it has its end.
+      if (this.#outstanding.get(call) !== out) return;
+      const event = answer?.event;
+      if (event?.type !== "call.resent") return this.#give(out, code, effect);
+      const { session, lockEpoch } = event;
+      const moved = { ...admitted, txn, connector: event.connector, session, lockEpoch };
+      this.count("moved");
+      this.#leave({ ...out, admitted: moved, connector }, connector);
+    });
   }
 
   commit(): void {
@@ -177,25 +201,27 @@ export class World {
   dispatch(tenant: string, workflow: string, answer: Answer): void {
     const { event } = answer;
     if (event?.type !== "call.admitted") return;
-    const connector = this.connectors.find(({ sessionId }) => sessionId === event.session);
+    const connector = this.connectors.find(({ sessionId }) => sessionId === event.session) ?? null;
     const since = this.time;
-    const out = { tenant, workflow, admitted: event, connector: connector!, since };
-    if (connector === undefined || this.table(tenant).epoch !== event.lockEpoch) {
-      this.#settle(tenant, workflow, event.call, 0, {
-        kind: "failed",
-        code: "not_dispatched",
-        effect: "none",
-      });
-      return;
-    }
+    const out = { tenant, workflow, admitted: event, connector, since };
+    if (connector !== null) return this.#leave(out, connector);
     this.#outstanding.set(event.call, out);
+    this.#move(out, "not_dispatched", "none");
+  }
+
+  #leave(out: Outstanding, to: SimulatedConnector): void {
+    const { tenant, workflow, admitted } = out;
+    this.#outstanding.set(admitted.call, out);
+    if (this.table(tenant).epoch !== admitted.lockEpoch) {
+      return this.#give(out, "not_dispatched", "none");
+    }
     const state = this.gateway.state(tenant, workflow)!;
-    const asked = state.approvals.find((one) => one.id === event.approval);
+    const asked = state.approvals.find((one) => one.id === admitted.approval);
     const seal = asked === undefined ? null : (this.#shown.get(asked.call)?.seal ?? null);
-    const life = hasEffect(event.action) ? 15_000 : 60_000;
-    const request = { tenant, workflow, admitted: event, seal, expires: this.time + life };
-    this.#messages.push({ to: connector, request });
-    if (this.random.chance(0.05)) this.#messages.push({ to: connector, request });
+    const life = hasEffect(admitted.action) ? 15_000 : 60_000;
+    const request = { tenant, workflow, admitted, seal, expires: this.time + life };
+    this.#messages.push({ to, request });
+    if (this.random.chance(0.05)) this.#messages.push({ to, request });
   }
 
   /** One message arrives, any of them; some are lost, and some come a second time. */
@@ -248,7 +274,8 @@ export class World {
     const presenter = { connector: to.id, session: to.sessionId };
     const { admitted: before, operation } = this.#admission(tenant, workflow, call);
     const txn = this.id("txn");
-    const command = { type: "resend", call, operation, txn, presenter } as const;
+    const resend = { type: "resend", call, operation, txn, presenter } as const;
+    const command = { ...resend, effect: "possible" } as const;
     this.gateway.submit(tenant, workflow, command, (answer) => {
       const event = answer?.event;
       if (event?.type !== "call.resent" || this.table(tenant).epoch !== event.lockEpoch) return;
@@ -316,7 +343,7 @@ export class World {
   #give(out: Outstanding, code: FailureCode, effect: "none" | "possible"): void {
     const { tenant, workflow, admitted } = out;
     this.#outstanding.delete(admitted.call);
-    out.connector.cut(admitted.call);
+    out.connector?.cut(admitted.call);
     const spent = admitted.runtimeMs;
     this.#settle(tenant, workflow, admitted.call, spent, { kind: "failed", code, effect });
   }

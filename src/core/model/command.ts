@@ -162,17 +162,22 @@ export const FINDINGS = ["never", "committed", "aborted"] as const;
 export type Finding = (typeof FINDINGS)[number];
 
 /**
- * A call of unknown outcome, once more under the same idempotency key: its service does it if it has
- * not yet, and says so in either case.
+ * A call once more, under a new token. Of unknown outcome: under the same idempotency key, so that its
+ * service does it if it has not yet, and says so in either case. Still in flight: its connector is gone.
  */
 export interface ResendCommand {
   readonly type: "resend";
   readonly call: string;
-  /** SHA-256, hex, of what would be executed: what was admitted, down to the last byte. */
-  readonly operation: string;
+  /**
+   * SHA-256, hex, of what would be executed: what was admitted, down to the last byte. Null: the call is
+   * in flight, and its request was never let go of.
+   */
+  readonly operation: string | null;
   readonly txn: string;
-  /** The connector that had it before: only its journal can tell what became of it. */
+  /** Of unknown outcome: the connector that had it before, whose journal alone tells what became of it. */
   readonly presenter: Presenter;
+  /** What came of it so far. `none` is a proof that nothing did. */
+  readonly effect: "none" | "possible";
 }
 
 /** A human, freshly signed in for this digest, gives or refuses one kind. */

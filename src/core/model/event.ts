@@ -229,7 +229,7 @@ export interface CallSettled extends Decided, Chained {
   readonly approval: ApprovalAsked | null;
 }
 
-/** A call whose outcome is unknown leaves once more, under its own idempotency key. */
+/** A call leaves once more: of unknown outcome, under its own idempotency key; or its connector was gone. */
 export interface CallResent extends Decided, Chained {
   readonly type: "call.resent";
   readonly call: string;

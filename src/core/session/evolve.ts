@@ -59,7 +59,11 @@ export function evolve(state: WorkflowState, event: WorkflowEvent): WorkflowStat
       const { connector, session } = event;
       const again = (call: InFlight): InFlight =>
         call.call === event.call ? { ...call, connector, session, resent: call.resent + 1 } : call;
-      return { ...next, unknown: state.unknown.map(again) };
+      return {
+        ...next,
+        inFlight: state.inFlight.map(again),
+        unknown: state.unknown.map(again),
+      };
     }
     case "call.reconciled": {
       const call = findCall(state.unknown, event.call);

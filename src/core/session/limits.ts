@@ -51,6 +51,8 @@ export const MAX_RULE_MS = 60 * 60 * 1_000;
 /** Model tokens of one report: a thousand of the longest contexts. */
 export const MAX_REPORTED_TOKENS = 1_000_000_000;
 
+/** Times that one call moves to another connector: whatever ends three of them is not their misfortune. */
+export const MAX_MOVED = 2;
 /** Times that one call is sent again: a service that does not answer by then is asked by a human. */
 export const MAX_RESENT = 8;
 /** Before a service forgets a key by its own clock, which may be as far from ours as any other. */

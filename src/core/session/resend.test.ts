@@ -19,7 +19,7 @@ import {
   worldOf,
   writeTool,
 } from "../testing.ts";
-import { MAX_RESENT, RESEND_MARGIN_MS } from "./limits.ts";
+import { MAX_MOVED, MAX_RESENT, RESEND_MARGIN_MS } from "./limits.ts";
 
 const HOUR = 3_600_000;
 const KEYED = writeTool({ resendMs: HOUR });
@@ -28,6 +28,7 @@ const IGNORED = { events: [], result: { kind: "ignored" } };
 const resend = (call: string, more: Partial<ResendCommand> = {}): ResendCommand => ({
   ...{ type: "resend", call, operation: sha256("operation"), txn: "txn_again" },
   presenter: { connector: "con_1", session: "session_2" },
+  effect: "possible",
   ...more,
 });
 const lost = (world: World, call: string): World => {
@@ -40,6 +41,13 @@ function unknown(tools = [readTool(), KEYED], more = {}): World {
   world.submit(callCommand("call_1", { tool: KEYED.id }));
   return lost(world, "call_1");
 }
+/** To another connector, from memory. */
+const move = (call: string, more: Partial<ResendCommand> = {}): ResendCommand =>
+  resend(call, {
+    ...{ operation: null, txn: "txn_moved" },
+    presenter: { connector: "con_2", session: "session_2" },
+    ...more,
+  });
 const lockOn = (target: Lock["target"], value: string): Lock => ({ id: "lck_1", target, value });
 
 describe("a call of unknown outcome", () => {
@@ -201,5 +209,114 @@ describe("a call of unknown outcome", () => {
     expect(world.decide(resend("call_1")).result.kind).toBe("resent");
     world.lock(lockOn("human", "human of finance"));
     expect(world.submit(resend("call_1"))).toEqual(IGNORED);
+  });
+});
+
+describe("a call in flight whose connector is gone", () => {
+  function out(tool = readTool().id, more = {}): World {
+    const world = worldOf([readTool(), writeTool()], more);
+    world.submit(callCommand("call_1", { tool }));
+    return world;
+  }
+  const WRITE = writeTool().id;
+
+  it("moves to another one when it only reads, recorded before, under a token of its own", () => {
+    const world = out();
+    const { used } = world.state;
+    expect(world.submit(move("call_1")).result).toEqual({ kind: "resent" });
+    expect(world.events.at(-1)).toMatchObject({
+      ...{ type: "call.resent", call: "call_1", txn: "txn_moved", lockEpoch: 1 },
+      ...{ connector: "con_2", session: "session_2", policyVersion: world.bundle.digest },
+    });
+    expect(world.state.used).toEqual(used);
+    expect(world.state.inFlight).toMatchObject([{ call: "call_1", connector: "con_2" }]);
+    world.submit(answered("call_1"));
+    expect(world.events.at(-1)).toMatchObject({ type: "call.settled", outcome: "ok" });
+    expect(world.submit(move("call_1"))).toEqual(IGNORED);
+  });
+
+  it("moves as a change only when that provably had no effect", () => {
+    expect(out(WRITE).submit(move("call_1"))).toEqual(IGNORED);
+    expect(out(WRITE).submit(move("call_1", { effect: "none" })).result.kind).toBe("resent");
+  });
+
+  it("moves as a preview, which has no effect of its own", () => {
+    const world = worldOf([readTool(), writeTool({ preview: ["ticket"] })], {
+      approvalKinds: [approvalKind("finance")],
+    });
+    world.script = needing("finance");
+    world.submit(callCommand("call_1", { tool: WRITE }));
+    expect(world.state.inFlight).toMatchObject([{ mode: "preview" }]);
+    expect(world.submit(move("call_1")).result.kind).toBe("resent");
+  });
+
+  it("moves so often, and no more", () => {
+    const world = out();
+    for (let n = 0; n < MAX_MOVED; n++) {
+      expect(world.submit(move("call_1", { txn: `txn_${n}` })).result.kind).toBe("resent");
+    }
+    expect(world.submit(move("call_1"))).toEqual(IGNORED);
+    expect(MAX_MOVED).toBe(2);
+  });
+
+  it("moves from memory alone: whoever says what it was has let go of it", () => {
+    const operation = sha256("operation");
+    expect(out().submit(move("call_1", { operation }))).toEqual(IGNORED);
+    // And what is settled already is nobody's to move.
+    expect(unknown().submit(move("call_1", { effect: "none" }))).toEqual(IGNORED);
+  });
+
+  it("does not move to a connector that is locked, away from one that is it does", () => {
+    const there = out();
+    there.lock(lockOn("connector", "con_2"));
+    expect(there.submit(move("call_1"))).toEqual(IGNORED);
+    const here = out();
+    here.lock(lockOn("connector", "con_1"));
+    expect(here.submit(move("call_1")).result.kind).toBe("resent");
+    // What it gives is withheld for the one that it is at.
+    here.lock(lockOn("connector", "con_2"));
+    here.submit(answered("call_1"));
+    expect(here.events.at(-1)).toMatchObject({ type: "call.settled", code: "locked" });
+  });
+
+  it.each(["tenant", "human", "agent", "workflow", "tool", "destination", "bundle"] as const)(
+    "does not move under a lock on its %s",
+    (target) => {
+      const world = out();
+      const values = {
+        ...{ tenant: "acme", human: "human-pseudonym", agent: "support-agent", workflow: "wf_1" },
+        ...{ tool: readTool().id, destination: readTool().destination, bundle: sha256("bundle") },
+      };
+      world.lock(lockOn(target, values[target]));
+      expect(world.submit(move("call_1"))).toEqual(IGNORED);
+    },
+  );
+
+  it("does not move once its workflow is closed or over, or its rules are others", () => {
+    const closed = out();
+    closed.submit({ type: "close", seat: null });
+    expect(closed.submit(move("call_1"))).toEqual(IGNORED);
+    const over = out();
+    over.now = over.state.expiresAt;
+    expect(over.submit(move("call_1"))).toEqual(IGNORED);
+    const other = out();
+    other.bundle = bundleOf([readTool(), writeTool()], [EDGE], sha256("another"));
+    expect(other.submit(move("call_1"))).toEqual(IGNORED);
+  });
+
+  it("moves as a read, and not as a change, where its workflow may only read", () => {
+    const containment = [
+      // oxlint-disable-next-line unicorn/no-thenable -- read as "and then"; nobody awaits a rule
+      { id: "r", signal: "tool_drift", count: 1, withinMs: 1_000, then: "read_only" } as const,
+    ];
+    const signal = { type: "signal", signal: "tool_drift", seat: null, call: null } as const;
+    for (const [tool, kind] of [
+      [readTool().id, "resent"],
+      [WRITE, "ignored"],
+    ] as const) {
+      const world = out(tool, { containment });
+      world.submit({ ...signal, subject: null });
+      expect(world.submit(move("call_1", { effect: "none" })).result.kind).toBe(kind);
+    }
   });
 });

@@ -3,7 +3,7 @@ import type { ResendCommand } from "../model/command.ts";
 import { hasEffect } from "../model/policy.ts";
 import { type Decision, IGNORED } from "./decision.ts";
 import type { Facts } from "./facts.ts";
-import { MAX_RESENT, RESEND_MARGIN_MS } from "./limits.ts";
+import { MAX_MOVED, MAX_RESENT, RESEND_MARGIN_MS } from "./limits.ts";
 import { approverLocks, lineLocks } from "./locks.ts";
 import {
   findCall,
@@ -15,10 +15,10 @@ import {
 } from "./state.ts";
 
 /**
- * May a call of unknown outcome leave once more? It may have its effect only now, so it takes what an
- * admission takes but for what is settled by the first: the workflow and everybody behind the seat are
- * still there, nothing of it is locked, nobody who approved it is, and it is decided under the rules it
- * was decided under. Whatever is missing leaves it unknown.
+ * May a call leave once more? It may have its effect only now, so it takes what an admission takes but
+ * for what is settled by the first: the workflow and everybody behind the seat are still there, nothing
+ * of it is locked, nobody who approved it is, and it is decided under the rules it was decided under.
+ * Whatever is missing leaves it as it is.
  */
 export function decideResend(
   state: WorkflowState,
@@ -26,17 +26,17 @@ export function decideResend(
   facts: Facts,
   input: string,
 ): Decision {
-  const call = findCall(state.unknown, command.call);
-  if (call === undefined || state.status !== "open" || state.readOnly) return IGNORED;
+  const inFlight = findCall(state.inFlight, command.call);
+  const call = inFlight ?? findCall(state.unknown, command.call);
+  if (call === undefined || state.status !== "open") return IGNORED;
   const tool = facts.bundle.tool(call.tool);
   const { presenter } = command;
   if (
     tool === undefined ||
     facts.bundle.digest !== call.policyVersion ||
-    presenter.connector !== call.connector ||
-    facts.mac(`operation\n${command.operation}`) !== call.operation ||
-    !isKept(tool, call, facts.now) ||
-    isHeld(state, call, facts)
+    (state.readOnly && hasEffect(call.action)) ||
+    !(inFlight === undefined ? mayRepeat(tool, call, command, facts) : mayMove(call, command)) ||
+    isHeld(state, { ...call, connector: presenter.connector }, facts)
   ) {
     return IGNORED;
   }
@@ -56,6 +56,21 @@ export function decideResend(
     ],
     result: { kind: "resent" },
   };
+}
+
+/** To any connector of its place: what can have had no effect, or provably had none. */
+function mayMove(call: InFlight, { operation, effect }: ResendCommand): boolean {
+  const harmless = !hasEffect(call.action) || call.mode === "preview";
+  return operation === null && call.resent < MAX_MOVED && (harmless || effect === "none");
+}
+
+/** To its own connector, as the very same request. */
+function mayRepeat(tool: Tool, call: InFlight, command: ResendCommand, facts: Facts): boolean {
+  return (
+    command.presenter.connector === call.connector &&
+    facts.mac(`operation\n${command.operation}`) === call.operation &&
+    isKept(tool, call, facts.now)
+  );
 }
 
 /** The service still knows the key. A clock that went back says nothing about how long it was. */

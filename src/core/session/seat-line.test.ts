@@ -225,7 +225,7 @@ describe("the chain", () => {
     world.submit(failing("call_2", "connector_lost", "possible"));
     const presenter = { connector: "con_1", session: "session_1" };
     const again = { operation: sha256("operation"), txn: "txn_again", presenter };
-    world.submit({ type: "resend", call: "call_2", ...again });
+    world.submit({ type: "resend", call: "call_2", ...again, effect: "possible" });
     const finding = { session: "session_1", finding: "never" } as const;
     world.submit({ type: "reconcile", call: "call_2", ...finding });
     world.script = needing("finance");

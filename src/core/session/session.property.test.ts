@@ -72,14 +72,14 @@ function decidedWell(promises: Promises, { world, decision, events, asked }: Tak
     expect(held(world.locks, promises, seat, { tool, destination, connector, bundle })).toBe(false);
     expect(world.now).toBeLessThan(world.state.expiresAt);
   }
+  if (event?.type === "call.resent") {
+    const { tool, seat, destination, policyVersion: bundle } = promises.admission(event.call);
+    const { connector } = event;
+    expect(held(world.locks, promises, seat, { tool, destination, connector, bundle })).toBe(false);
+  }
   if (event?.type === "call.settled") {
-    const {
-      tool,
-      seat,
-      destination,
-      connector,
-      policyVersion: bundle,
-    } = promises.open.get(event.call)!.event;
+    const { tool, seat, destination, policyVersion: bundle } = promises.admission(event.call);
+    const connector = promises.connectorOf(event.call);
     if (held(world.locks, promises, seat, { tool, destination, connector, bundle })) {
       expect(["policy_denied", "outcome_unknown", "failed"]).toContain(event.outcome);
     }
@@ -128,8 +128,11 @@ describe("random histories", () => {
     const seen = new Set<string>();
     fc.assert(
       fc.property(seeds, fc.boolean(), history, (seed, trouble, steps) => {
+        const settled = new Set<string>();
         for (const event of run(seed, trouble, steps, () => undefined).events) {
           seen.add(event.type);
+          if (event.type === "call.settled") settled.add(event.call);
+          if (event.type === "call.resent" && !settled.has(event.call)) seen.add("moved");
           if ("outcome" in event) seen.add(`${event.type} ${event.outcome} ${event.code}`);
           if (event.type === "call.admitted") {
             seen.add(`${event.mode} ${event.approval === null ? "by itself" : "with approval"}`);
@@ -141,12 +144,12 @@ describe("random histories", () => {
         }
       }),
       // The same histories every time, so that this does not depend on luck.
-      { numRuns: 400, seed: 5 },
+      { numRuns: 400, seed: 8 },
     );
     const expected = [
       ...EVENT_TYPES,
       ...["execute by itself", "execute with approval", "preview by itself"],
-      ...["two hops", "exchanged"],
+      ...["two hops", "exchanged", "moved"],
       ...["approve true", "approve false", "reject false"],
       ...["digest_mismatch", "two_kinds", "kind_given", "self_approval", "not_permitted"],
       ...["approval_over", "approval_expired", "workflow_over"],

@@ -38,6 +38,12 @@ export type Step =
       readonly honest: boolean;
     }
   | {
+      readonly do: "move";
+      readonly nth: number;
+      readonly connector: string;
+      readonly effect: "none" | "possible";
+    }
+  | {
       readonly do: "seat";
       readonly parent: number;
       readonly exchange: boolean;
@@ -231,6 +237,16 @@ const step: fc.Arbitrary<Step> = fc.oneof(
         honest: mostly,
       })
       .map((one) => ({ do: "resend" as const, ...one })),
+  },
+  {
+    weight: 1,
+    arbitrary: fc
+      .record({
+        nth: fc.nat(5),
+        connector: fc.constantFrom("con_1", "con_2"),
+        effect: fc.constantFrom("none" as const, "possible" as const),
+      })
+      .map((one) => ({ do: "move" as const, ...one })),
   },
   {
     weight: 3,

@@ -99,7 +99,17 @@ function commandOf({ state }: World, step: Step, n: number): Command | null {
         (one) => call.operation === mac(`operation\n${operationOf(call.tool, one)}`),
       );
       const operation = operationOf(call.tool, step.honest ? (change ?? 0) : 99);
-      return { type: "resend", call: call.call, operation, txn: `txn_${n}`, presenter };
+      const { call: id } = call;
+      const effect = "possible";
+      return { type: "resend", call: id, operation, txn: `txn_${n}`, presenter, effect };
+    }
+    case "move": {
+      const call = nth(state.inFlight, step.nth);
+      if (call === undefined) return null;
+      const presenter = { connector: step.connector, session: `session of ${n}` };
+      const { effect } = step;
+      const resend = { type: "resend", call: call.call, operation: null, effect } as const;
+      return { ...resend, txn: `txn_${n}`, presenter };
     }
     case "seat": {
       const parent = nth(Object.keys(state.seats), step.parent);

@@ -70,6 +70,10 @@ export function writesOf(
         values: [event.call, tenant, workflow, event.connector],
       });
       break;
+    case "call.resent":
+      // Its journal is the one to ask from now on.
+      writes.push({ statement: statements.moveCall, values: [event.connector, event.call] });
+      break;
     case "workflow.closed":
       writes.push({ statement: statements.end, values: [tenant, workflow] });
       break;
@@ -84,7 +88,6 @@ export function writesOf(
     case "approval.decided":
     case "approval.refused":
     case "call.refused":
-    case "call.resent":
     case "checkpoint.saved":
     case "seat.refused":
     case "seat.renewed":
@@ -129,6 +132,7 @@ export function prepare(db: DatabaseSync) {
        SET tenant = excluded.tenant, agent = excluded.agent, used = excluded.used`,
     ),
     openCall: db.prepare("INSERT INTO open_call VALUES (?, ?, ?, ?)"),
+    moveCall: db.prepare("UPDATE open_call SET connector = ? WHERE call = ?"),
     closeCall: db.prepare("DELETE FROM open_call WHERE call = ?"),
     openApproval: db.prepare("INSERT INTO approval VALUES (?, ?, ?, ?)"),
     key: db.prepare("SELECT wrapped_key FROM session WHERE tenant = ? AND workflow = ?"),

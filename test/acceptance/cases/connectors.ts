@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import type { ConnectorPlan } from "../host.ts";
 import type { Outcome, Workflow } from "../support/workflow.ts";
-import type { World } from "../support/world.ts";
+import { doomed, type World } from "../support/world.ts";
 
 /** A connector that comes, goes, dies, and that is not one. */
 export function connectorCases(world: () => World): void {
@@ -72,6 +72,43 @@ export function connectorCases(world: () => World): void {
       });
       expect((await workflow.view()).used).toMatchObject({ calls: 0, cost: 0, runtimeMs: 0 });
       expect(lab.arrivalsAt("/gate/never-seen")).toEqual([]);
+    });
+  });
+
+  describe("two connectors of one network and tier", () => {
+    it("lose no read when one of them is killed under it, and make no change twice", async () => {
+      const { host, lab } = world();
+      const plan = { ...doomed(lab), name: "relief" };
+      const relief = host.dial(plan, await host.joinCode(plan));
+      await relief.ready();
+      try {
+        const workflow = await open();
+        const keys = Array.from({ length: 16 }, (_, n) => `moves-${n}`);
+        const reads = keys.map((key) => workflow.call("lab_doomed", { key }));
+        const changes = keys
+          .slice(0, 4)
+          .map((key) => workflow.call("lab_change_doomed", { key: `change-${key}` }));
+        await Promise.all(keys.map((key) => lab.waiting(key)));
+        await Promise.all(keys.slice(0, 4).map((key) => lab.waiting(`change-${key}`)));
+        await host.kill("doomed");
+        // Each read that it had stands before the gate a second time.
+        const moved = async (): Promise<number> =>
+          (await workflow.events()).filter(({ event }) => event["type"] === "call.resent").length;
+        expect(await until(async () => (await moved()) >= 4)).toBe(true);
+        for (const key of keys) lab.open(key);
+        for (const key of keys) lab.open(`change-${key}`);
+        for (const outcome of await Promise.all(reads)) expect(outcome.outcome).toBe("ok");
+        const ends = (await Promise.all(changes)).map(({ outcome }) => outcome);
+        expect(new Set(ends)).toEqual(new Set(["ok", "outcome_unknown"]));
+        for (const key of keys.slice(0, 4)) {
+          expect(lab.arrivalsAt(`/gate/change-${key}`)).toHaveLength(1);
+        }
+        // Nobody paid for the second way.
+        expect((await workflow.view()).used).toMatchObject({ calls: 20, cost: 20 });
+      } finally {
+        await relief.stop();
+        await host.restart("doomed");
+      }
     });
   });
 

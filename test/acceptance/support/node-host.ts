@@ -124,8 +124,8 @@ class Processes implements NodeHost {
     const { connectors } = JSON.parse(stdout) as {
       connectors: { network: string; tier: string; connected: boolean }[];
     };
-    const own = connectors.find((one) => one.network === network && one.tier === tier);
-    return own?.connected === true ? "connected" : "away";
+    const own = connectors.filter((one) => one.network === network && one.tier === tier);
+    return own.some((one) => one.connected) ? "connected" : "away";
   }
 
   async joinCode({

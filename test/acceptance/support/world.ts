@@ -283,7 +283,7 @@ function internal(lab: Lab, ticketsOrigin: string | null, gatewayUrl: string): C
   };
 }
 
-function doomed(lab: Lab): ConnectorPlan {
+export function doomed(lab: Lab): ConnectorPlan {
   return {
     name: "doomed",
     tenant: "acme",
