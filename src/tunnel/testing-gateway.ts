@@ -1,5 +1,6 @@
 import { expect } from "vitest";
 import { GatewayEnd, type Peer, type TunnelEvent, type TunnelSignal } from "./gateway-end.ts";
+import type { TunnelRequest } from "./gateway-session.ts";
 import type { ConnectorRecord } from "./handshake.ts";
 import { type Ed25519Jwk, signText } from "./keys.ts";
 import { handshakeText } from "./protocol.ts";
@@ -14,6 +15,26 @@ export const NONCE = "cd".repeat(32);
 export function bare({ jwk: { kty, crv, x } }: TestKey): Ed25519Jwk {
   return { kty, crv, x };
 }
+
+export const request: TunnelRequest = {
+  call: "call_1",
+  token: "token",
+  request: {
+    operation: {
+      http: {
+        method: "POST",
+        destination: "tickets",
+        path: "/tickets",
+        query: "",
+        contentDigest: null,
+      },
+    },
+    body: null,
+    contentType: null,
+  },
+  cap: 10,
+  timeoutMs: 10_000,
+};
 
 /** A gateway end with one enrolled connector, which a test plays by hand. */
 export class World {

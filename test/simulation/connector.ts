@@ -1,3 +1,4 @@
+import type { Settlement } from "../../src/core/model/command.ts";
 import type { CallAdmitted } from "../../src/core/model/event.ts";
 import type { FailureCode } from "../../src/core/model/outcome.ts";
 import type { PreviewSeal } from "../../src/core/model/operation.ts";
@@ -199,4 +200,22 @@ const FAILING = [
 
 function failure(random: Random): Reply {
   return { kind: "failed", code: random.pick(FAILING), effect: "none" };
+}
+
+/** What the gateway makes of it. */
+export function settlementOf(reply: Reply, random: Random): Settlement {
+  if (reply.kind === "previewed") {
+    return { ...reply, classes: random.chance(0.3) ? ["public", "secret"] : ["public"] };
+  }
+  if (reply.kind === "failed") return reply;
+  const redacted = random.chance(0.3);
+  return {
+    kind: "answered",
+    redactions: redacted ? [{ path: "/rows/*/secret", dataClass: "secret", count: 1 }] : [],
+    dropped: 0,
+    undeclared: 0,
+    truncated: false,
+    bytes: random.int(4_000),
+    canaries: reply.canaries,
+  };
 }

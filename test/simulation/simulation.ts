@@ -68,7 +68,7 @@ function step(world: World, actors: Actors): void {
     trespass: 0.5,
     jump: 0.5,
     vouch: world.vouching ? 0.3 : 12,
-    loseConnector: 0.5,
+    loseConnector: 1.2,
     crash: 0.15,
   });
   switch (action) {

@@ -9,7 +9,13 @@ import type { WorkflowState } from "../../src/core/session/state.ts";
 import { canonical } from "../../src/core/model/json.ts";
 import { sha256 } from "../../src/core/testing.ts";
 import type { Bug } from "./bugs.ts";
-import { type Reply, type Request, SimulatedConnector, Upstream } from "./connector.ts";
+import {
+  type Reply,
+  type Request,
+  settlementOf,
+  SimulatedConnector,
+  Upstream,
+} from "./connector.ts";
 import { Disk } from "./disk.ts";
 import { type Answer, SimulatedGateway } from "./gateway.ts";
 import { SimulatedKeys } from "./keys.ts";
@@ -34,11 +40,6 @@ interface Outstanding {
   readonly since: number;
 }
 
-/** What a preview showed, kept with the call that asked: sealed on a disk in a real host. */
-interface Shown {
-  readonly seal: PreviewSeal;
-}
-
 /** Everything around the core: clocks, disk, locks, messages, connectors, and what is watched. */
 export class World {
   readonly random: Random;
@@ -59,7 +60,8 @@ export class World {
   #outstanding = new Map<string, Outstanding>();
   /** By `txn`: calls that left once more, and the session they are in. */
   #resent = new Map<string, string>();
-  readonly #shown = new Map<string, Shown>();
+  /** What a preview showed, by the call that asked: sealed on a disk in a real host. */
+  readonly #shown = new Map<string, PreviewSeal>();
   readonly #bundles = new Map<string, BundleView>();
   readonly #locks = new SimulatedLocks();
   readonly #watch: Watch;
@@ -202,8 +204,7 @@ export class World {
     const { event } = answer;
     if (event?.type !== "call.admitted") return;
     const connector = this.connectors.find(({ sessionId }) => sessionId === event.session) ?? null;
-    const since = this.time;
-    const out = { tenant, workflow, admitted: event, connector, since };
+    const out = { tenant, workflow, admitted: event, connector, since: this.time };
     if (connector !== null) return this.#leave(out, connector);
     this.#outstanding.set(event.call, out);
     this.#move(out, "not_dispatched", "none");
@@ -217,7 +218,7 @@ export class World {
     }
     const state = this.gateway.state(tenant, workflow)!;
     const asked = state.approvals.find((one) => one.id === admitted.approval);
-    const seal = asked === undefined ? null : (this.#shown.get(asked.call)?.seal ?? null);
+    const seal = asked === undefined ? null : (this.#shown.get(asked.call) ?? null);
     const life = hasEffect(admitted.action) ? 15_000 : 60_000;
     const request = { tenant, workflow, admitted, seal, expires: this.time + life };
     this.#messages.push({ to, request });
@@ -274,9 +275,8 @@ export class World {
     const presenter = { connector: to.id, session: to.sessionId };
     const { admitted: before, operation } = this.#admission(tenant, workflow, call);
     const txn = this.id("txn");
-    const resend = { type: "resend", call, operation, txn, presenter } as const;
-    const command = { ...resend, effect: "possible" } as const;
-    this.gateway.submit(tenant, workflow, command, (answer) => {
+    const resend = { type: "resend", call, operation, txn, presenter, effect: "possible" } as const;
+    this.gateway.submit(tenant, workflow, resend, (answer) => {
       const event = answer?.event;
       if (event?.type !== "call.resent" || this.table(tenant).epoch !== event.lockEpoch) return;
       const { connector, session, lockEpoch } = event;
@@ -335,7 +335,7 @@ export class World {
     // The defect: a host that does not remember what it has settled already.
     if (this.bug !== "settle-twice" && out?.admitted.txn !== txn) return;
     this.#outstanding.delete(call);
-    if (reply.kind === "previewed") this.#shown.set(call, { seal: reply.seal });
+    if (reply.kind === "previewed") this.#shown.set(call, reply.seal);
     const spent = 1 + this.random.int(admitted.runtimeMs);
     this.#settle(tenant, workflow, call, spent, settlementOf(reply, this.random));
   }
@@ -397,21 +397,4 @@ export class World {
     this.#watch.recorded(tenant, event, state, this.vouching);
     this.keys.see(tenant, event);
   }
-}
-
-function settlementOf(reply: Reply, random: Random): Settlement {
-  if (reply.kind === "previewed") {
-    return { ...reply, classes: random.chance(0.3) ? ["public", "secret"] : ["public"] };
-  }
-  if (reply.kind === "failed") return reply;
-  const redacted = random.chance(0.3);
-  return {
-    kind: "answered",
-    redactions: redacted ? [{ path: "/rows/*/secret", dataClass: "secret", count: 1 }] : [],
-    dropped: 0,
-    undeclared: 0,
-    truncated: false,
-    bytes: random.int(4_000),
-    canaries: reply.canaries,
-  };
 }
