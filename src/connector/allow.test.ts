@@ -124,6 +124,7 @@ describe("the local allow-list", () => {
       "method_not_allowed",
       "path_not_allowed",
       "query_malformed",
+      "header_not_allowed",
       "body_mismatch",
       "content_type_mismatch",
       "statement_not_allowed",

@@ -10,6 +10,7 @@ export const REFUSALS = [
   "method_not_allowed",
   "path_not_allowed",
   "query_malformed",
+  "header_not_allowed",
   "body_mismatch",
   "content_type_mismatch",
   "statement_not_allowed",
@@ -63,6 +64,8 @@ function refuseHttp(http: Http, frame: Asked, destination: HttpDestination): Ref
   if (!destination.methods.has(http.method)) return "method_not_allowed";
   if (!matchesPath(destination.paths, http.path)) return "path_not_allowed";
   if (!isSafeQuery(http.query)) return "query_malformed";
+  const headers = Object.keys(http.headers ?? {});
+  if (!headers.every((name) => destination.requestHeaders.has(name))) return "header_not_allowed";
   // The token covers the digest; the digest has to cover the body.
   if (http.contentDigest !== (body === null ? null : sha256(body))) return "body_mismatch";
   // A body that servers skip over becomes the next request on a shared connection.

@@ -31,6 +31,9 @@ const RESERVED = new Set([
   "upgrade",
 ]);
 
+/** A secret may stand in one of these, an argument never. */
+const AUTHORISES = new Set(["authorization", "forwarded", "origin", "via"]);
+
 /** Sockets to one service: more would be our load test of it. */
 const DEFAULT_CONCURRENCY = 64;
 const MAX_CONCURRENCY = 256;
@@ -44,6 +47,7 @@ export function readHttp(reader: Reader, place: Place): HttpDestination | null {
     "methods",
     "paths",
     "headers",
+    "requestHeaders",
     "concurrency",
     "queue",
   ]);
@@ -77,6 +81,9 @@ export function readHttp(reader: Reader, place: Place): HttpDestination | null {
   const concurrency =
     members.get("concurrency")?.integer(1, MAX_CONCURRENCY) ?? DEFAULT_CONCURRENCY;
   const limits = readLimits(members.get("queue"), concurrency);
+  const requestHeaders = (members.get("requestHeaders")?.items() ?? []).map((one) =>
+    readRequestHeader(one, headers),
+  );
   if (origin === null || methods === undefined || paths === undefined) return null;
   return {
     kind: "http",
@@ -87,7 +94,17 @@ export function readHttp(reader: Reader, place: Place): HttpDestination | null {
     reach,
     tls,
     limits,
+    requestHeaders: new Set(requestHeaders.filter((one) => one !== null)),
   };
+}
+
+/** A header of the agent's choice beside the secret of the same name: services read either of the two. */
+function readRequestHeader(reader: Reader, secrets: ReadonlyMap<string, unknown>): string | null {
+  const name = reader.string(/./, '"x-api-version"')?.toLowerCase() ?? null;
+  if (name === null) return null;
+  const free = HEADER_NAME.test(name) && !RESERVED.has(name) && !AUTHORISES.has(name);
+  if (free && !name.startsWith("postern-") && !secrets.has(name)) return name;
+  return reader.wrong("invalid_value", "this header is not an agent's to set");
 }
 
 function readTemplate(reader: Reader): PathTemplate | null {

@@ -46,6 +46,7 @@ describe("connector.jsonc", () => {
       methods: new Set(["GET", "POST"]),
       paths: [["tickets"], ["tickets", null]],
       headers: expect.any(Map),
+      requestHeaders: new Set(),
       reach: expect.any(Reach),
       tls: {},
       limits: { concurrency: 64, queue: 64 },

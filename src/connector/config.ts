@@ -30,6 +30,8 @@ export interface HttpDestination {
   readonly paths: readonly PathTemplate[];
   /** Lower-case name → secret. */
   readonly headers: ReadonlyMap<string, Secret>;
+  /** Headers that a request may set, in lower case; none of `headers` is among them. */
+  readonly requestHeaders: ReadonlySet<string>;
   readonly reach: Reach;
   readonly tls: TlsMaterial;
   readonly limits: Limits;

@@ -68,6 +68,8 @@ export class HttpExecutor implements Executor {
 
   #options(http: HttpOperation["http"], execution: Execution): Dispatcher.DispatchOptions {
     const headers: Record<string, string> = {
+      ...http.headers,
+      // What was configured comes later: no argument replaces a secret, or what follows.
       ...Object.fromEntries(
         [...this.#destination.headers].map(([name, secret]) => [name, secret.value]),
       ),

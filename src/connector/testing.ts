@@ -20,6 +20,7 @@ export function httpDestination(change: Partial<HttpDestination>): HttpDestinati
     methods: new Set(),
     paths: [],
     headers: new Map(),
+    requestHeaders: new Set(),
     reach: new Reach(),
     tls: {},
     limits: { concurrency: 64, queue: 64 },

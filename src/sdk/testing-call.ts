@@ -11,7 +11,11 @@ export const ISSUER = "https://postern.example/acme";
 export const BODY = '{"text":"hello"}';
 export const hex = (text: string): string => createHash("sha256").update(text).digest("hex");
 
-export function operation(body: string | null = BODY, query = "urgent=yes"): string {
+export function operation(
+  body: string | null = BODY,
+  query = "urgent=yes",
+  headers?: { readonly [name: string]: string },
+): string {
   return hex(
     canonical({
       http: {
@@ -20,6 +24,7 @@ export function operation(body: string | null = BODY, query = "urgent=yes"): str
         path: "/tickets/7",
         query,
         contentDigest: body === null ? null : hex(body),
+        ...(headers && { headers }),
       },
     }),
   );

@@ -80,6 +80,33 @@ describe("verifyCall", () => {
     expect(codeOf(result)).toBe("operation_mismatch");
   });
 
+  describe("with headers that arguments set", () => {
+    const covered = { "x-api-version": "2", cookie: "theme=dark" };
+    const names = ["X-Api-Version", "cookie", "x-other"];
+
+    function asked(headers: { readonly [name: string]: string }): Request {
+      const request = post(token({}, { operation: operation(BODY, undefined, covered) }));
+      for (const [name, value] of Object.entries(headers)) request.headers.set(name, value);
+      return request;
+    }
+
+    it("accepts those that the token covers", async () => {
+      const result = await verifyCall(asked(covered), { ...options, headers: names });
+      expect(codeOf(result)).toBe("ok");
+    });
+
+    it.each([
+      ["another value", { ...covered, "x-api-version": "3" }, names],
+      ["one that is missing", { cookie: "theme=dark" }, names],
+      ["one more", { ...covered, "x-other": "1" }, names],
+      ["a second copy", { ...covered, "x-api-version": "2, 2" }, names],
+      ["none expected", covered, []],
+    ])("refuses %s", async (_name, headers, expected) => {
+      const result = await verifyCall(asked(headers), { ...options, headers: expected });
+      expect(codeOf(result)).toBe("operation_mismatch");
+    });
+  });
+
   it("takes a request without a body for what it is", async () => {
     const get = new Request("http://t/tickets/7?urgent=yes", {
       headers: {

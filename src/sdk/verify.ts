@@ -42,6 +42,8 @@ export interface VerifyOptions {
   readonly spent?: SpentStore;
   /** Milliseconds; default: this machine's clock. */
   readonly now?: () => number;
+  /** Headers that arguments of this tool may set, as its bundle names them: the token covers them. */
+  readonly headers?: readonly string[];
   readonly mode?: "preview" | "execute" | "any";
   readonly presenter?: string;
   readonly maxLifeSeconds?: number;
@@ -90,6 +92,7 @@ export async function verifyCall(
       path: target.path,
       query: target.query,
       contentDigest: body.length === 0 ? null : await sha256Hex(body),
+      ...coveredHeaders(incoming, options.headers ?? []),
     },
   };
   const digest = await sha256Hex(utf8(canonical(operation)));
@@ -97,7 +100,21 @@ export async function verifyCall(
   return result.ok ? { ...result, body } : result;
 }
 
+/** A header that came twice is joined, and so is not what the token covers. */
+function coveredHeaders(
+  { header }: Incoming,
+  names: readonly string[],
+): { readonly headers?: { readonly [name: string]: string } } {
+  const found = names.flatMap((name) => {
+    const value = header(name.toLowerCase());
+    return value === null ? [] : [[name.toLowerCase(), value] as const];
+  });
+  return found.length === 0 ? {} : { headers: Object.fromEntries(found) };
+}
+
 interface Incoming {
+  /** By its name in lower case; null: it did not come. */
+  readonly header: (name: string) => string | null;
   readonly method: string;
   readonly target: { readonly path: string; readonly query: string } | null;
   readonly tokens: readonly string[];
@@ -110,6 +127,7 @@ function fromFetch(request: Request): Incoming {
   const url = new URL(request.url);
   const header = request.headers.get(CALL_TOKEN_HEADER);
   return {
+    header: (name) => request.headers.get(name),
     method: request.method,
     target: { path: url.pathname, query: url.search.slice(1) },
     tokens: header === null ? [] : header.split(",").map((token) => token.trim()),
@@ -119,12 +137,16 @@ function fromFetch(request: Request): Incoming {
 
 /** `headers` would hide a second copy, so the raw list is read. */
 function fromNode(request: NodeRequest): Incoming {
-  const tokens: string[] = [];
-  for (let at = 0; at + 1 < request.rawHeaders.length; at += 2) {
-    if (request.rawHeaders[at]?.toLowerCase() !== CALL_TOKEN_HEADER.toLowerCase()) continue;
-    tokens.push(request.rawHeaders[at + 1] ?? "");
-  }
+  const valuesOf = (name: string): readonly string[] =>
+    request.rawHeaders.flatMap((value, at) =>
+      at % 2 === 1 && request.rawHeaders[at - 1]?.toLowerCase() === name ? [value] : [],
+    );
+  const tokens = valuesOf(CALL_TOKEN_HEADER.toLowerCase());
   return {
+    header(name) {
+      const values = valuesOf(name);
+      return values.length === 0 ? null : values.join(", ");
+    },
     method: request.method ?? "",
     target: splitTarget(request.url ?? ""),
     tokens,

@@ -27,7 +27,8 @@ export function compileFinisher(
   tree: OutputTree | null,
   maxResultBytes: number,
 ): Finisher {
-  const read = tree === null ? compileOpaque(output) : compileJson(tree);
+  const wrap = output.kind === "json" ? output.wrap : undefined;
+  const read = tree === null ? compileOpaque(output) : compileJson(tree, wrap);
   return (answer, plan) => {
     const refused = refusedStatus(answer.status);
     if (refused !== null) return refused;
@@ -49,13 +50,14 @@ export function refusedStatus(status: number): Refused | null {
 
 type Reader = (answer: RawAnswer, plan: RedactionPlan) => Delivered | Refused;
 
-function compileJson(tree: OutputTree): Reader {
+function compileJson(tree: OutputTree, wrap: string | undefined): Reader {
   const redact = compileRedactor(tree, compileStandings(tree));
   const countCanaries = compileCanaryCount(tree);
   return (answer, plan) => {
     if (!tree.classes.some((dataClass) => disclosed(plan, dataClass))) return NOTHING_DISCLOSED;
-    const parsed = parseBody(answer);
-    if (parsed === undefined) return INVALID;
+    const body = parseBody(answer);
+    if (body === undefined) return INVALID;
+    const parsed = wrap === undefined ? body : { [wrap]: body };
     const redacted = redact(parsed, plan);
     if (!redacted.ok) {
       return redacted.fault === "too_many_places"

@@ -30,6 +30,8 @@ export const MAX_STANDINGS = 256;
 export const MAX_SHOWN_OPERATIONS = 200;
 /** Bytes of the same change in RFC 8785 form. It is sealed, sent to agents and drawn in a console. */
 export const MAX_SHOWN_BYTES = 64 * 1_024;
+/** Characters of one header that an argument sets: servers refuse heads of more than 8 to 16 KiB. */
+export const MAX_HEADER_CHARS = 1_024;
 /** Characters of an entity tag: it goes back to the service in a header. */
 export const MAX_ETAG_CHARS = 256;
 

@@ -269,10 +269,7 @@ describe("listing tools", () => {
         return runtime && { ...runtime, tool: { ...runtime.tool, reviewed } };
       },
     };
-    expect(names(unreviewed)).toEqual([
-      "customers_find",
-      "tickets_create",
-    ]);
+    expect(names(unreviewed)).toEqual(["customers_find", "tickets_create"]);
   });
 
   it("offers nothing where nobody can vouch for the locks", () => {

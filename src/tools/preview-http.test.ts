@@ -3,7 +3,7 @@ import type { Json, JsonObject } from "../core/model/json.ts";
 import type { Observation, Previewed, RawAnswer, ToolPreview } from "../gateway/ports.ts";
 import type { AnnotatedSchema, HttpPreview } from "../policy/bundle/model.ts";
 import { toolRuntime } from "./runtime.ts";
-import { answerOf, httpOf, planOf, sha256, toolOf } from "./tools.test-support.ts";
+import { answerOf, httpOf, planOf, sha256, slots, toolOf } from "./tools.test-support.ts";
 
 const SCHEMA: AnnotatedSchema = {
   type: "object",
@@ -48,8 +48,8 @@ function previewOf(over: Partial<HttpPreview> = {}, input?: JsonObject): ToolPre
     toolOf({
       template: httpOf({
         path: "/tickets/{ticketId}",
-        query: ["notify"],
-        body: ["title", "email", "vip", "tags", "notes", "odd"],
+        query: slots("notify"),
+        body: slots("title", "email", "vip", "tags", "notes", "odd"),
         preview,
       }),
       input: input ?? { properties: { ticketId: { type: "string" } } },
@@ -99,7 +99,7 @@ describe("the request of an HTTP preview", () => {
     const template = httpOf({
       method: "POST",
       path: "/close",
-      body: ["ticketId"],
+      body: slots("ticketId"),
       preview: {
         path: "/tickets/{ticketId}",
         apply: "merge",

@@ -7,7 +7,7 @@ import { MAX_ETAG_CHARS } from "./limits.ts";
 import { mergePatch } from "./merge-patch.ts";
 import { put, segmentsOf } from "./pointer.ts";
 import type { PreviewKind, Seen } from "./preview.ts";
-import { compileHttp, pick } from "./render-http.ts";
+import { bodyOf, compileHttp } from "./render-http.ts";
 
 /** RFC 9110 §8.8.3, visible ASCII: it becomes a header, and `*` would match every version. */
 const ENTITY_TAG = /^(?:W\/)?"[\x21\x23-\x7e]*"$/;
@@ -21,11 +21,15 @@ export function compileHttpPreview(
   sha256: (text: string) => string,
 ): PreviewKind {
   const { path, apply, schema } = preview;
-  const read = compileHttp({ method: "GET", path, query: [], body: null }, destination, sha256);
+  const read = compileHttp(
+    { method: "GET", path, query: [], headers: [], cookies: [], body: null },
+    destination,
+    sha256,
+  );
   const ignored = preview.ignore.map(segmentsOf);
   const resultOf = (resource: Json, args: JsonObject): Json => {
     if (apply === "delete") return null;
-    const body = pick(args, template.body ?? []);
+    const body = bodyOf(template.body, args) ?? {};
     return apply === "merge" ? mergePatch(resource, body) : body;
   };
   return {

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { Json, JsonObject } from "../core/model/json.ts";
 import type { HttpTemplate } from "../policy/bundle/model.ts";
 import { compileHttp } from "./render-http.ts";
+import { slots } from "./tools.test-support.ts";
 
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 
@@ -11,8 +12,10 @@ const TEMPLATE: HttpTemplate = {
   kind: "http",
   method: "POST",
   path: "/tickets/{ticketId}/notes",
-  query: ["status", "tag"],
-  body: ["text", "pinned"],
+  query: slots("status", "tag"),
+  headers: [],
+  cookies: [],
+  body: slots("text", "pinned"),
   idempotencyHeader: null,
   idempotencyMinutes: null,
   preview: null,

@@ -1,5 +1,6 @@
 import { canonical, type Json, type JsonObject } from "../core/model/json.ts";
-import type { HttpTemplate } from "../policy/bundle/model.ts";
+import type { HttpSlot, HttpTemplate } from "../policy/bundle/model.ts";
+import { MAX_HEADER_CHARS } from "./limits.ts";
 import { pointer, put } from "./pointer.ts";
 import type { Renderer } from "./renderer.ts";
 
@@ -11,7 +12,7 @@ type Part = { readonly text: string } | { readonly argument: string };
  * fragment or a header line. Path and query then stand in the signed operation exactly as sent.
  */
 export function compileHttp(
-  template: Pick<HttpTemplate, "method" | "path" | "query" | "body">,
+  template: Pick<HttpTemplate, "method" | "path" | "query" | "headers" | "cookies" | "body">,
   destination: string,
   sha256: (text: string) => string,
 ): Renderer {
@@ -21,11 +22,15 @@ export function compileHttp(
     misplaced(args) {
       return [
         ...inPath.filter((name) => !isSegment(own(args, name))),
-        ...template.query.filter((name) => !isQueryValue(own(args, name))),
+        ...unfit(template.query, args, isQueryValue),
+        ...unfit(template.headers, args, isHeaderValue),
+        ...unfit(template.cookies, args, isCookieValue),
       ].map((name) => pointer([name]));
     },
     render(args) {
-      const body = template.body === null ? null : canonical(pick(args, template.body));
+      const content = bodyOf(template.body, args);
+      const body = content === undefined ? null : canonical(content);
+      const headers = headersOf(template, args);
       const path = parts.map((part) =>
         "text" in part ? part.text : encode(scalarText(own(args, part.argument))),
       );
@@ -37,6 +42,7 @@ export function compileHttp(
             path: path.join(""),
             query: queryOf(args, template.query),
             contentDigest: body === null ? null : sha256(body),
+            ...(Object.keys(headers).length > 0 && { headers }),
           },
         },
         body,
@@ -63,20 +69,80 @@ function isSegment(value: Json | undefined): boolean {
   return text !== "" && !text.split(/[/\\]/).some((piece) => piece === "." || piece === "..");
 }
 
-/** Absent is fine; null has no form in a query, and neither has anything nested. */
-function isQueryValue(value: Json | undefined): boolean {
-  return value === undefined || isScalar(value) || (Array.isArray(value) && value.every(isScalar));
+function unfit(
+  slots: readonly HttpSlot[],
+  args: JsonObject,
+  fits: (value: Json, slot: HttpSlot) => boolean,
+): readonly string[] {
+  return slots.flatMap((slot) => {
+    const value = own(args, slot.argument);
+    return value === undefined || fits(value, slot) ? [] : [slot.argument];
+  });
 }
 
-function queryOf(args: JsonObject, names: readonly string[]): string {
-  return names
-    .flatMap((name) => {
-      const value = own(args, name);
+/** Null has no form in a query, and neither has anything nested; a comma would add to a list of commas. */
+function isQueryValue(value: Json, { comma }: HttpSlot): boolean {
+  if (!Array.isArray(value)) return isScalar(value);
+  const list = value as readonly Json[];
+  return list.every((one) => isScalar(one) && !(comma && scalarText(one).includes(",")));
+}
+
+/**
+ * RFC 9110 §5.5, visible ASCII with blanks inside: nothing is encoded here, so what would end the
+ * line, or be cut off at its ends, is refused.
+ */
+function isHeaderValue(value: Json): boolean {
+  if (!isScalar(value)) return false;
+  const text = scalarText(value);
+  return text.length <= MAX_HEADER_CHARS && /^[!-~](?:[ -~]*[!-~])?$/.test(text);
+}
+
+/** Percent-encoded, a value ends neither its cookie nor the line; too long, the service drops both. */
+function isCookieValue(value: Json): boolean {
+  return isScalar(value) && encode(scalarText(value)).length <= MAX_HEADER_CHARS;
+}
+
+function queryOf(args: JsonObject, slots: readonly HttpSlot[]): string {
+  return slots
+    .flatMap(({ argument, name, comma }) => {
+      const value = own(args, argument);
       if (value === undefined) return [];
-      const values: readonly Json[] = Array.isArray(value) ? value : [value];
-      return values.map((one) => `${encode(name)}=${encode(scalarText(one))}`);
+      const values = (Array.isArray(value) ? (value as readonly Json[]) : [value]).map((one) =>
+        encode(scalarText(one)),
+      );
+      const parts = comma ? (values.length === 0 ? [] : [values.join(",")]) : values;
+      return parts.map((part) => `${encode(name)}=${part}`);
     })
     .join("&");
+}
+
+function headersOf(
+  { headers, cookies }: Pick<HttpTemplate, "headers" | "cookies">,
+  args: JsonObject,
+): { readonly [name: string]: string } {
+  const sent: Record<string, string> = {};
+  for (const { argument, name } of headers) {
+    const value = own(args, argument);
+    if (value !== undefined) sent[name] = scalarText(value);
+  }
+  const pairs = cookies.flatMap(({ argument, name }) => {
+    const value = own(args, argument);
+    return value === undefined ? [] : [`${name}=${encode(scalarText(value))}`];
+  });
+  if (pairs.length > 0) sent["cookie"] = pairs.join("; ");
+  return sent;
+}
+
+/** Undefined: no body is sent. */
+export function bodyOf(body: HttpTemplate["body"], args: JsonObject): Json | undefined {
+  if (body === null) return undefined;
+  if ("argument" in body) return own(args, body.argument);
+  const members: Record<string, Json> = {};
+  for (const { argument, name } of body) {
+    const value = own(args, argument);
+    if (value !== undefined) put(members, name, value);
+  }
+  return members;
 }
 
 function isScalar(value: Json | undefined): value is string | number | boolean {
@@ -93,16 +159,6 @@ function encode(text: string): string {
     /[!'()*]/g,
     (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
   );
-}
-
-/** Those of these arguments that were given. */
-export function pick(args: JsonObject, names: readonly string[]): JsonObject {
-  const picked: Record<string, Json> = {};
-  for (const name of names) {
-    const value = own(args, name);
-    if (value !== undefined) put(picked, name, value);
-  }
-  return picked;
 }
 
 function own(args: JsonObject, name: string): Json | undefined {

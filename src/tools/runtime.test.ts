@@ -3,7 +3,7 @@ import { operationDigest } from "../core/model/operation.ts";
 import type { RedactionPlan } from "../core/model/policy.ts";
 import type { ToolDescription } from "../policy/bundle/model.ts";
 import { toolRuntime } from "./runtime.ts";
-import { httpOf, sha256, sqlOf, toolOf } from "./tools.test-support.ts";
+import { httpOf, sha256, slots, sqlOf, toolOf } from "./tools.test-support.ts";
 
 const INVOICES: ToolDescription = toolOf({
   tool: {
@@ -113,7 +113,7 @@ describe("a tool at run time", () => {
     const http = toolRuntime(
       {
         ...INVOICES,
-        template: httpOf({ method: "GET", path: "/{customerId}", query: ["limit"] }),
+        template: httpOf({ method: "GET", path: "/{customerId}", query: slots("limit") }),
         input: { properties: { customerId: { type: "string" }, limit: { type: "integer" } } },
       },
       sha256,

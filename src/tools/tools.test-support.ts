@@ -3,7 +3,12 @@ import type { Tool } from "../core/model/bundle.ts";
 import type { Json } from "../core/model/json.ts";
 import type { RedactionPlan } from "../core/model/policy.ts";
 import type { RawAnswer } from "../gateway/ports.ts";
-import type { HttpTemplate, SqlTemplate, ToolDescription } from "../policy/bundle/model.ts";
+import type {
+  HttpSlot,
+  HttpTemplate,
+  SqlTemplate,
+  ToolDescription,
+} from "../policy/bundle/model.ts";
 
 export const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 
@@ -48,12 +53,19 @@ export function toolOf({ tool, ...over }: Over = {}): ToolDescription {
   };
 }
 
+/** Arguments that the wire calls as the agent does. */
+export function slots(...names: readonly string[]): readonly HttpSlot[] {
+  return names.map((name) => ({ argument: name, name, comma: false }));
+}
+
 export function httpOf(over: Partial<HttpTemplate> = {}): HttpTemplate {
   return {
     kind: "http",
     method: "PATCH",
     path: "/",
     query: [],
+    headers: [],
+    cookies: [],
     body: null,
     idempotencyHeader: null,
     idempotencyMinutes: null,

@@ -112,14 +112,32 @@ const MAX_ROWS = 100_000;
 /** Columns left out of an observation: a table has no more. */
 const MAX_IGNORED = MAX_COLUMNS;
 const MAX_TARGET_CHARS = 8 * 1_024;
+const MAX_HEADERS = 32;
+/** RFC 9110 token in lower case; a value without controls, and without blanks a parser would cut. */
+const headerName = text(100, /^[a-z0-9!#$%&'*+.^_`|~-]+$/);
+const headerValue = text(4_096, /^[!-~](?:[ -~]*[!-~])?$/);
 
-const http = object({
-  method: text(16, /^[A-Z]+$/),
-  destination: name,
-  path: text(MAX_TARGET_CHARS),
-  query: text(MAX_TARGET_CHARS),
-  contentDigest: orNull(hex(32)),
-});
+/** At least one: an empty object would be a second form of none. */
+const headers: Check = (value) => {
+  if (!isObject(value)) return false;
+  const entries = Object.entries(value);
+  return (
+    entries.length > 0 &&
+    entries.length <= MAX_HEADERS &&
+    entries.every(([key, one]) => headerName(key) && headerValue(one))
+  );
+};
+const http = object(
+  {
+    method: text(16, /^[A-Z]+$/),
+    destination: name,
+    path: text(MAX_TARGET_CHARS),
+    query: text(MAX_TARGET_CHARS),
+    contentDigest: orNull(hex(32)),
+    headers,
+  },
+  ["headers"],
+);
 const statement = text(MAX_STATEMENT_CHARS);
 const params = list(MAX_PARAMS, () => true);
 const embed = list(MAX_EMBEDDED, whole(0, MAX_PARAMS - 1));

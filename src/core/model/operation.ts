@@ -16,6 +16,8 @@ export interface HttpOperation {
     readonly query: string;
     /** SHA-256, hex, of the body's bytes; null without a body. */
     readonly contentDigest: string | null;
+    /** Headers that arguments set, names in lower case, as sent; absent: none. */
+    readonly headers?: { readonly [name: string]: string };
   };
 }
 

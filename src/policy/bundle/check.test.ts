@@ -32,6 +32,9 @@ function briefly(mistakes: readonly Mistake[]): readonly string[] {
   return mistakes.map(({ file, line, column, code }) => `${file}:${line}:${column} ${code}`);
 }
 
+const slots = (...names: readonly string[]): readonly object[] =>
+  names.map((name) => ({ argument: name, name, comma: false }));
+
 describe("checkBundle", () => {
   it("accepts a bundle without mistakes and describes it", () => {
     const bundle = checked(good);
@@ -81,8 +84,10 @@ describe("checkBundle", () => {
       kind: "http",
       method: "POST",
       path: "/books/{book}/loans",
-      query: ["express"],
-      body: ["reader", "days"],
+      query: slots("express"),
+      headers: [],
+      cookies: [],
+      body: slots("reader", "days"),
       idempotencyHeader: null,
       idempotencyMinutes: null,
       preview: null,

@@ -92,16 +92,27 @@ export interface UndoDescription {
 export const HTTP_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const;
 export type HttpMethod = (typeof HTTP_METHODS)[number];
 
-/** Each argument stands in exactly one of path, query and body. */
+/** Where one argument goes, and what it is called there. */
+export interface HttpSlot {
+  readonly argument: string;
+  /** On the wire: of a query parameter, a header in lower case, a cookie, a member of the body. */
+  readonly name: string;
+  /** A list of a query is one parameter, its values separated by commas. */
+  readonly comma: boolean;
+}
+
+/** Each argument stands in exactly one of path, query, headers, cookies and body. */
 export interface HttpTemplate {
   readonly kind: "http";
   readonly method: HttpMethod;
   /** Begins with `/`; `{name}` is a whole segment and names a required argument. */
   readonly path: string;
   /** Arguments sent as query parameters, in this order. */
-  readonly query: readonly string[];
-  /** Arguments that form a JSON object body; null: no body is sent. */
-  readonly body: readonly string[] | null;
+  readonly query: readonly HttpSlot[];
+  readonly headers: readonly HttpSlot[];
+  readonly cookies: readonly HttpSlot[];
+  /** Arguments that form a JSON object, or the one that is the body; null: no body is sent. */
+  readonly body: readonly HttpSlot[] | { readonly argument: string } | null;
   /** Header that makes the service act once on one key; null: it knows none. */
   readonly idempotencyHeader: string | null;
   /** How long it knows a key: within, a call whose answer was lost is sent again. Null: never. */
@@ -145,7 +156,12 @@ export interface SqlPreview {
 }
 
 export type OutputDescription =
-  | { readonly kind: "json"; readonly schema: AnnotatedSchema }
+  | {
+      readonly kind: "json";
+      readonly schema: AnnotatedSchema;
+      /** The service answers with what this one member of the result holds: results are objects. */
+      readonly wrap?: string;
+    }
   | { readonly kind: "text" | "binary" | "mcp-content"; readonly dataClass: string };
 
 export const SCHEMA_TYPES = [

@@ -21,6 +21,7 @@ const OUTPUT_KINDS = ["json", "text", "binary", "mcp-content"] as const;
 const read = fields({
   kind: required(oneOf(OUTPUT_KINDS)),
   schema: optional(raw),
+  wrap: optional(text(64)),
   dataClass: optional(text(64)),
 });
 
@@ -53,10 +54,16 @@ export function readOutput(node: Located, known: readonly string[], place: Place
       missing(node, "schema", place);
       return { description: undefined, classes: [] };
     }
+    const { wrap } = values;
+    if (wrap !== undefined) checkWrap(wrap, schema, node, place);
+    const annotated = schema.value as unknown as AnnotatedSchema;
     return {
-      description: { kind, schema: schema.value as unknown as AnnotatedSchema },
+      description: { kind, schema: annotated, ...(wrap !== undefined && { wrap }) },
       classes: new OutputWalk(known, place).root(schema),
     };
+  }
+  if (node.members.has("wrap")) {
+    misplaced("wrap", node, `remove "wrap": output of the kind "${kind}" is opaque`, place);
   }
   if (node.members.has("schema")) {
     misplaced("schema", node, `remove "schema": output of the kind "${kind}" is opaque`, place);
@@ -67,6 +74,18 @@ export function readOutput(node: Located, known: readonly string[], place: Place
   }
   expectClass(dataClass, known, find(node, "dataClass")?.offset ?? node.offset, place);
   return { description: { kind, dataClass }, classes: [dataClass] };
+}
+
+function checkWrap(wrap: string, schema: Located, node: Located, place: Place): void {
+  const names = [...(find(schema, "properties")?.members.keys() ?? [])];
+  if (names.length === 1 && names[0] === wrap) return;
+  place.report.add(
+    place.file,
+    find(node, "wrap")?.offset ?? node.offset,
+    "wrong_value",
+    `"${wrap}" is not the one property of the schema`,
+    `describe the answer as { "type": "object", "properties": { "${wrap}": … } }`,
+  );
 }
 
 /** A schema of its own, as of a preview: the classes it may show, sorted; undefined: it has a mistake. */

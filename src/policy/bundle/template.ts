@@ -11,6 +11,7 @@ import {
   type SqlPreview,
   type SqlTemplate,
 } from "./model.ts";
+import { readBody, readSlots, type Slots } from "./http-slots.ts";
 import { readSchema } from "./output.ts";
 import {
   expectKnown,
@@ -36,8 +37,10 @@ const MAX_STATEMENT_CHARS = 20_000;
 const readHttp = fields({
   method: required(oneOf(HTTP_METHODS)),
   path: required(text(1_000)),
-  query: optional(items(text(64))),
-  body: optional(items(text(64))),
+  query: optional(items(raw)),
+  headers: optional(items(raw)),
+  cookies: optional(items(raw)),
+  body: optional(raw),
   // One name for all: the connector's own allow-list decides whether it goes out.
   idempotencyHeader: optional(oneOf(["Idempotency-Key"])),
   idempotencyMinutes: optional(integer(MIN_IDEMPOTENCY_MINUTES, MAX_IDEMPOTENCY_MINUTES)),
@@ -94,7 +97,7 @@ export function readHttpTemplate(
 ): ReadTemplate<HttpTemplate> | undefined {
   const values = readHttp(node, place);
   if (values === undefined) return undefined;
-  const { method, path, query, body, idempotencyHeader, idempotencyMinutes } = values;
+  const { method, path, idempotencyHeader, idempotencyMinutes } = values;
   // Sent again without the key it would be done again.
   if (idempotencyMinutes !== undefined && !node.members.has("idempotencyHeader")) {
     missing(node, "idempotencyHeader", place);
@@ -129,19 +132,19 @@ export function readHttpTemplate(
       'use "query", or another method',
     );
   }
-  const uses = [
-    ...pathUses(find(node, "path"), args, place),
-    ...usesOf(find(node, "query")),
-    ...usesOf(find(node, "body")),
-  ];
-  checkUses(uses, args, node, place);
-  for (const use of usesOf(find(node, "query"))) expectScalar(use, args, place);
+  const [query, headers, cookies] = (["query", "headers", "cookies"] as const).map((kind) =>
+    readSlots(find(node, kind), kind, args, place),
+  ) as [Slots, Slots, Slots];
+  const body = readBody(values.body, args, place);
+  const uses = [query, headers, cookies, body].flatMap((slots) => slots?.uses ?? []);
+  checkUses([...pathUses(find(node, "path"), args, place), ...uses], args, node, place);
   const preview = readHttpPreview(values.preview, action, args, dataClasses, place);
   if (method === undefined || path === undefined || preview === undefined) return undefined;
   return {
     template: {
       kind: "http",
-      ...{ method, path, query: query ?? [], body: body ?? null },
+      ...{ method, path, query: query.slots, headers: headers.slots, cookies: cookies.slots },
+      body: body === null ? null : "whole" in body ? { argument: body.whole } : body.slots,
       idempotencyHeader: idempotencyHeader ?? null,
       idempotencyMinutes: idempotencyMinutes ?? null,
       preview: preview?.preview ?? null,

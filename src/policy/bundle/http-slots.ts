@@ -1,0 +1,125 @@
+import { REQUEST_HEADER, RESERVED_HEADERS } from "./header-names.ts";
+import type { Arguments } from "./input.ts";
+import { typesOf } from "./keywords.ts";
+import { find, type Located } from "./located.ts";
+import type { HttpSlot } from "./model.ts";
+import { expectType, fields, oneOf, optional, required, text, type Place } from "./read.ts";
+
+/** Members of an HTTP template that hold arguments; the path has its own form. */
+export type SlotKind = "query" | "headers" | "cookies" | "body";
+
+interface SlotUse {
+  readonly name: string;
+  readonly node: Located;
+}
+
+export interface Slots {
+  readonly slots: readonly HttpSlot[];
+  readonly uses: readonly SlotUse[];
+}
+
+const MAX_NAME_CHARS = 200;
+const read = fields({
+  argument: required(text(64)),
+  name: optional(text(MAX_NAME_CHARS)),
+  list: optional(oneOf(["comma"])),
+});
+/** RFC 6265: a token. */
+const COOKIE = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$/;
+const SCALARS: readonly string[] = ["string", "number", "integer", "boolean"];
+
+/** `"status"`, or `{ "argument": "pageSize", "name": "page-size" }` where the two differ. */
+export function readSlots(
+  node: Located | undefined,
+  kind: SlotKind,
+  args: Arguments | undefined,
+  place: Place,
+): Slots {
+  const slots: HttpSlot[] = [];
+  const uses: SlotUse[] = [];
+  const taken = new Map<string, string>();
+  for (const item of node?.items ?? []) {
+    const slot = readSlot(item, place);
+    if (slot === undefined) continue;
+    const at = find(item, "name") ?? item;
+    if (!isName(slot.name, kind)) {
+      add(place, at, `"${slot.name}" is no name for ${kind} that an argument may set`, NAME_FIX);
+    } else if ((taken.get(slot.name) ?? slot.argument) !== slot.argument) {
+      // The service would take either the first or the last of the two.
+      add(place, at, `two arguments are sent as "${slot.name}"`, "send one argument by each name");
+    }
+    taken.set(slot.name, slot.argument);
+    slots.push(slot);
+    uses.push({ name: slot.argument, node: find(item, "argument") ?? item });
+    if (kind !== "body") checkType(slot, kind, item, args, place);
+  }
+  return { slots, uses };
+}
+
+const readWhole = fields({ argument: required(text(64)) });
+
+/** An object of arguments, or one argument as it is: some services take a list. */
+export function readBody(
+  node: Located | undefined,
+  args: Arguments | undefined,
+  place: Place,
+): Slots | { readonly whole: string; readonly uses: readonly SlotUse[] } | null {
+  if (node === undefined) return null;
+  if (node.type !== "object") {
+    expectType(node, "array", place);
+    return readSlots(node, "body", args, place);
+  }
+  const whole = readWhole(node, place)?.argument;
+  if (whole === undefined) return { slots: [], uses: [] };
+  return { whole, uses: [{ name: whole, node: find(node, "argument") ?? node }] };
+}
+
+const NAME_FIX =
+  "use the name that the service knows; headers in lower case, none that frames or authorises";
+
+function readSlot(item: Located, place: Place): HttpSlot | undefined {
+  if (item.type === "string") {
+    const name = text(64)(item, place);
+    return name === undefined ? undefined : { argument: name, name, comma: false };
+  }
+  const values = read(item, place);
+  if (values?.argument === undefined) return undefined;
+  const { argument, name, list } = values;
+  return { argument, name: name ?? argument, comma: list === "comma" };
+}
+
+function isName(name: string, kind: SlotKind): boolean {
+  if (kind === "cookies") return COOKIE.test(name);
+  if (kind !== "headers") return name !== "__proto__";
+  return REQUEST_HEADER.test(name) && !RESERVED_HEADERS.has(name) && !name.startsWith("postern-");
+}
+
+/** One line of text each; in a query also a list of such. */
+function checkType(
+  { argument, comma }: HttpSlot,
+  kind: SlotKind,
+  node: Located,
+  args: Arguments | undefined,
+  place: Place,
+): void {
+  if (args?.names.includes(argument) !== true) return;
+  const schema = args.schema(argument);
+  const types = typesOf(schema);
+  const isList = types.length === 1 && types[0] === "array";
+  const found = isList && kind === "query" ? typesOf(find(schema, "items")) : types;
+  const fits = found.length > 0 && found.every((type) => SCALARS.includes(type));
+  if (fits && (isList || !comma)) return;
+  place.report.add(
+    place.file,
+    node.offset,
+    "argument_type",
+    comma && !isList
+      ? `"${argument}" is no list, so nothing of it is separated by commas`
+      : `"${argument}" is sent as text, but is not declared as string, number, integer or boolean`,
+    `give "${argument}" one of these types, or send it in the body`,
+  );
+}
+
+function add(place: Place, node: Located, message: string, fix: string): void {
+  place.report.add(place.file, node.offset, "wrong_value", message, fix);
+}
