@@ -15,6 +15,8 @@ export interface Execution {
   /** Goes along to a service that wants to verify it, too. */
   readonly token: string;
   readonly principals: Principals;
+  /** As its token says. */
+  readonly tool: string;
   /** Largest answer body, bytes. */
   readonly cap: number;
   /** Milliseconds this request may take from now. */
@@ -55,16 +57,30 @@ export function failure(code: FailureCode, effect: "none" | "possible", status?:
 const MAX_HELD_BYTES = 256 * 1_024 * 1_024;
 
 export class HeldBytes {
+  readonly #limit: number;
+  readonly #parent: HeldBytes | null;
   #held = 0;
+
+  constructor(limit = MAX_HELD_BYTES, parent: HeldBytes | null = null) {
+    this.#limit = limit;
+    this.#parent = parent;
+  }
+
+  /** For one destination: half of it, so that one cannot have all. */
+  share(): HeldBytes {
+    return new HeldBytes(this.#limit / 2, this);
+  }
 
   /** False: no room; the answer is given up. */
   take(bytes: number): boolean {
-    if (this.#held + bytes > MAX_HELD_BYTES) return false;
+    if (this.#held + bytes > this.#limit) return false;
+    if (this.#parent?.take(bytes) === false) return false;
     this.#held += bytes;
     return true;
   }
 
   give(bytes: number): void {
     this.#held -= bytes;
+    this.#parent?.give(bytes);
   }
 }

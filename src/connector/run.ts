@@ -9,6 +9,7 @@ import { readConfig, type ConnectorConfig, type Environment } from "./config.ts"
 import { dial, gatewayUrl, tunnelUrl } from "./dial.ts";
 import { ConnectorEnd, type EndReason, type Identity } from "./end.ts";
 import { HeldBytes, type Executor } from "./executor.ts";
+import { GuardedExecutor } from "./guarded.ts";
 import { HttpExecutor } from "./http.ts";
 import { horizonAt, Journal, JournalCorrupt } from "./journal.ts";
 import type { Log } from "./log.ts";
@@ -111,7 +112,7 @@ export async function startConnector(options: RunOptions): Promise<RunResult> {
     gatewayKeys: keys,
     sign: (message) => signText(signing, message),
   };
-  const executors = makeExecutors(config);
+  const executors = makeExecutors(config, options.log);
   const service = makeService(config, state, keys, executors, journal, options.log);
   const stop = new AbortController();
   const dialler = new Dialler(
@@ -140,14 +141,22 @@ function fault(name: RunFault, mistakes: readonly Mistake[] = []): RunResult {
   return { ok: false, fault: name, mistakes };
 }
 
-function makeExecutors(config: ConnectorConfig): ReadonlyMap<string, Executor> {
+function makeExecutors(config: ConnectorConfig, log: Log): ReadonlyMap<string, Executor> {
   const held = new HeldBytes();
   return new Map(
     [...config.destinations].map(([name, destination]) => [
       name,
-      destination.kind === "http"
-        ? new HttpExecutor(destination, held)
-        : new PostgresExecutor(destination, clock.elapsed),
+      new GuardedExecutor(
+        destination.kind === "http"
+          ? new HttpExecutor(destination, held.share())
+          : new PostgresExecutor(destination, clock.elapsed),
+        destination.limits,
+        clock.elapsed,
+        (open) =>
+          log(open ? "warn" : "info", open ? "destination_gone" : "destination_back", {
+            destination: name,
+          }),
+      ),
     ]),
   );
 }

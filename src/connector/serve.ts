@@ -112,6 +112,7 @@ async function execute(
       preview: frame.preview,
       token: frame.token,
       principals: { human, agent, workflow },
+      tool: claims.scope,
       cap: frame.cap,
       timeoutMs: frame.timeoutMs,
       signal,

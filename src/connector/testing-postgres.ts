@@ -45,6 +45,7 @@ export function execution(
     preview: null,
     token: "token",
     principals: { human: "dana", agent: "support-agent", workflow: "wf_1" },
+    tool: "tool:t",
     cap: 100_000,
     timeoutMs: 10_000,
     signal: new AbortController().signal,

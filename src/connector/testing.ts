@@ -41,6 +41,7 @@ export function httpExecution(method = "GET", change: Partial<Execution> = {}): 
     preview: null,
     token: "the-token",
     principals: { human: "h", agent: "a", workflow: "w" },
+    tool: "tool:t",
     cap: 1_000,
     timeoutMs: 10_000,
     signal: new AbortController().signal,

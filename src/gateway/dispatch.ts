@@ -46,6 +46,7 @@ interface Executed {
   /** Of a preview, or of a change that was made. */
   readonly observation: Observation | null;
   readonly status?: number;
+  readonly retryAfterMs?: number;
 }
 
 /** From the durable admission to the durable settlement; only then is the result released. */
@@ -92,7 +93,7 @@ function saltOf(settlement: Settlement): string | null {
 function released(
   gateway: Gateway,
   admitted: Admitted,
-  { finished, observation, status }: Executed,
+  { finished, observation, ...upstream }: Executed,
   result: Result,
   state: WorkflowState,
   reconcile: string,
@@ -106,7 +107,7 @@ function released(
     const told = known ? args : null;
     return approvalOutcome(gateway, state, event.need.id, bundle, told, shown);
   }
-  return settledOutcome(event.call, result, finished, reconcile, status);
+  return settledOutcome(event.call, result, finished, reconcile, upstream);
 }
 
 /** A defect of ours must not leave an admitted call without its end: it would hold its budget for good. */
@@ -134,9 +135,9 @@ async function preview(
   const shower = admitted.runtime.preview;
   if (shower === null) return failed("preview_unavailable", "none");
   const answer = await deliver(gateway, caller, session, admitted, shower.request(admitted.args));
-  if (!answer.ok) return failed(answer.code, answer.effect, answer.status);
+  if (!answer.ok) return failed(answer.code, answer.effect, answer);
   const previewed = shower.read(answer, admitted.args);
-  if (!previewed.ok) return failed(previewed.code, "none", previewed.status);
+  if (!previewed.ok) return failed(previewed.code, "none", previewed);
   const seal = sealOf(gateway, previewed.change, previewed.etag);
   if (admitted.expected !== null && admitted.expected.changes !== seal.changes) {
     return failed("preview_stale", "none");
@@ -168,7 +169,7 @@ async function perform(
     return failed("preview_unavailable", "none");
   }
   const answer = await deliver(gateway, caller, session, admitted, request);
-  if (!answer.ok) return failed(answer.code, answer.effect, answer.status);
+  if (!answer.ok) return failed(answer.code, answer.effect, answer);
   const finished = runtime.finish(answer, plan);
   const settlement = settlementOf(finished);
   const effect = hasEffect(runtime.tool.action) && settlement.kind === "answered";
@@ -196,12 +197,17 @@ function settlementOf(finished: Finished): Settlement {
   return { kind: "answered", redactions: counts, dropped, undeclared, truncated, bytes, canaries };
 }
 
-function failed(code: FailureCode, effect: "none" | "possible", status?: number): Executed {
+function failed(
+  code: FailureCode,
+  effect: "none" | "possible",
+  { status, retryAfterMs }: Pick<Executed, "status" | "retryAfterMs"> = {},
+): Executed {
   return {
     settlement: { kind: "failed", code, effect },
     finished: null,
     observation: null,
     ...(status !== undefined && { status }),
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
   };
 }
 

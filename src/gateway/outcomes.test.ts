@@ -119,7 +119,7 @@ describe("an end", () => {
 
   it("outcome_unknown says where to ask", () => {
     const result = { ...settled, outcome: "outcome_unknown", code: "deadline_exceeded" } as const;
-    expect(settledOutcome("call_1", result, null, LINK, 504)).toEqual({
+    expect(settledOutcome("call_1", result, null, LINK, { status: 504 })).toEqual({
       outcome: "outcome_unknown",
       call: "call_1",
       reason: {
@@ -143,7 +143,24 @@ describe("an end", () => {
 
   it("failed carries the status of the service, where it gave one", () => {
     const result = { ...settled, outcome: "failed", code: "upstream_error" } as const;
-    expect(settledOutcome("call_1", result, null, LINK, 500)).toHaveProperty("reason.status", 500);
+    const told = settledOutcome("call_1", result, null, LINK, { status: 500 });
+    expect(told).toHaveProperty("reason.status", 500);
     expect(settledOutcome("call_1", result, null, LINK)).not.toHaveProperty("reason.status");
+  });
+
+  it("failed says when to come again, in whole seconds, where somebody knew", () => {
+    const result = { ...settled, outcome: "failed", code: "connection_refused" } as const;
+    for (const [retryAfterMs, seconds] of [
+      [1, 1],
+      [1_000, 1],
+      [1_001, 2],
+    ] as const) {
+      const told = settledOutcome("call_1", result, null, LINK, { retryAfterMs });
+      expect(told).toMatchObject({ retryable: true, retryAfter: seconds });
+    }
+    expect(settledOutcome("call_1", result, null, LINK)).not.toHaveProperty("retryAfter");
+    const unknown = { ...settled, outcome: "outcome_unknown", code: "deadline_exceeded" } as const;
+    const told = settledOutcome("call_1", unknown, null, LINK, { retryAfterMs: 1 });
+    expect(told).not.toHaveProperty("retryAfter");
   });
 });

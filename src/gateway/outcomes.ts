@@ -35,7 +35,7 @@ export function settledOutcome(
   result: Settled,
   finished: Finished | null,
   reconcile: string,
-  status?: number,
+  { status, retryAfterMs }: { readonly status?: number; readonly retryAfterMs?: number } = {},
 ): Outcome {
   const upstream = status === undefined ? {} : { status };
   switch (result.outcome) {
@@ -58,7 +58,7 @@ export function settledOutcome(
       // Released with its request, by whoever made the preview; without one it is our failure.
       return failed(call, failure("internal_error"));
     case "failed":
-      return failed(call, failure(result.code, upstream));
+      return failed(call, failure(result.code, upstream), retryAfterMs);
     case "outcome_unknown":
       return {
         outcome: "outcome_unknown",

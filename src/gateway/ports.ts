@@ -326,4 +326,6 @@ export type OutboundAnswer =
       readonly code: FailureCode;
       readonly status?: number;
       readonly effect: "none" | "possible";
+      /** Not before then is it worth asking again; absent: nobody knows. */
+      readonly retryAfterMs?: number;
     };

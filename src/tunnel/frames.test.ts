@@ -27,6 +27,11 @@ const toGateway: ToGateway[] = [
   {
     t: "answer",
     id: "0",
+    answer: { ok: false, code: "busy", effect: "none", retryAfterMs: 60_000 },
+  },
+  {
+    t: "answer",
+    id: "0",
     answer: { ok: false, code: "upstream_error", effect: "possible", status: 500 },
   },
   {
@@ -181,6 +186,14 @@ describe("frames", () => {
     [
       "a status out of range",
       '{"t":"answer","id":"0","answer":{"ok":false,"code":"busy","effect":"none","status":999}}',
+    ],
+    [
+      "a wait that is too long",
+      '{"t":"answer","id":"0","answer":{"ok":false,"code":"busy","effect":"none","retryAfterMs":60001}}',
+    ],
+    [
+      "a wait that is none",
+      '{"t":"answer","id":"0","answer":{"ok":false,"code":"busy","effect":"none","retryAfterMs":0}}',
     ],
     [
       "base64 that is none",

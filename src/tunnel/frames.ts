@@ -7,6 +7,7 @@ import {
   MAX_EMBEDDED,
   MAX_FRAME_BYTES,
   MAX_GATEWAY_KEYS,
+  MAX_RETRY_AFTER_MS,
   MAX_TIMEOUT_MS,
   SEEN_STATES,
   STRONG_ETAG,
@@ -185,8 +186,9 @@ const failed = object(
     code: oneOf(Object.keys(FAILURES)),
     status,
     effect: oneOf(["none", "possible"]),
+    retryAfterMs: whole(1, MAX_RETRY_AFTER_MS),
   },
-  ["status"],
+  ["status", "retryAfterMs"],
 );
 
 const TO_GATEWAY: Table<ToGateway> = {

@@ -44,6 +44,8 @@ export const MAX_IN_FLIGHT = 512;
 export const MAX_BUFFERED_BYTES = 64 * 1_024 * 1_024;
 /** Keys of the gateway that are believed at the same time. */
 export const MAX_GATEWAY_KEYS = 16;
+/** Longest that an agent is told to wait. */
+export const MAX_RETRY_AFTER_MS = 60_000;
 /** Longest time one request may take. */
 export const MAX_TIMEOUT_MS = 600_000;
 
@@ -174,6 +176,8 @@ export type ConnectorAnswer =
       readonly status?: number;
       /** `none`: the connector knows that nothing happened. `possible`: it does not. */
       readonly effect: "none" | "possible";
+      /** Not before then is it worth asking again; absent: nobody knows. */
+      readonly retryAfterMs?: number;
     };
 
 /** Stop this request now; its answer is no longer wanted. */
