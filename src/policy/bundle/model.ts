@@ -72,7 +72,7 @@ export interface ToolDescription {
   /** Members of its file that nobody has confirmed yet: not empty, nobody may call it. */
   readonly review: readonly string[];
   readonly destination: DestinationDescription;
-  readonly template: HttpTemplate | SqlTemplate;
+  readonly template: Template;
   /** JSON Schema of the arguments: an object with `additionalProperties: false`. */
   readonly input: JsonObject;
   readonly output: OutputDescription;
@@ -88,6 +88,9 @@ export interface UndoDescription {
   /** Argument → JSON Pointer. */
   readonly arguments: { readonly [argument: string]: string };
 }
+
+/** What a tool does, by `kind`. */
+export type Template = HttpTemplate | SqlTemplate;
 
 export const HTTP_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const;
 export type HttpMethod = (typeof HTTP_METHODS)[number];

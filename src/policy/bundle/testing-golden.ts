@@ -243,7 +243,7 @@ export const PINS: readonly (readonly [string, string, string])[] = [
   ["tools/desk_move.jsonc:8", "undo_unfit", "say where each is found"],
   ["tools/desk_move.jsonc:8", "undo_unfit", "remove it"],
   ["tools/desk_move.jsonc:8", "undo_unfit", "begin it with /arguments, /before or /after"],
-  ["tools/desk_open.jsonc:12", "template_ambiguous", "remove one of the two"],
+  ["tools/desk_open.jsonc:12", "template_ambiguous", 'remove all but one of "http", "sql"'],
   [
     "tools/desk_open.jsonc:16",
     "output_not_object",

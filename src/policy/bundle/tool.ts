@@ -14,8 +14,7 @@ import { find, type Located } from "./located.ts";
 import type { Manifest } from "./manifest.ts";
 import type {
   DestinationDescription,
-  HttpTemplate,
-  SqlTemplate,
+  Template,
   ToolDescription,
   UndoDescription,
 } from "./model.ts";
@@ -38,7 +37,8 @@ import {
   type Place,
   type Values,
 } from "./read.ts";
-import { readHttpTemplate, readSqlTemplate, type ReadTemplate } from "./template.ts";
+import { readTemplate, templateFields } from "./template-kinds.ts";
+import { add, type ReadTemplate } from "./template.ts";
 import { checkNames, checkReview } from "./tool-names.ts";
 
 const spec = {
@@ -67,8 +67,7 @@ const spec = {
   cost: required(integer(0)),
   timeoutMs: required(integer(1, MAX_TIMEOUT_MS)),
   maxResultBytes: required(integer(1, MAX_RESULT_BYTES)),
-  http: optional(raw),
-  sql: optional(raw),
+  ...templateFields,
   input: required(raw),
   output: required(raw),
 };
@@ -119,10 +118,10 @@ export function readTool(
   const policyArguments = args === undefined ? [] : readPolicyArguments(node, args, place);
   const sourceArguments = readNames(node, "sourceArguments", args, place);
   const target = readNames(node, "target", args, place);
-  const template = readTemplate(node, values, destination, args, manifest.dataClasses, place);
-  const output = values.output && readOutput(values.output, manifest.dataClasses, place);
-  const isSql = values.sql !== undefined && values.http === undefined;
-  if (isSql && values.output !== undefined) checkRows(values.output, place);
+  const { dataClasses } = manifest;
+  const context = { action: values.action, args, dataClasses };
+  const template = readTemplate(node, destination, values.output, context, place);
+  const output = values.output && readOutput(values.output, dataClasses, place);
 
   const whole =
     place.report.count === before &&
@@ -199,7 +198,7 @@ function coreTool(
   node: Located,
   values: Values<typeof spec>,
   classes: readonly string[],
-  { template, preview }: ReadTemplate<HttpTemplate | SqlTemplate>,
+  { template, preview }: ReadTemplate<Template>,
   manifest: Manifest,
 ): Tool {
   const { writeDomain } = values;
@@ -294,79 +293,4 @@ function readPolicyArguments(
     );
     return [];
   });
-}
-
-function readTemplate(
-  node: Located,
-  values: ToolValues,
-  destination: DestinationDescription | undefined,
-  args: Arguments | undefined,
-  dataClasses: readonly string[],
-  place: Place,
-): ReadTemplate<HttpTemplate | SqlTemplate> | undefined {
-  const { http, sql } = values;
-  if (http === undefined && sql === undefined) {
-    add(
-      place,
-      node,
-      "template_missing",
-      "the tool does not say what it does",
-      'add "http" or "sql"',
-    );
-    return undefined;
-  }
-  if (http !== undefined && sql !== undefined) {
-    const second = http.offset > sql.offset ? "http" : "sql";
-    place.report.add(
-      place.file,
-      node.members.get(second)?.keyOffset ?? node.offset,
-      "template_ambiguous",
-      'a tool has either "http" or "sql"',
-      "remove one of the two",
-    );
-    return undefined;
-  }
-  const kind = http === undefined ? "postgres" : "http";
-  if (destination !== undefined && destination.kind !== kind) {
-    const key = http === undefined ? "sql" : "http";
-    place.report.add(
-      place.file,
-      node.members.get(key)?.keyOffset ?? node.offset,
-      "kind_mismatch",
-      `"${key}" does not go with "${destination.id}", a destination of the kind "${destination.kind}"`,
-      `use "${key === "sql" ? "http" : "sql"}", or a destination of the kind "${kind}"`,
-    );
-  }
-  if (http !== undefined) return readHttpTemplate(http, values.action, args, dataClasses, place);
-  return sql && readSqlTemplate(sql, values.action, args, dataClasses, place);
-}
-
-/** A statement's result is `{ "rows": [ { column: value } ] }`, and the schema says which columns. */
-function checkRows(output: Located, place: Place): void {
-  if (find(output, "kind")?.type !== "string") return;
-  const schema = find(output, "schema");
-  const rows = find(schema, "properties", "rows");
-  const fits =
-    find(output, "kind")?.value === "json" &&
-    find(rows, "type")?.value === "array" &&
-    find(rows, "items", "type")?.value === "object" &&
-    find(schema, "properties")?.members.size === 1;
-  if (fits) return;
-  add(
-    place,
-    rows ?? schema ?? output,
-    "sql_output",
-    "a statement answers an object whose only property is the array rows of objects",
-    'describe it as { "type": "object", "properties": { "rows": { "type": "array", "items": { "type": "object", … } } } }',
-  );
-}
-
-function add(
-  place: Place,
-  node: Located | undefined,
-  code: Parameters<Place["report"]["add"]>[2],
-  message: string,
-  fix: string,
-): void {
-  place.report.add(place.file, node?.offset ?? 0, code, message, fix);
 }

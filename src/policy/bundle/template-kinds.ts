@@ -1,0 +1,79 @@
+import type { Located } from "./located.ts";
+import type { DestinationDescription, DestinationKind, Template } from "./model.ts";
+import { optional, raw, type Place } from "./read.ts";
+import { readHttpTemplate } from "./template-http.ts";
+import { checkRows, readSqlTemplate } from "./template-sql.ts";
+import { add, type ReadTemplate, type TemplateContext } from "./template.ts";
+
+interface TemplateKind {
+  /** Where such a template can be sent. */
+  readonly destination: DestinationKind;
+  readonly read: (
+    node: Located,
+    context: TemplateContext,
+    place: Place,
+  ) => ReadTemplate<Template> | undefined;
+  /** What the kind demands of the tool's output. */
+  readonly output?: (node: Located, place: Place) => void;
+}
+
+/** Key of the tool file → what it stands for. A tool has exactly one of these keys. */
+const KINDS = {
+  http: { destination: "http", read: readHttpTemplate },
+  sql: { destination: "postgres", read: readSqlTemplate, output: checkRows },
+} as const satisfies { readonly [key: string]: TemplateKind };
+type TemplateKey = keyof typeof KINDS;
+
+const KEYS = Object.keys(KINDS) as readonly TemplateKey[];
+
+export const templateFields = Object.fromEntries(KEYS.map((key) => [key, optional(raw)])) as {
+  readonly [key in TemplateKey]: ReturnType<typeof optional<Located>>;
+};
+
+/** The one template of a tool; with none or several it is not known what the tool does. */
+export function readTemplate(
+  tool: Located,
+  destination: DestinationDescription | undefined,
+  output: Located | undefined,
+  context: TemplateContext,
+  place: Place,
+): ReadTemplate<Template> | undefined {
+  const given = [...tool.members.keys()].filter((key) => Object.hasOwn(KINDS, key));
+  const [key, second] = given as TemplateKey[];
+  if (key === undefined) {
+    const fix = `add ${choice(KEYS)}`;
+    add(place, tool, "template_missing", "the tool does not say what it does", fix);
+    return undefined;
+  }
+  const keyOffset = (name: string): number => tool.members.get(name)?.keyOffset ?? tool.offset;
+  if (second !== undefined) {
+    place.report.add(
+      place.file,
+      keyOffset(second),
+      "template_ambiguous",
+      `a tool has ${choice(KEYS)}, and one only`,
+      `remove all but one of ${given.map((name) => `"${name}"`).join(", ")}`,
+    );
+    return undefined;
+  }
+  const kind: TemplateKind = KINDS[key];
+  if (destination !== undefined && destination.kind !== kind.destination) {
+    const fitting = KEYS.filter((name) => KINDS[name].destination === destination.kind);
+    place.report.add(
+      place.file,
+      keyOffset(key),
+      "kind_mismatch",
+      `"${key}" does not go with "${destination.id}", a destination of the kind "${destination.kind}"`,
+      `use ${choice(fitting)}, or a destination of the kind "${kind.destination}"`,
+    );
+  }
+  if (output !== undefined) kind.output?.(output, place);
+  const node = tool.members.get(key)?.node;
+  return node && kind.read(node, context, place);
+}
+
+function choice(keys: readonly string[]): string {
+  const quoted = keys.map((key) => `"${key}"`);
+  const last = quoted.pop() ?? "";
+  return quoted.length === 0 ? last : `${quoted.join(", ")} or ${last}`;
+}
