@@ -4,8 +4,8 @@ import type { WorkflowLine } from "../src/surfaces/admin/ports.ts";
 import type { Opened } from "./governed.ts";
 import { signProofs } from "./load.ts";
 
-/** The connector opens no more to one service: what is sent beyond waits for one. */
-export const CONNECTOR_SOCKETS = 64;
+/** The connector opens no more to one service for one workflow: what is sent beyond waits. */
+export const CONNECTOR_SOCKETS = 48;
 
 export interface Calls extends AsyncDisposable {
   /** The answer, as text. */

@@ -79,7 +79,13 @@ export async function startGoverned(
   ]) as { code: string };
   const connectorFile = join(folder, "connector.jsonc");
   const state = join(folder, "connector");
-  const notes = { kind: "http", origin: upstream, methods: ["GET"], paths: ["/notes/{id}"] };
+  const notes = {
+    kind: "http",
+    origin: upstream,
+    methods: ["GET"],
+    paths: ["/notes/{id}"],
+    queue: 448,
+  };
   writeFileSync(
     connectorFile,
     JSON.stringify({

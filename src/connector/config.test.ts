@@ -49,7 +49,7 @@ describe("connector.jsonc", () => {
       requestHeaders: new Set(),
       reach: expect.any(Reach),
       tls: {},
-      limits: { concurrency: 64, queue: 64 },
+      limits: { concurrency: 64, queue: 256 },
     });
     const tickets = read.config.destinations.get("tickets");
     const headers = tickets?.kind === "http" ? [...tickets.headers] : [];
@@ -63,7 +63,7 @@ describe("connector.jsonc", () => {
       user: "postern",
       password: expect.objectContaining({ value: "secret" }),
       reach: expect.any(Reach),
-      limits: { concurrency: 4, queue: 64 },
+      limits: { concurrency: 4, queue: 256 },
       role: "support_reader",
       statements: new Set([DIGEST]),
       connections: 4,

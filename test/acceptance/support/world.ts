@@ -257,7 +257,14 @@ function internal(lab: Lab, ticketsOrigin: string | null, gatewayUrl: string): C
     network: "acme",
     tier: "internal",
     destinations: {
-      lab: { kind: "http", origin: lab.origin, methods: ["GET", "POST", "PATCH"], paths },
+      lab: {
+        kind: "http",
+        origin: lab.origin,
+        methods: ["GET", "POST", "PATCH"],
+        paths,
+        // As many as a session carries: some cases fill it.
+        queue: 448,
+      },
       // The discard port: nobody listens there.
       closed: {
         kind: "http",
