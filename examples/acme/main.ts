@@ -67,7 +67,7 @@ async function demo(): Promise<number> {
     const run = await runCase(workspace, network, fault, (row) => output.row(row));
     if (fault !== null) return await assertAll(run, []);
     output.writesBegin();
-    const writes = await runWrites(workspace, (row) => output.row(row));
+    const writes = await runWrites(workspace, network, (row) => output.row(row));
     return once ? await assertAll(run, writes) : await stayUp(run);
   } catch (error) {
     output.result(false, [error instanceof Error ? error.message : String(error)]);

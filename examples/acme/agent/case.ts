@@ -75,6 +75,22 @@ export async function* refundCase(client: Client, customerName: string): AsyncGe
   yield await call(client, "go on after the kill", "customers_find", { query: customerName });
 }
 
+/** Reads of one case, and how many of them are under way at a time. */
+const READS = 12;
+const AT_A_TIME = 4;
+
+/** Finance looks at all that a customer paid, over and over; somebody pulls a plug meanwhile. */
+export async function* reviewCase(client: Client): AsyncGenerator<Step> {
+  const under: Promise<Step>[] = [];
+  for (let read = 1; read <= READS + AT_A_TIME; read++) {
+    if (read <= READS) {
+      const args = { customerId: "cus_000001" };
+      under.push(call(client, `read on, ${read}`, "payments_list", args));
+    }
+    if (read > AT_A_TIME) yield await under[read - AT_A_TIME - 1]!;
+  }
+}
+
 /** Two critical systems; a workflow that writes to one of them never writes to the other. */
 export async function* operationsCase(client: Client): AsyncGenerator<Step> {
   yield await call(client, "correct a salary", "payroll_correct", {

@@ -23,7 +23,7 @@ export class AgentProcess {
   static async start(
     workspace: Workspace,
     profile: string,
-    name: "support" | "refund" | "operations" | "second-look" = "support",
+    name: "support" | "refund" | "operations" | "review" | "second-look" = "support",
   ): Promise<AgentProcess> {
     const lines = new EventEmitter();
     const child = await Child.start({

@@ -36,7 +36,8 @@ export async function runCase(
     for (let step = await agent.next(); step !== null; step = await agent.next()) {
       results.push(step.result);
       record(rowOf(step));
-      if (step.tool === "invoices_list" && fault === "kill-connector") await killConnector(network);
+      if (step.tool === "invoices_list" && fault === "kill-connector")
+        await network.lose("connector tickets");
       if (isUnknownTool(step)) record(theftRow(await steal(workspace)));
     }
   } finally {
@@ -52,11 +53,4 @@ function isUnknownTool({ outcome }: Step): boolean {
 async function steal(workspace: Workspace): Promise<Haul> {
   const thief = join(import.meta.dirname, "..", "thief", "main.ts");
   return (await runJson([thief, "--leak", workspace.leak])) as Haul;
-}
-
-/** Gone without a goodbye, as in a power cut. */
-async function killConnector(network: Network): Promise<void> {
-  const connector = network.find("connector tickets");
-  connector?.kill();
-  await connector?.ended();
 }

@@ -4,6 +4,8 @@ import type { CaseRun } from "./case.ts";
 import type { Evidence } from "./evidence.ts";
 import { differences, EXPECTED, EXPECTED_WRITES } from "./expected.ts";
 
+/** Rows of the case in which a connector dies; the writes come behind them. */
+const READS = 12;
 const good: CaseRun = {
   tools: [],
   rows: EXPECTED.map((row) => ({ ...row, ms: 1, call: "call_1" })),
@@ -59,6 +61,7 @@ describe("the assertions of --once", () => {
   });
 
   it.each([
+    ["a read that went with its connector", -10, { outcome: "failed" }, "read on, 3"],
     ["a refund that went through unasked", 4, { outcome: "failed" }, "refund 10.00: outcome"],
     ["another change than the one shown", 2, { change: ["/rows/0/id 1 → 2"] }, "ask to refund"],
     ["a stale approval that was carried out", 10, { outcome: "ok" }, "refund 20.00"],
@@ -68,7 +71,7 @@ describe("the assertions of --once", () => {
     ["a sub-agent without a cap", 18, { outcome: "ok" }, "checker reads too often"],
     ["a second critical system", 20, { outcome: "ok", code: null, ruleIds: [] }, "deploy from"],
   ])("notice %s", (_, at, change, said) => {
-    const other = written.map((row, index) => (index === at ? { ...row, ...change } : row));
+    const other = written.map((row, index) => (index === READS + at ? { ...row, ...change } : row));
     const found = differences(good, other, sound);
     expect(found.length).toBeGreaterThan(0);
     expect(found.every((one) => one.startsWith(said))).toBe(true);

@@ -12,7 +12,17 @@ const PREFERRED_PORT = { gateway: 8_787, idp: 8_788, tickets: 8_789, deploys: 8_
 const TENANT = "acme";
 const HERE = join(import.meta.dirname, "..");
 
-/** Every process of the demo. Acme's own, the gateway, and a connector for each tier in use. */
+/** Where a connector stands, and what it may reach there. */
+const CONNECTORS = {
+  billing: { network: "acme", tier: "confidential", template: "billing" },
+  // The same once more: one of the two may die.
+  "billing-2": { network: "acme", tier: "confidential", template: "billing" },
+  critical: { network: "acme", tier: "critical", template: "critical" },
+  tickets: { network: "office", tier: "internal", template: "tickets" },
+} as const;
+const CONNECTOR_NAMES = Object.keys(CONNECTORS);
+
+/** Every process of the demo. Acme's own, the gateway, and a connector for each network and tier. */
 export class Network {
   readonly #workspace: Workspace;
   readonly #anyPort: boolean;
@@ -38,7 +48,7 @@ export class Network {
     this.issuer = `http://127.0.0.1:${ports.idp}`;
     this.ticketsOrigin = `http://127.0.0.1:${ports.tickets}`;
     const addresses = { tenant: TENANT, gateway: this.url, issuer: this.issuer };
-    if (!writeGatewayConfig(workspace, addresses)) workspace.forgetConnectors();
+    if (!writeGatewayConfig(workspace, addresses)) workspace.forgetConnectors(CONNECTOR_NAMES);
     writeProfiles(workspace, addresses);
 
     const deploysOrigin = `http://127.0.0.1:${ports.deploys}`;
@@ -56,12 +66,13 @@ export class Network {
     ]);
     const address = billingAddress(billing?.facts ?? {}, process.env["ACME_PG_URL"]);
     await this.#together([
-      this.#connector("billing", "confidential", { ...address }),
-      this.#connector("tickets", "internal", {
+      this.#connector("billing", { ...address }),
+      this.#connector("billing-2", { ...address }),
+      this.#connector("tickets", {
         ticketsOrigin: this.ticketsOrigin,
         gatewayOrigin: this.url,
       }),
-      this.#connector("critical", "critical", { ...address, deploysOrigin }),
+      this.#connector("critical", { ...address, deploysOrigin }),
     ]);
   }
 
@@ -75,8 +86,11 @@ export class Network {
     return Promise.race(this.#children.map((child) => child.ended().then(() => child.name)));
   }
 
-  find(name: string): Child | undefined {
-    return this.#children.find((child) => child.name === name);
+  /** Gone without a goodbye, as in a power cut. */
+  async lose(name: string): Promise<void> {
+    const child = this.#children.find((one) => one.name === name);
+    child?.kill();
+    await child?.ended();
   }
 
   #acme(name: "idp" | "billing" | "tickets" | "deploys", args: readonly string[]): Promise<Child> {
@@ -103,16 +117,16 @@ export class Network {
   }
 
   async #connector(
-    name: "billing" | "tickets" | "critical",
-    tier: string,
+    name: keyof typeof CONNECTORS,
     values: { readonly [name: string]: string | number | boolean },
   ): Promise<Child> {
     const workspace = this.#workspace;
-    const template = readFileSync(join(HERE, "connectors", `${name}.jsonc`), "utf8");
+    const { network, tier, template: form } = CONNECTORS[name];
+    const template = readFileSync(join(HERE, "connectors", `${form}.jsonc`), "utf8");
     const file = workspace.connector(name);
     writeFileSync(file, fill(template, { ...values, stateDir: workspace.connectorState(name) }));
     // A code that is not needed, because the connector is enrolled already, is not used.
-    const code = await this.#joinCode(tier);
+    const code = await this.#joinCode(network, tier);
     return this.#start({
       name: `connector ${name}`,
       args: [
@@ -124,8 +138,8 @@ export class Network {
     });
   }
 
-  async #joinCode(tier: string): Promise<string> {
-    const scope = ["--network", TENANT, "--tier", tier, "--data", this.#workspace.data];
+  async #joinCode(network: string, tier: string): Promise<string> {
+    const scope = ["--network", network, "--tier", tier, "--data", this.#workspace.data];
     const { code } = (await postern(["connector", "enroll", ...scope])) as { code: string };
     return code;
   }

@@ -19,7 +19,8 @@ export class Output {
   }
 
   writesBegin(): void {
-    if (!this.#json) this.#write(pc.dim("\nnow with changes: refunds, operations, the switch"));
+    if (!this.#json)
+      this.#write(pc.dim("\na connector dies, then changes: refunds, operations, the switch"));
   }
 
   row(row: Row): void {

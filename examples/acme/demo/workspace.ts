@@ -114,8 +114,8 @@ export class Workspace implements Disposable {
    * Connectors pin, when they are enrolled, which gateway may give them tokens. One that comes back
    * under another address is another gateway: they have to be enrolled again.
    */
-  forgetConnectors(): void {
-    for (const name of ["billing", "tickets", "critical"]) {
+  forgetConnectors(names: readonly string[]): void {
+    for (const name of names) {
       rmSync(this.connectorState(name), { recursive: true, force: true });
     }
   }

@@ -2,6 +2,7 @@ import type { Step } from "../agent/step.ts";
 import { AgentProcess } from "./agent-process.ts";
 import { postern } from "./postern.ts";
 import { actRow, rowOf, type Row } from "./row.ts";
+import type { Network } from "./network.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** An undo waits for its approval; whoever approves looks this often, this many times. */
@@ -9,11 +10,12 @@ const LOOK_EVERY_MS = 100;
 const MAX_LOOKS = 200;
 
 /**
- * The write half of the case: a refund that finance approves, one that went stale, a kill in the
+ * First the loss of a connector, which nobody must notice. Then the write half of the case: a refund that finance approves, one that went stale, a kill in the
  * middle, the way back, two critical systems, and a second agent that gets less.
  */
 export async function runWrites(
   workspace: Workspace,
+  network: Network,
   show: (row: Row) => void,
 ): Promise<readonly Row[]> {
   const rows: Row[] = [];
@@ -21,11 +23,28 @@ export async function runWrites(
     rows.push(row);
     show(row);
   };
+  await review(workspace, network, record);
   const refunded = await refund(workspace, record);
   record(await undo(workspace, refunded));
   await all(workspace, "dana-refund", "second-look", record);
   await all(workspace, "olga", "operations", record);
   return rows;
+}
+
+/** One of two connectors that reach billing dies without a goodbye while reads are under way. */
+async function review(
+  workspace: Workspace,
+  network: Network,
+  record: (row: Row) => void,
+): Promise<void> {
+  const agent = await AgentProcess.start(workspace, "erin", "review");
+  try {
+    const first = await agent.next();
+    await network.lose("connector billing");
+    for (let step = first; step !== null; step = await agent.next()) record(rowOf(step));
+  } finally {
+    await agent.stop();
+  }
 }
 
 /** Gives the call that refunded 30.00, to be taken back. */

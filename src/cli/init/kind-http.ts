@@ -1,5 +1,5 @@
 import { parseTemplate } from "../../connector/paths.ts";
-import { addressesOf, type Answers, originOf, originRule } from "./answers.ts";
+import { type Answers, originOf, originRule } from "./answers.ts";
 import type { KindPlan } from "./plan.ts";
 
 /** An HTTP API: one GET of one path, and nothing else of the service. */
@@ -23,9 +23,8 @@ export function planHttp(answers: Answers, service: string): KindPlan {
       dataClass: `${service}.record`,
       dataTitle: `What ${service} tells`,
       origin: originOf(origin),
-      addresses: addressesOf(answers),
       path,
-      headers: header === undefined ? null : { [header.toLowerCase()]: { env: variable } },
+      headers: header === undefined ? {} : { [header.toLowerCase()]: { env: variable } },
     },
   };
 }

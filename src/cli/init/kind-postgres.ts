@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { addressesOf, type Answers, lineRule } from "./answers.ts";
+import { type Answers, lineRule } from "./answers.ts";
 import { environmentName } from "./kind-http.ts";
 import type { KindPlan } from "./plan.ts";
 
@@ -33,13 +33,12 @@ export function planPostgres(answers: Answers, service: string): KindPlan {
       dataClass: `${service}.catalog`,
       dataTitle: `Names of the tables of ${service}`,
       host,
-      addresses: addressesOf(answers),
       databasePort: Number(port),
       // In clear only where nobody listens in.
       tls: !host.startsWith("/") && !NEARBY.has(host),
       database,
       user,
-      role: answers.given("role") === undefined ? null : answers.text("role", A_ROLE),
+      role: answers.given("role") === undefined ? user : answers.text("role", A_ROLE),
       passwordName: variable,
       statement: TABLES,
       statementDigest: createHash("sha256").update(TABLES).digest("hex"),
