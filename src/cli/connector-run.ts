@@ -1,14 +1,16 @@
 import { once } from "node:events";
 import { enrollConnector, type EnrollFault } from "../connector/enroll.ts";
 import { jsonLog } from "../connector/log.ts";
+import { readCertificates } from "../connector/config-tls.ts";
 import { type RunFault, startConnector } from "../connector/run.ts";
 import { parseJoinCode } from "../tunnel/join-code.ts";
 import { CliError, EXIT } from "./exit.ts";
 import { printJson } from "./output.ts";
 
-interface Options {
+export interface RunOptions {
   readonly config: string;
   readonly gateway: string;
+  readonly gatewayCa?: string;
   readonly join?: string;
 }
 
@@ -25,20 +27,26 @@ interface Failure {
 export async function runConnector({
   config: configPath,
   gateway,
+  gatewayCa: file,
   join,
-}: Options): Promise<number> {
+}: RunOptions): Promise<number> {
   const env = process.env;
+  const gatewayCa = file === undefined ? undefined : readAuthority(file);
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort());
   if (join !== undefined) {
     const tenant = parseJoinCode(join)?.tenant ?? "";
-    const enrolled = await enrollConnector({ configPath, gateway, tenant, code: join, env });
+    const enrolled = await enrollConnector({
+      ...{ configPath, gateway, gatewayCa, tenant, env },
+      code: join,
+    });
     // A restart with the same command line is no mistake: the first one used the code.
     if (!enrolled.ok && enrolled.fault !== "already_enrolled") throw refused(configPath, enrolled);
   }
   const started = await startConnector({
     configPath,
     gateway,
+    gatewayCa,
     env,
     log: jsonLog(
       (line) => process.stderr.write(line),
@@ -51,6 +59,12 @@ export async function runConnector({
   if (!stop.signal.aborted) await once(stop.signal, "abort");
   await started.connector.stop();
   return EXIT.ok;
+}
+
+function readAuthority(file: string): string {
+  const pem = readCertificates(file);
+  if (pem === null) throw new CliError(`${file} holds no certificate in PEM`, EXIT.usage);
+  return pem;
 }
 
 function refused(file: string, { fault, mistakes }: Failure): CliError {

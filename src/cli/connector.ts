@@ -1,7 +1,7 @@
 import { Command, Option } from "commander";
 import { TIERS } from "../core/model/policy.ts";
 import type { ConnectorStatus, JoinCode } from "../surfaces/admin/ports.ts";
-import { runConnector } from "./connector-run.ts";
+import { runConnector, type RunOptions } from "./connector-run.ts";
 import { CliError, EXIT } from "./exit.ts";
 import type { Finish } from "./main.ts";
 import { adminOf, dataOption, type GatewayOptions, jsonOption, tenantOption } from "./options.ts";
@@ -36,8 +36,9 @@ export function connectorCommand(finish: Finish): Command {
     .description("serve the destinations of a connector file until SIGTERM or Ctrl-C")
     .requiredOption("--config <file>", "connector.jsonc: what this connector may reach")
     .requiredOption("--gateway <url>", "the gateway to dial")
+    .option("--gateway-ca <file>", "PEM of the authority that the gateway's certificate comes from")
     .option("--join <code>", "enrol first with this one-time code, where that was not done yet")
-    .action(async (options: { config: string; gateway: string; join?: string }) => {
+    .action(async (options: RunOptions) => {
       finish(await runConnector(options));
     });
 

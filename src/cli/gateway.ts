@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { readGatewayConfig } from "../hosts/node/config.ts";
 import { DataFolderBusy } from "../hosts/node/database.ts";
 import { startGateway } from "../hosts/node/gateway.ts";
+import { TlsUnusable } from "../hosts/node/server-tls.ts";
 import { KeyUnusable } from "../hosts/node/wrapping.ts";
 import { bundleFiles } from "./bundle-files.ts";
 import { CliError, EXIT } from "./exit.ts";
@@ -57,7 +58,11 @@ async function start(config: Parameters<typeof startGateway>[0]): ReturnType<typ
       log: (line) => process.stderr.write(`${JSON.stringify(line)}\n`),
     });
   } catch (error) {
-    if (error instanceof DataFolderBusy || error instanceof KeyUnusable)
+    if (
+      error instanceof DataFolderBusy ||
+      error instanceof KeyUnusable ||
+      error instanceof TlsUnusable
+    )
       throw new CliError(error.message);
     if (error instanceof Error && "code" in error && error.code === "EADDRINUSE") {
       const { host, port } = config.listen;

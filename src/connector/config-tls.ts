@@ -40,6 +40,17 @@ export function readTls(reader: Reader, { folder }: Place): TlsMaterial {
   };
 }
 
+/** Null: not readable, or no certificate in it. */
+export function readCertificates(path: string): string | null {
+  try {
+    const pem = readFileSync(path, "utf8");
+    checkCertificates(pem);
+    return pem;
+  } catch {
+    return null;
+  }
+}
+
 function checkCertificates(pem: string): void {
   const found = pem.match(PEM) ?? [];
   if (found.length === 0) throw new TypeError("no certificate");

@@ -1,5 +1,7 @@
+import { Agent, WebSocket } from "undici";
 import { CLOSE, MAX_FRAME_BYTES } from "../tunnel/protocol.ts";
 import type { Socket } from "../tunnel/socket.ts";
+import { type TlsMaterial, tlsOptions } from "./tls.ts";
 
 export interface Dialled {
   readonly socket: Socket;
@@ -32,11 +34,21 @@ export function enrolUrl(gateway: URL, tenant: string): URL {
   return endpoint(gateway, `${tenant}/v1/connectors/enroll`);
 }
 
+/** How the gateway is reached: verified in any case, against its own authority where one is named. */
+export function gatewayAgent(tls: TlsMaterial): Agent {
+  return new Agent({ connect: tlsOptions(tls) });
+}
+
 /** Null: no connection, or none in time. */
-export function dial(url: URL, timeoutMs: number, stop: AbortSignal): Promise<Dialled | null> {
+export function dial(
+  url: URL,
+  agent: Agent,
+  timeoutMs: number,
+  stop: AbortSignal,
+): Promise<Dialled | null> {
   return new Promise((resolve) => {
     if (stop.aborted) return resolve(null);
-    const ws = new WebSocket(url);
+    const ws = new WebSocket(url, { dispatcher: agent });
     const giveUp = (): void => ws.close();
     const timer = setTimeout(giveUp, timeoutMs);
     stop.addEventListener("abort", giveUp, { once: true });

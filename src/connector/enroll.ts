@@ -1,9 +1,10 @@
 import { readFile } from "node:fs/promises";
+import { fetch, type Response } from "undici";
 import { isObject, parseStrict, type Json } from "../core/model/json.ts";
 import { parseJoinCode } from "../tunnel/join-code.ts";
 import { type Ed25519Jwk, readEd25519, thumbprint } from "../tunnel/keys.ts";
 import { readConfig, type Environment } from "./config.ts";
-import { enrolUrl, gatewayUrl } from "./dial.ts";
+import { enrolUrl, gatewayAgent, gatewayUrl } from "./dial.ts";
 import { Journal } from "./journal.ts";
 import type { Mistake } from "./reader.ts";
 import { generateKey, lockStateDir, makeStateDir, readState, writeState } from "./state.ts";
@@ -12,6 +13,8 @@ export interface EnrollOptions {
   readonly configPath: string;
   /** `https://gateway.example`; plain http only on this machine. */
   readonly gateway: string;
+  /** PEM: believed at the gateway instead of the public authorities. */
+  readonly gatewayCa?: string | undefined;
   readonly tenant: string;
   readonly code: string;
   readonly env: Environment;
@@ -58,12 +61,9 @@ export async function enrollConnector(options: EnrollOptions): Promise<EnrollRes
     if ((await readState(stateDir)) !== null) return fault("already_enrolled");
     const key = generateKey();
     const publicKey = { kty: key.kty, crv: key.crv, x: key.x };
-    const answer = await post(enrolUrl(gateway, options.tenant), {
-      code: options.code,
-      publicKey,
-      network,
-      tier,
-    });
+    const { code: spent, gatewayCa: ca } = options;
+    const body = { code: spent, publicKey, network, tier };
+    const answer = await post(enrolUrl(gateway, options.tenant), ca, body);
     if (typeof answer === "string") return fault(answer);
     const enrolled = readAnswer(answer.body);
     if (enrolled === null) return fault("answer_malformed");
@@ -93,11 +93,17 @@ function fault(name: EnrollFault, mistakes: readonly Mistake[] = []): EnrollResu
   return { ok: false, fault: name, mistakes };
 }
 
-async function post(url: URL, body: Json): Promise<{ readonly body: Json } | EnrollFault> {
+async function post(
+  url: URL,
+  ca: string | undefined,
+  body: Json,
+): Promise<{ readonly body: Json } | EnrollFault> {
   let status: number;
   let text: string | null;
+  const agent = gatewayAgent(ca === undefined ? {} : { ca });
   try {
     const response = await fetch(url, {
+      dispatcher: agent,
       method: "POST",
       headers: { "content-type": "application/json", accept: "application/json" },
       body: JSON.stringify(body),
@@ -109,6 +115,8 @@ async function post(url: URL, body: Json): Promise<{ readonly body: Json } | Enr
     text = await readBounded(response);
   } catch {
     return "gateway_unreachable";
+  } finally {
+    await agent.destroy();
   }
   if (status !== 200 && status !== 201) return "enrolment_refused";
   const parsed = text === null ? null : parseStrict(text);

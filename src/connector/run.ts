@@ -5,8 +5,9 @@ import { privateKey, signText } from "../tunnel/keys.ts";
 import { HANDSHAKE_MS } from "../tunnel/protocol.ts";
 import type { Clock } from "../tunnel/socket.ts";
 import { backoffMs } from "./backoff.ts";
+import type { Agent } from "undici";
 import { readConfig, type ConnectorConfig, type Environment } from "./config.ts";
-import { dial, gatewayUrl, tunnelUrl } from "./dial.ts";
+import { dial, gatewayAgent, gatewayUrl, tunnelUrl } from "./dial.ts";
 import { ConnectorEnd, type EndReason, type Identity } from "./end.ts";
 import { HeldBytes, type Executor } from "./executor.ts";
 import { GuardedExecutor } from "./guarded.ts";
@@ -30,6 +31,8 @@ export interface RunOptions {
   readonly configPath: string;
   /** `https://gateway.example`; plain http only on this machine. */
   readonly gateway: string;
+  /** PEM: believed at the gateway instead of the public authorities. */
+  readonly gatewayCa?: string | undefined;
   readonly env: Environment;
   readonly log: Log;
   /** Called once, when the first session has begun. */
@@ -115,12 +118,15 @@ export async function startConnector(options: RunOptions): Promise<RunResult> {
   const executors = makeExecutors(config, options.log);
   const service = makeService(config, state, keys, executors, journal, options.log);
   const stop = new AbortController();
+  const { gatewayCa: ca } = options;
+  const agent = gatewayAgent(ca === undefined ? {} : { ca });
   const dialler = new Dialler(
     identity,
     service,
     journal,
     keys,
     tunnelUrl(gateway, state.tenant),
+    agent,
     stop.signal,
     () => options.ready(state.connector, config),
   );
@@ -129,6 +135,7 @@ export async function startConnector(options: RunOptions): Promise<RunResult> {
     stop.abort();
     await dialler.drain();
     await dialling;
+    await agent.destroy();
     await Promise.all([...executors.values()].map((one) => one.close()));
     await Promise.all([journal.close(), keys.settled()]);
     lock.release();
@@ -189,6 +196,7 @@ class Dialler {
   readonly #journal: Journal;
   readonly #keys: TrustedKeys;
   readonly #url: URL;
+  readonly #agent: Agent;
   readonly #stop: AbortSignal;
   readonly #ready: () => void;
   #end: ConnectorEnd | null = null;
@@ -200,6 +208,7 @@ class Dialler {
     journal: Journal,
     keys: TrustedKeys,
     url: URL,
+    agent: Agent,
     stop: AbortSignal,
     ready: () => void,
   ) {
@@ -208,6 +217,7 @@ class Dialler {
     this.#journal = journal;
     this.#keys = keys;
     this.#url = url;
+    this.#agent = agent;
     this.#stop = stop;
     this.#ready = ready;
   }
@@ -238,7 +248,7 @@ class Dialler {
   async #session(): Promise<boolean> {
     const { log } = this.#service;
     // Dialling stops at once; a session that runs is drained first.
-    const dialled = await dial(this.#url, HANDSHAKE_MS, this.#stop);
+    const dialled = await dial(this.#url, this.#agent, HANDSHAKE_MS, this.#stop);
     if (dialled === null || this.#stop.aborted) {
       dialled?.socket.close(1000);
       log("info", "gateway_unreachable", {});

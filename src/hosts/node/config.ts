@@ -27,7 +27,11 @@ const name = z
 
 const schema = z.strictObject({
   $schema: z.string().optional(),
-  listen: z.strictObject({ host: z.string(), port: z.int().min(0).max(65_535) }),
+  listen: z.strictObject({
+    host: z.string(),
+    port: z.int().min(0).max(65_535),
+    tls: z.strictObject({ cert: z.string().min(1), key: z.string().min(1) }).optional(),
+  }),
   publicUrl: z.url({ protocol: /^https?$/ }).optional(),
   dataDir: z.string().min(1),
   wrappingKey: z
@@ -71,8 +75,18 @@ const schema = z.strictObject({
     .refine((tenants) => Object.keys(tenants).length > 0, "name at least one tenant"),
 });
 
+export interface TlsFiles {
+  readonly cert: string;
+  readonly key: string;
+}
+
 export interface GatewayConfig {
-  readonly listen: { readonly host: string; readonly port: number };
+  readonly listen: {
+    readonly host: string;
+    readonly port: number;
+    /** Files of PEM, absolute; absent: in clear, for this machine or behind a proxy that encrypts. */
+    readonly tls?: TlsFiles;
+  };
   /** Without a trailing slash. Absent: made from the address that was bound. */
   readonly publicUrl?: string;
   /** Absolute. */
@@ -131,7 +145,7 @@ export function readGatewayConfig(file: string, text: string): ReadConfig {
     });
     return { ok: false, mistakes };
   }
-  const { $schema: _, publicUrl, wrappingKey, dataDir, ...rest } = parsed.data;
+  const { $schema: _, publicUrl, wrappingKey, dataDir, listen, ...rest } = parsed.data;
   if (
     Buffer.byteLength(join(resolve(dirname(file), dataDir), ADMIN_SOCKET)) > MAX_SOCKET_PATH_BYTES
   ) {
@@ -143,6 +157,16 @@ export function readGatewayConfig(file: string, text: string): ReadConfig {
     ok: true,
     config: {
       ...rest,
+      listen: {
+        host: listen.host,
+        port: listen.port,
+        ...(listen.tls !== undefined && {
+          tls: {
+            cert: resolve(dirname(file), listen.tls.cert),
+            key: resolve(dirname(file), listen.tls.key),
+          },
+        }),
+      },
       dataDir: resolve(dirname(file), dataDir),
       ...(publicUrl !== undefined && { publicUrl: publicUrl.replace(/\/$/, "") }),
       ...(wrappingKey !== undefined && { wrappingKey }),

@@ -28,6 +28,7 @@ import { Debts } from "./debts.ts";
 import { Directory } from "./directory.ts";
 import { Draining } from "./drain.ts";
 import { agentServer } from "./http-server.ts";
+import { loadTls } from "./server-tls.ts";
 import { lingering } from "./linger.ts";
 import { tenantDoors } from "./doors.ts";
 import { nodeEvidence } from "./evidence.ts";
@@ -68,7 +69,7 @@ const DRAIN_MS = 10_000;
 /** Calls that were cut at the end wait for nothing but their last commits. */
 const CUT_MS = 1_000;
 
-/** Plugs the Node host together. Rejects with DataFolderBusy or KeyUnusable before anything listens. */
+/** Plugs the Node host together. Rejects with DataFolderBusy, KeyUnusable or TlsUnusable before anything listens. */
 export async function startGateway(
   config: GatewayConfig,
   options: GatewayOptions,
@@ -134,10 +135,13 @@ export async function startGateway(
     if (interrupted.workflows > 0) log({ event: "recovered", workflows: interrupted.workflows });
     for (const workflow of interrupted.corrupt) log({ event: "store_corrupt", workflow });
 
-    const server = agentServer();
+    const tls = config.listen.tls === undefined ? null : loadTls(config.listen.tls);
+    const server = agentServer(undefined, tls);
     const draining = new Draining(server);
     const port = await listening(server, config.listen.host, config.listen.port);
-    const url = config.publicUrl ?? `http://${bracketed(config.listen.host)}:${port}`;
+    const url =
+      config.publicUrl ??
+      `${tls === null ? "http" : "https"}://${bracketed(config.listen.host)}:${port}`;
 
     const end = new GatewayEnd(
       {

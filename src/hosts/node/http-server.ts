@@ -1,9 +1,16 @@
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 
 /** A request that sends its headers slower than this holds a socket for nothing. */
 const HEADERS_TIMEOUT_MS = 10_000;
 /** Headers and body. How long the answer takes is another matter: a call has its own deadline. */
 const REQUEST_TIMEOUT_MS = 60_000;
+
+/** PEM. */
+export interface ServerTls {
+  readonly cert: string;
+  readonly key: string;
+}
 
 export interface HttpLimits {
   readonly headersMs: number;
@@ -19,12 +26,16 @@ const LIMITS: HttpLimits = {
 };
 
 /** The server that strangers reach. */
-export function agentServer(limits: HttpLimits = LIMITS): Server {
-  return createServer({
+export function agentServer(limits: HttpLimits = LIMITS, tls: ServerTls | null = null): Server {
+  const options = {
     headersTimeout: limits.headersMs,
     requestTimeout: limits.requestMs,
     connectionsCheckingInterval: limits.checkMs,
     // Clients that offer `h2c` with every request get their answer in HTTP/1.1 (RFC 9110 §7.8).
-    shouldUpgradeCallback: (request) => /^websocket$/i.test(request.headers.upgrade ?? ""),
-  });
+    shouldUpgradeCallback: (request: IncomingMessage) =>
+      /^websocket$/i.test(request.headers.upgrade ?? ""),
+  };
+  if (tls === null) return createServer(options);
+  // Of the HTTP server it has everything that is used of it: the types are no relatives.
+  return createTlsServer({ ...options, ...tls, minVersion: "TLSv1.2" }) as unknown as Server;
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { createServer, type Server } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
+import { agentServer, type ServerTls } from "./http-server.ts";
 import { createTunnelServer, systemClock, type TunnelServer } from "./tunnel.ts";
 import { testKey, type TestKey } from "../../tunnel/testing.ts";
 import { bare } from "../../tunnel/testing-gateway.ts";
@@ -42,12 +43,15 @@ export class TestGateway {
     systemClock,
   );
   readonly server: Server;
+  readonly #scheme: string;
   readonly tunnels: TunnelServer = createTunnelServer(this.end);
   readonly sockets = new Set<Socket>();
   #noticed: (() => void)[] = [];
 
-  constructor() {
-    this.server = createServer(async (request, response) => {
+  constructor(tls: ServerTls | null = null) {
+    this.#scheme = tls === null ? "http" : "https";
+    this.server = agentServer(undefined, tls);
+    this.server.on("request", async (request: IncomingMessage, response: ServerResponse) => {
       let text = "";
       for await (const chunk of request) text += String(chunk);
       this.enrolled = { url: request.url, body: JSON.parse(text) as unknown };
@@ -73,7 +77,7 @@ export class TestGateway {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+    return `${this.#scheme}://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
   }
 
   get code(): string {
