@@ -39,6 +39,10 @@ describe("the command line", () => {
     ["trust who-can lab_note --data /nowhere", 3],
     ["trust show --data /nowhere", 3],
     ["bundle check /nowhere", 3],
+    ["tool", 2],
+    ["tool import", 2],
+    ["tool import openapi x.json", 2],
+    ["tool import openapi x.json --bundle /nowhere --destination svc", 3],
     ["workflow list --data /nowhere", 3],
     ["gateway run --config /nowhere.jsonc", 3],
   ])("`postern %s` ends with %i", async (line, code) => {
@@ -50,6 +54,7 @@ describe("the command line", () => {
     for (const noun of [
       "gateway",
       "bundle",
+      "tool",
       "connector",
       "workflow",
       "key",

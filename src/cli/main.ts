@@ -11,6 +11,7 @@ export type Finish = (exitCode: number) => void;
 const NOUNS: { readonly [noun: string]: (finish: Finish) => Promise<Command> } = {
   gateway: async (finish) => (await import("./gateway.ts")).gatewayCommand(finish),
   bundle: async (finish) => (await import("./bundle.ts")).bundleCommand(finish),
+  tool: async (finish) => (await import("./tool.ts")).toolCommand(finish),
   connector: async (finish) => (await import("./connector.ts")).connectorCommand(finish),
   workflow: async (finish) => (await import("./workflow.ts")).workflowCommand(finish),
   key: async () => (await import("./key.ts")).keyCommand(),

@@ -8,8 +8,8 @@ import type { TicketStore } from "./store.ts";
 const TOOLS = [
   ["POST", "/tickets", "tickets_create"],
   ["GET", "/tickets", "tickets_list"],
-  ["GET", "/tickets/:id", "tickets_get"],
-  ["PATCH", "/tickets/:id", "tickets_set_status"],
+  ["GET", "/tickets/:ticketId", "tickets_get"],
+  ["PATCH", "/tickets/:ticketId", "tickets_set_status"],
 ] as const;
 
 /** Acme's ticket service. `leak` is the mistake that the demo's thief lives on; see leak.ts. */
@@ -42,12 +42,12 @@ export function ticketsApp(
     return context.json({ tickets: store.list(status, limit) }, 200);
   });
   app.openapi(routes.getTicket, (context) => {
-    const ticket = store.find(context.req.valid("param").id);
+    const ticket = store.find(context.req.valid("param").ticketId);
     return ticket === null ? noSuchTicket(context) : context.json(ticket, 200);
   });
   app.openapi(routes.setStatus, (context) => {
     const { status } = context.req.valid("json");
-    const ticket = store.setStatus(context.req.valid("param").id, status);
+    const ticket = store.setStatus(context.req.valid("param").ticketId, status);
     return ticket === null ? noSuchTicket(context) : context.json(ticket, 200);
   });
   return app;

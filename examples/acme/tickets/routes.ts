@@ -11,13 +11,13 @@ const refused = {
 const oneTicket = { description: "The ticket.", content: json(Ticket) };
 const refusals = { 400: refused, 401: refused, 404: refused };
 
-const params = z.strictObject({ id: z.string().regex(/^tkt_[0-9a-f]{12}$/) });
+const params = z.strictObject({ ticketId: z.string().regex(/^tkt_[0-9a-f]{12}$/) });
 const security = [{ callToken: [] }];
 
 export const createTicket = createRoute({
   method: "post",
   path: "/tickets",
-  operationId: "createTicket",
+  operationId: "tickets_create",
   security,
   request: { body: { required: true, content: json(NewTicket) } },
   responses: { 201: oneTicket, ...refusals },
@@ -26,7 +26,7 @@ export const createTicket = createRoute({
 export const listTickets = createRoute({
   method: "get",
   path: "/tickets",
-  operationId: "listTickets",
+  operationId: "tickets_list",
   security,
   request: {
     query: z.strictObject({
@@ -39,8 +39,8 @@ export const listTickets = createRoute({
 
 export const getTicket = createRoute({
   method: "get",
-  path: "/tickets/{id}",
-  operationId: "getTicket",
+  path: "/tickets/{ticketId}",
+  operationId: "tickets_get",
   security,
   request: { params },
   responses: { 200: oneTicket, ...refusals },
@@ -48,8 +48,8 @@ export const getTicket = createRoute({
 
 export const setStatus = createRoute({
   method: "patch",
-  path: "/tickets/{id}",
-  operationId: "setTicketStatus",
+  path: "/tickets/{ticketId}",
+  operationId: "tickets_set_status",
   security,
   request: { params, body: { required: true, content: json(StatusChange) } },
   responses: { 200: oneTicket, ...refusals },

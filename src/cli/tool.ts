@@ -1,0 +1,13 @@
+import { Command } from "commander";
+import type { Finish } from "./main.ts";
+import { importOpenApiCommand } from "./tool-openapi.ts";
+
+export function toolCommand(finish: Finish): Command {
+  return new Command("tool")
+    .description("what agents may call: import it, review it, stop it")
+    .addCommand(
+      new Command("import")
+        .description("describe the tools of a service in a bundle, for a person to review")
+        .addCommand(importOpenApiCommand(finish)),
+    );
+}

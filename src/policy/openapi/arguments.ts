@@ -1,0 +1,204 @@
+import { isObject, type Json, type JsonObject } from "../../core/model/json.ts";
+import { REQUEST_HEADER, RESERVED_HEADERS } from "../bundle/header-names.ts";
+import { type Plain, typesOf, withTypes } from "./combine.ts";
+import type { NoteCode, Notes } from "./note.ts";
+import { type At, into, own, ownText, type References } from "./reference.ts";
+import { Schemas } from "./schema.ts";
+import { MAX_PARAMETER_CHARS } from "./limits.ts";
+import { argumentName, cleanText } from "./text.ts";
+
+export type Slot = "path" | "query" | "headers" | "cookies" | "body";
+
+/** One argument, and the place of the request it goes to. */
+export interface Argument {
+  readonly name: string;
+  readonly slot: Slot;
+  readonly wire: string;
+  /** One parameter for the whole list, its values separated by commas. */
+  readonly comma: boolean;
+  readonly schema: Plain;
+  readonly required: boolean;
+}
+
+export interface Arguments {
+  readonly list: readonly Argument[];
+  /** `members`: an object of arguments; `whole`: one argument is the body; null: there is none. */
+  readonly body: "members" | "whole" | null;
+}
+
+const SLOTS: { readonly [place: string]: Slot } = {
+  path: "path",
+  query: "query",
+  header: "headers",
+  cookie: "cookies",
+};
+const SCALARS: readonly string[] = ["string", "number", "integer", "boolean"];
+/** RFC 6265 cookie-name, RFC 9110 token. */
+const COOKIE_NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$/;
+const JSON_TYPE = /^application\/(?:[a-z0-9.+-]+\+)?json\b/i;
+
+/** Why a parameter cannot be sent: without a required one there is no operation. */
+interface Fault {
+  readonly fault: NoteCode;
+  readonly why: string;
+}
+
+/** Null: something the operation needs cannot be sent, and the notes say what. */
+export function readArguments(
+  parameters: readonly At[],
+  operation: At,
+  /** Headers that the connector injects: an agent has no say in them. */
+  injected: ReadonlySet<string>,
+  references: References,
+  notes: Notes,
+): Arguments | null {
+  const schemas = new Schemas(references, notes, "input");
+  const taken = new Set<string>();
+  const list: Argument[] = [];
+  for (const at of parameters) {
+    const required = own(at.value as JsonObject, "required") === true;
+    const read = readParameter(at, injected, schemas);
+    if (read === null) continue;
+    if (!("fault" in read)) {
+      list.push({ ...read, name: unique(read.wire, read.slot, taken) });
+      continue;
+    }
+    const path = ownText(at.value as JsonObject, "in") === "path";
+    const level = required || path ? "skipped" : "changed";
+    notes.add(level, read.fault, at.pointer, read.why);
+    if (level === "skipped") return null;
+  }
+  const body = readBody(operation, schemas, references, taken, list, notes);
+  return body === undefined ? null : { list, body };
+}
+
+/** Null: none of the agent's business. */
+function readParameter(
+  at: At,
+  injected: ReadonlySet<string>,
+  schemas: Schemas,
+): Omit<Argument, "name"> | Fault | null {
+  const parameter = at.value as JsonObject;
+  const wire = ownText(parameter, "name") ?? "";
+  const place = ownText(parameter, "in") ?? "";
+  const slot = Object.hasOwn(SLOTS, place) ? SLOTS[place] : undefined;
+  if (slot === undefined || wire === "" || wire.length > 200) {
+    return { fault: "parameter_malformed", why: "no name, or no place that is known" };
+  }
+  if (slot === "headers" && isIgnored(wire.toLowerCase(), injected)) return null;
+  if (slot === "headers" && !isFree(wire.toLowerCase())) {
+    return { fault: "parameter_reserved", why: "this header is not an agent's to set" };
+  }
+  if (slot === "cookies" && !COOKIE_NAME.test(wire)) {
+    return { fault: "parameter_name", why: "a cookie cannot have this name" };
+  }
+  if (slot === "query" && /^__proto__$|[\p{C}\p{Zl}\p{Zp}]/u.test(wire)) {
+    return { fault: "parameter_name", why: "no name that everybody reads as the same" };
+  }
+  if (own(parameter, "schema") === undefined) {
+    return { fault: "parameter_style", why: "a parameter without a plain schema" };
+  }
+  const schema = sendable(schemas.read(into(at, "schema")), slot);
+  if (schema === null) {
+    return { fault: "parameter_style", why: "objects and lists have no certain form here" };
+  }
+  const isList = typesOf(schema).includes("array");
+  const style = ownText(parameter, "style");
+  if (isList && style !== undefined && style !== "form") {
+    return { fault: "parameter_style", why: "lists are sent repeated, or separated by commas" };
+  }
+  const explode = own(parameter, "explode");
+  return {
+    slot,
+    wire: slot === "headers" ? wire.toLowerCase() : wire,
+    comma: isList && explode === false,
+    schema: described(schema, parameter),
+    required: slot === "path" || own(parameter, "required") === true,
+  };
+}
+
+/** The specification says that three of them are ignored; what the connector injects is no argument. */
+function isIgnored(name: string, injected: ReadonlySet<string>): boolean {
+  return ["accept", "content-type", "authorization"].includes(name) || injected.has(name);
+}
+
+function isFree(name: string): boolean {
+  return REQUEST_HEADER.test(name) && !RESERVED_HEADERS.has(name) && !name.startsWith("postern-");
+}
+
+/** What fits into one line of text: scalars, in a query also lists of them; a null has no form there. */
+function sendable(read: Plain | null, slot: Slot): Plain | null {
+  if (read === null) return { type: "string" };
+  const types = typesOf(read).filter((type) => type !== "null");
+  const schema: Record<string, Json> = { ...read, type: withTypes(types) };
+  if (Array.isArray(schema["enum"])) {
+    schema["enum"] = (schema["enum"] as readonly Json[]).filter((one) => one !== null);
+  }
+  if (schema["default"] === null) delete schema["default"];
+  if (types.length > 0 && types.every((type) => SCALARS.includes(type))) return schema;
+  if (slot === "query" && types.join() === "array") {
+    const items = isObject(schema["items"]) ? schema["items"] : { type: "string" };
+    const inner = typesOf(items).filter((type) => type !== "null");
+    if (inner.length > 0 && inner.every((type) => SCALARS.includes(type))) {
+      return { ...schema, items: { ...items, type: withTypes(inner) } };
+    }
+  }
+  return null;
+}
+
+function described(schema: Plain, parameter: JsonObject): Plain {
+  const text =
+    own(schema, "description") === undefined ? ownText(parameter, "description") : undefined;
+  const description = text === undefined ? "" : cleanText(text, MAX_PARAMETER_CHARS);
+  return description === "" ? schema : { ...schema, description };
+}
+
+/** Undefined: the operation needs a body that cannot be sent. */
+function readBody(
+  operation: At,
+  schemas: Schemas,
+  references: References,
+  taken: Set<string>,
+  list: Argument[],
+  notes: Notes,
+): Arguments["body"] | undefined {
+  const given = own(operation.value as JsonObject, "requestBody");
+  if (given === undefined) return null;
+  const body = references.resolve(into(operation, "requestBody"));
+  const content = body && isObject(body.value) ? into(body, "content") : null;
+  const required = body !== null && own(body.value as JsonObject, "required") === true;
+  const types = isObject(content?.value) ? Object.keys(content.value) : [];
+  const json = types.find((type) => JSON_TYPE.test(type)) ?? types.find((type) => type === "*/*");
+  if (content === null || json === undefined) {
+    const message = "only bodies in JSON are sent";
+    const { pointer } = body ?? operation;
+    notes.add(required ? "skipped" : "changed", "body_media_type", pointer, message);
+    return required ? undefined : null;
+  }
+  const media = into(content, json);
+  const has = isObject(media.value) && own(media.value, "schema") !== undefined;
+  const schema = has ? schemas.read(into(media, "schema")) : null;
+  const members = schema?.["properties"];
+  if (schema !== null && isObject(members) && typesOf(schema).includes("object")) {
+    const must = (schema["required"] ?? []) as readonly string[];
+    for (const [wire, member] of Object.entries(members)) {
+      const name = unique(wire, "body", taken);
+      const one = { name, slot: "body", wire, comma: false, schema: member as Plain } as const;
+      list.push({ ...one, required: must.includes(wire) });
+    }
+    return "members";
+  }
+  const name = unique("body", "body", taken);
+  list.push({ name, slot: "body", wire: "", comma: false, schema: schema ?? {}, required });
+  return "whole";
+}
+
+/** The name on the wire as far as it can be; what is taken already gets the name of its place. */
+function unique(wire: string, slot: Slot, taken: Set<string>): string {
+  const plain = argumentName(wire);
+  const placed = `${slot}${plain.charAt(0).toUpperCase()}${plain.slice(1)}`.slice(0, 60);
+  let name = taken.has(plain) ? placed : plain;
+  for (let n = 2; taken.has(name); n++) name = `${placed}${n}`;
+  taken.add(name);
+  return name;
+}
