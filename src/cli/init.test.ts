@@ -159,6 +159,21 @@ describe("what postern init writes", () => {
     expect(destination(socket)).toMatchObject({ tls: false, host: "/run/postgresql" });
   });
 
+  it("says where a private name may lead, and leaves out what nobody said", async () => {
+    const [said, unsaid] = [newDir(), newDir()];
+    await init(said, [...HTTP, "--addresses", "10.20.0.0/24, fd12::7"]);
+    await init(unsaid, HTTP);
+    const members = (dir: string): unknown =>
+      (data(dir, "connector.jsonc") as { destinations: object }).destinations;
+    expect(members(said)).toMatchObject({ "my-shop": { addresses: ["10.20.0.0/24", "fd12::7"] } });
+    expect(Object.keys((members(unsaid) as { "my-shop": object })["my-shop"])).toEqual([
+      "kind",
+      "origin",
+      "methods",
+      "paths",
+    ]);
+  });
+
   it("has a key of its own for each folder", async () => {
     const [one, other] = [newDir(), newDir()];
     await init(one, HTTP);
@@ -199,6 +214,13 @@ describe("what postern init writes", () => {
       publicUrl: "https://gate.example",
     });
     expect(data(dir, "profile.jsonc")).toMatchObject({ gateway: "https://gate.example" });
+  });
+
+  it("is named in those commands as a shell takes it, whatever it is called", async () => {
+    const dir = join(folder, "ada's shop");
+    const { out } = await init(`${dir}/`, [...HTTP, "--json"]);
+    const { next } = JSON.parse(out) as { next: string[] };
+    expect(next[0]).toMatch(/postern.* bundle check '.*\/ada'\\''s shop\/bundle'$/);
   });
 
   it("is told with what is left to do, and the commands in their order", async () => {
@@ -258,6 +280,7 @@ describe("postern init refuses", () => {
     ["a query", [...HTTP, "--path", "/orders?all=1"], "--path"],
     ["an origin with a path", [...HTTP, "--origin", "https://shop.example/v1"], "--origin"],
     ["an origin with a password", [...HTTP, "--origin", "https://a:b@shop.example"], "--origin"],
+    ["a range that is none", [...HTTP, "--addresses", "10.20.0.0/40"], "addresses"],
     ["a header that Postern sets itself", [...HTTP, "--header", "Txn-Token"], "headers.Txn-Token"],
     ["a header that would begin another one", [...HTTP, "--header", "A\r\nB"], "--header"],
   ])("%s", async (_, args, said) => {

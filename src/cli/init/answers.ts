@@ -3,6 +3,7 @@ export interface InitOptions {
   readonly kind?: string;
   readonly name?: string;
   readonly origin?: string;
+  readonly addresses?: string;
   readonly path?: string;
   readonly header?: string;
   readonly host?: string;
@@ -98,4 +99,10 @@ export function originRule(what: string, fallback?: string): Rule {
 /** As programs compare it; after a problem whatever was given. */
 export function originOf(value: string): string {
   return URL.canParse(value) ? new URL(value).origin : value;
+}
+
+/** Where the name of a private service may lead; the connector's own reader says what it may be. */
+export function addressesOf(answers: Answers): readonly string[] | null {
+  const given = answers.given("addresses");
+  return given === undefined ? null : given.split(",").map((one) => one.trim());
 }

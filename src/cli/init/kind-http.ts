@@ -1,5 +1,6 @@
 import { parseTemplate } from "../../connector/paths.ts";
-import { type Answers, originOf, originRule } from "./answers.ts";
+import { addressesOf, type Answers, originOf, originRule } from "./answers.ts";
+import { environmentName, toolId } from "./names.ts";
 import type { KindPlan } from "./plan.ts";
 
 /** An HTTP API: one GET of one path, and nothing else of the service. */
@@ -17,19 +18,15 @@ export function planHttp(answers: Answers, service: string): KindPlan {
   }
   const variable = environmentName(service, header ?? "");
   return {
-    tool: `${service.replaceAll("-", "_")}_read`,
+    tool: toolId(service, "read"),
     secrets: header === undefined ? [] : [variable],
     values: {
       dataClass: `${service}.record`,
       dataTitle: `What ${service} tells`,
       origin: originOf(origin),
+      addresses: addressesOf(answers),
       path,
-      headers: header === undefined ? {} : { [header.toLowerCase()]: { env: variable } },
+      headers: header === undefined ? null : { [header.toLowerCase()]: { env: variable } },
     },
   };
-}
-
-/** `SHOP_AUTHORIZATION`: a secret of one service, under a name that says so. */
-export function environmentName(service: string, what: string): string {
-  return `${service}_${what}`.toUpperCase().replaceAll("-", "_");
 }

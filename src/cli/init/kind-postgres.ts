@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { type Answers, lineRule } from "./answers.ts";
-import { environmentName } from "./kind-http.ts";
+import { addressesOf, type Answers, lineRule } from "./answers.ts";
+import { environmentName, toolId } from "./names.ts";
 import type { KindPlan } from "./plan.ts";
 
 /** Names of tables, and of those only what the role may read. Ordered, so that it can be compared. */
@@ -26,19 +26,20 @@ export function planPostgres(answers: Answers, service: string): KindPlan {
   const user = answers.text("user", lineRule("who the connector logs in as"));
   const variable = environmentName(service, "password");
   return {
-    tool: `${service.replaceAll("-", "_")}_tables`,
+    tool: toolId(service, "tables"),
     secrets: [variable],
     values: {
       // Not the class of the rows: who may see what is there may not see what is in it.
       dataClass: `${service}.catalog`,
       dataTitle: `Names of the tables of ${service}`,
       host,
+      addresses: addressesOf(answers),
       databasePort: Number(port),
       // In clear only where nobody listens in.
       tls: !host.startsWith("/") && !NEARBY.has(host),
       database,
       user,
-      role: answers.given("role") === undefined ? user : answers.text("role", A_ROLE),
+      role: answers.given("role") === undefined ? null : answers.text("role", A_ROLE),
       passwordName: variable,
       statement: TABLES,
       statementDigest: createHash("sha256").update(TABLES).digest("hex"),

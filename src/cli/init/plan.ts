@@ -36,8 +36,11 @@ export type Values = { readonly [name: string]: Json };
 
 /** What only one kind of service has. */
 const KINDS = {
-  http: { plan: planHttp, options: ["origin", "path", "header"] },
-  postgres: { plan: planPostgres, options: ["host", "port", "database", "user", "role"] },
+  http: { plan: planHttp, options: ["origin", "addresses", "path", "header"] },
+  postgres: {
+    plan: planPostgres,
+    options: ["host", "addresses", "port", "database", "user", "role"],
+  },
 } as const satisfies {
   readonly [kind: string]: {
     readonly plan: (answers: Answers, service: string) => KindPlan;

@@ -59,10 +59,13 @@ export function renderFiles({ kind, tool, values }: Plan, key: AgentKeyPair): re
 
 /**
  * `"{{name}}"`, quotes included, becomes a JSON value; bare, in a comment or an id, a plain word. In one
- * pass: what was put in is not looked at again.
+ * pass: what was put in is not looked at again. A line for a value that is null is left out.
  */
 function fill(template: string, values: Values): string {
-  return template.replaceAll(/("?)\{\{(\w+)\}\}\1/g, (_, quote: string, name: string) => {
+  const wanted = template.replaceAll(/^.*"\{\{(\w+)\}\}",?\n/gm, (line, name: string) =>
+    values[name] === null ? "" : line,
+  );
+  return wanted.replaceAll(/("?)\{\{(\w+)\}\}\1/g, (_, quote: string, name: string) => {
     const value = Object.hasOwn(values, name) ? values[name] : undefined;
     if (value === undefined) throw new UnfitTemplate(name);
     if (quote === '"') return inline(value);

@@ -1,0 +1,59 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { PGlite } from "@electric-sql/pglite";
+import { PGLiteSocketServer } from "@electric-sql/pglite-socket";
+
+/** What the readers of the guides have in their private network. */
+
+export interface OwnDatabase extends AsyncDisposable {
+  readonly exec: (sql: string) => Promise<unknown>;
+}
+
+/** Behind a Unix socket in `folder`: it checks no password. */
+export async function startDatabase(folder: string): Promise<OwnDatabase> {
+  const db = await PGlite.create();
+  await db.exec(`
+    create table orders (id int primary key, email text, status text, total_cents int);
+    create table staff (name text);
+    insert into orders values
+      (1, 'ada@example.com', 'open', 4200), (2, 'bo@example.com', 'paid', 100)`);
+  const path = join(folder, ".s.PGSQL.5432");
+  const server = new PGLiteSocketServer({ db, path, maxConnections: 8 });
+  await server.start();
+  return {
+    exec: (sql) => db.exec(sql),
+    [Symbol.asyncDispose]: async () => {
+      await server.stop();
+      await db.close();
+    },
+  };
+}
+
+export interface OwnDesk extends AsyncDisposable {
+  readonly origin: string;
+}
+
+/** Answers nobody without its credential, and says more than its tools declare. */
+export async function startDesk(): Promise<OwnDesk> {
+  const answers: { readonly [path: string]: object } = {
+    "/status": { open: 3 },
+    "/tickets/7": { id: 7, title: "No light", from: "ada@example.com", note: "not for agents" },
+  };
+  const server = createServer(({ url = "", method, headers }, response) => {
+    const known = headers.authorization === "Bearer change-me";
+    const answer = method === "GET" && known ? answers[url] : undefined;
+    response.writeHead(known ? (answer === undefined ? 404 : 200) : 401, {
+      "content-type": "application/json",
+    });
+    response.end(JSON.stringify(answer ?? {}));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
