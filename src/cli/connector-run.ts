@@ -23,7 +23,10 @@ interface Failure {
   }[];
 }
 
-/** `postern connector run`: enrols where that was not done yet, then serves until it is told to stop. */
+/**
+ * `postern connector run`: enrols where that was not done yet, then serves until it is told to stop, here or by
+ * `postern connector drain`.
+ */
 export async function runConnector({
   config: configPath,
   gateway,
@@ -56,7 +59,8 @@ export async function runConnector({
       printJson({ event: "ready", connector, network, tier, pid: process.pid }),
   });
   if (!started.ok) throw refused(configPath, started);
-  if (!stop.signal.aborted) await once(stop.signal, "abort");
+  if (!stop.signal.aborted)
+    await Promise.race([once(stop.signal, "abort"), started.connector.told]);
   await started.connector.stop();
   return EXIT.ok;
 }

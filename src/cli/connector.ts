@@ -59,9 +59,61 @@ export function connectorCommand(finish: Finish): Command {
       ]);
       print(table([["CONNECTOR", "NETWORK", "TIER", "STATE"], ...rows]));
     });
+  const drain = named("drain", "give it no more calls: it finishes those it has, and stops").action(
+    async (connector: string, options: GatewayOptions) => {
+      const body = await changed(options, "POST", connector, "/drain");
+      if (options.json === true) return printJson(body);
+      const { calls } = body as { calls: number };
+      print(`${connector} stops when its calls are done: ${calls} under way`);
+    },
+  );
+
+  const rotate = named("rotate", "give it another key, while it serves").action(
+    async (connector: string, options: GatewayOptions) => {
+      const body = await changed(options, "POST", connector, "/rotate");
+      if (options.json === true) return printJson(body);
+      print(`${connector} has the key ${(body as { key: string }).key}; no other one is good now`);
+    },
+  );
+
+  const remove = named("remove", "its key is good no more, and its session is cut").action(
+    async (connector: string, options: GatewayOptions) => {
+      const body = await changed(options, "DELETE", connector, "");
+      if (options.json === true) return printJson(body);
+      print(`${connector} is removed: to come back it has to enrol anew`);
+    },
+  );
   return new Command("connector")
     .description("the daemon inside the private network")
     .addCommand(enroll)
     .addCommand(run)
-    .addCommand(list);
+    .addCommand(list)
+    .addCommand(drain)
+    .addCommand(rotate)
+    .addCommand(remove);
+}
+
+function named(verb: string, what: string): Command {
+  return new Command(verb)
+    .description(what)
+    .argument("<connector>", "its id: see postern connector list")
+    .addOption(dataOption())
+    .addOption(tenantOption())
+    .addOption(jsonOption());
+}
+
+async function changed(
+  options: GatewayOptions,
+  method: "POST" | "DELETE",
+  connector: string,
+  verb: string,
+): Promise<unknown> {
+  const path = `/connectors/${encodeURIComponent(connector)}${verb}`;
+  const { status, body } = await adminOf(options).ask(method, path);
+  if (status === 404) throw new CliError(`there is no connector ${connector}`, EXIT.no);
+  if (status === 409) {
+    throw new CliError(`${connector} is not connected, or does not answer`, EXIT.no);
+  }
+  if (status !== 200) throw new CliError(`the gateway answered ${status}; its log says more`);
+  return body;
 }

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { verifyText } from "../tunnel/keys.ts";
 import { settle } from "../tunnel/testing.ts";
-import { MAX_BUFFERED_BYTES, MAX_IN_FLIGHT } from "../tunnel/protocol.ts";
-import { SESSION, done, World } from "./testing-end.ts";
+import { MAX_BUFFERED_BYTES, MAX_IN_FLIGHT, rotationText } from "../tunnel/protocol.ts";
+import { OF, SESSION, done, World } from "./testing-end.ts";
 
 describe("a session, seen from the connector", () => {
   it("hands a request on with the gateway's clock and this session as presenter", async () => {
@@ -161,5 +162,41 @@ describe("draining", () => {
     const draining = world.end.drain();
     world.end.closed();
     await draining;
+  });
+});
+
+describe("a key that is rotated, seen from the connector", () => {
+  it("is named with its own signature, good for this session alone", async () => {
+    const world = new World().live();
+    world.say({ t: "rotate", id: "7" });
+    await settle();
+    const [{ signature, ...frame } = {}] = world.socket.of("rotate");
+    const { kty, crv, x } = world.next.jwk;
+    expect(frame).toEqual({ t: "rotate", id: "7", key: { kty, crv, x } });
+    expect(verifyText(world.next.jwk, rotationText(OF), String(signature))).toBe(true);
+    world.say({ t: "rotated", id: "8" });
+    world.say({ t: "drain" });
+    expect(world.told).toEqual(["rotated", "drain"]);
+  });
+
+  it("is not named when it cannot be kept, or when nobody listens any more", async () => {
+    const full = new World().live();
+    full.keeps = false;
+    full.say({ t: "rotate", id: "7" });
+    const gone = new World().live();
+    gone.say({ t: "rotate", id: "7" });
+    gone.end.closed();
+    await settle();
+    expect([...full.socket.of("rotate"), ...gone.socket.of("rotate")]).toEqual([]);
+  });
+
+  it("is nothing to talk about before a session has begun", () => {
+    for (const frame of [{ t: "rotate", id: "7" }, { t: "rotated", id: "7" }, { t: "drain" }]) {
+      const world = new World();
+      world.challenge();
+      world.say(frame);
+      expect(world.ended).toEqual(["malformed"]);
+      expect(world.told).toEqual([]);
+    }
   });
 });

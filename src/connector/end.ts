@@ -13,6 +13,7 @@ import {
   MAX_IN_FLIGHT,
   TUNNEL_VERSION,
   handshakeText,
+  rotationText,
   type Challenge,
   type ConnectorAnswer,
   type ConnectorSignal,
@@ -59,6 +60,12 @@ export interface EndPorts {
   seen(call: string): Promise<SeenState>;
   /** 32 random bytes, hex. */
   nonce(): string;
+  /** The key that comes next, and its signature; null: it could not be kept. */
+  rotate(text: string): Promise<{ readonly key: Ed25519Jwk; readonly signature: string } | null>;
+  /** That key is the one by which the gateway knows us. */
+  rotated(): void;
+  /** Somebody wants us to finish what we have, and stop. */
+  drain(): void;
   /** From now on the gateway is to be believed under these keys, and under no other. */
   keys(keys: readonly Ed25519Jwk[]): void;
   began(session: string): void;
@@ -190,6 +197,12 @@ export class ConnectorEnd {
         return;
       case "seen":
         return this.#seen(frame.id, frame.call);
+      case "rotate":
+        return this.#rotate(state.session, frame.id);
+      case "rotated":
+        return this.#ports.rotated();
+      case "drain":
+        return this.#ports.drain();
       case "challenge":
       case "welcome":
         return this.#end("malformed", CLOSE.malformed);
@@ -251,6 +264,13 @@ export class ConnectorEnd {
     void this.#ports.seen(call).then((state) => {
       this.#questions--;
       if (this.#state.at === "live") this.#write({ t: "seen", id, state });
+    });
+  }
+
+  #rotate(session: string, id: string): void {
+    const { tenant, connector } = this.#identity;
+    void this.#ports.rotate(rotationText({ tenant, connector, session })).then((next) => {
+      if (next !== null && this.#state.at === "live") this.#write({ t: "rotate", id, ...next });
     });
   }
 

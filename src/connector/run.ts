@@ -1,7 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { privateKey, signText } from "../tunnel/keys.ts";
 import { HANDSHAKE_MS } from "../tunnel/protocol.ts";
 import type { Clock } from "../tunnel/socket.ts";
 import { backoffMs } from "./backoff.ts";
@@ -14,6 +13,7 @@ import { GuardedExecutor } from "./guarded.ts";
 import { HttpExecutor } from "./http.ts";
 import { horizonAt, Journal, JournalCorrupt } from "./journal.ts";
 import type { Log } from "./log.ts";
+import { OwnKey } from "./own-key.ts";
 import { PostgresExecutor } from "./postgres.ts";
 import type { Mistake } from "./reader.ts";
 import { seenState } from "./seen.ts";
@@ -55,6 +55,8 @@ export type RunResult =
   | { readonly ok: false; readonly fault: RunFault; readonly mistakes: readonly Mistake[] };
 
 export interface RunningConnector {
+  /** The gateway asked it to stop. */
+  readonly told: Promise<void>;
   /** Finishes what is under way, at most ten seconds, and lets go of everything. */
   stop(): Promise<void>;
 }
@@ -105,7 +107,7 @@ export async function startConnector(options: RunOptions): Promise<RunResult> {
     lock.release();
     throw error;
   }
-  const signing = privateKey(key);
+  const own = await OwnKey.open(config.stateDir, key);
   const keep = (known: ConnectorState["keys"]): Promise<void> =>
     writeGateway(config.stateDir, { ...state, keys: known });
   const keys = new TrustedKeys(state.keys, keep, options.log);
@@ -113,23 +115,21 @@ export async function startConnector(options: RunOptions): Promise<RunResult> {
     tenant: state.tenant,
     connector: state.connector,
     gatewayKeys: keys,
-    sign: (message) => signText(signing, message),
+    sign: (message) => own.sign(message),
   };
   const executors = makeExecutors(config, options.log);
   const service = makeService(config, state, keys, executors, journal, options.log);
   const stop = new AbortController();
   const { gatewayCa: ca } = options;
   const agent = gatewayAgent(ca === undefined ? {} : { ca });
-  const dialler = new Dialler(
-    identity,
-    service,
-    journal,
-    keys,
-    tunnelUrl(gateway, state.tenant),
-    agent,
-    stop.signal,
-    () => options.ready(state.connector, config),
-  );
+  const told = Promise.withResolvers<void>();
+  const dialler = new Dialler({
+    ...{ identity, service, journal, keys, own, agent },
+    url: tunnelUrl(gateway, state.tenant),
+    stop: stop.signal,
+    ready: () => options.ready(state.connector, config),
+    told: () => told.resolve(),
+  });
   const dialling = dialler.run();
   const stopping = async (): Promise<void> => {
     stop.abort();
@@ -137,11 +137,11 @@ export async function startConnector(options: RunOptions): Promise<RunResult> {
     await dialling;
     await agent.destroy();
     await Promise.all([...executors.values()].map((one) => one.close()));
-    await Promise.all([journal.close(), keys.settled()]);
+    await Promise.all([journal.close(), keys.settled(), own.settled()]);
     lock.release();
   };
   let stopped: Promise<void> | null = null;
-  return { ok: true, connector: { stop: () => (stopped ??= stopping()) } };
+  return { ok: true, connector: { told: told.promise, stop: () => (stopped ??= stopping()) } };
 }
 
 function fault(name: RunFault, mistakes: readonly Mistake[] = []): RunResult {
@@ -189,46 +189,39 @@ function makeService(
   };
 }
 
+interface DiallerParts {
+  readonly identity: Identity;
+  readonly service: Service;
+  readonly journal: Journal;
+  readonly keys: TrustedKeys;
+  readonly own: OwnKey;
+  readonly agent: Agent;
+  readonly url: URL;
+  readonly stop: AbortSignal;
+  ready(): void;
+  told(): void;
+}
+
 /** One session after the other, with growing pauses while the gateway does not answer. */
 class Dialler {
-  readonly #identity: Identity;
-  readonly #service: Service;
-  readonly #journal: Journal;
-  readonly #keys: TrustedKeys;
-  readonly #url: URL;
-  readonly #agent: Agent;
-  readonly #stop: AbortSignal;
-  readonly #ready: () => void;
+  readonly #parts: DiallerParts;
   #end: ConnectorEnd | null = null;
   #wasReady = false;
 
-  constructor(
-    identity: Identity,
-    service: Service,
-    journal: Journal,
-    keys: TrustedKeys,
-    url: URL,
-    agent: Agent,
-    stop: AbortSignal,
-    ready: () => void,
-  ) {
-    this.#identity = identity;
-    this.#service = service;
-    this.#journal = journal;
-    this.#keys = keys;
-    this.#url = url;
-    this.#agent = agent;
-    this.#stop = stop;
-    this.#ready = ready;
+  constructor(parts: DiallerParts) {
+    this.#parts = parts;
   }
 
   async run(): Promise<void> {
+    const { stop, own } = this.#parts;
     let failures = 0;
-    while (!this.#stop.aborted) {
+    while (!stop.aborted) {
+      const began = await this.#session();
+      if (!began) own.failed();
       // A gateway that restarts twice in a row has let us in between: nobody waits longer for that.
-      failures = (await this.#session()) ? 0 : failures + 1;
+      failures = began ? 0 : failures + 1;
       const pause = backoffMs(failures, Math.random());
-      await sleep(pause, undefined, { signal: this.#stop }).catch(() => undefined);
+      await sleep(pause, undefined, { signal: stop }).catch(() => undefined);
     }
   }
 
@@ -246,25 +239,36 @@ class Dialler {
 
   /** Resolves when it is over: whether it ever began. */
   async #session(): Promise<boolean> {
-    const { log } = this.#service;
+    const { identity, service, journal, keys, own, agent, url, stop, ready, told } = this.#parts;
+    const { log } = service;
     // Dialling stops at once; a session that runs is drained first.
-    const dialled = await dial(this.#url, this.#agent, HANDSHAKE_MS, this.#stop);
-    if (dialled === null || this.#stop.aborted) {
+    const dialled = await dial(url, agent, HANDSHAKE_MS, stop);
+    if (dialled === null || stop.aborted) {
       dialled?.socket.close(1000);
       log("info", "gateway_unreachable", {});
       return false;
     }
     return new Promise((resolve) => {
       let began = false;
-      const end = new ConnectorEnd(this.#identity, dialled.socket, clock, {
-        serve: (job) => serve(this.#service, job),
-        seen: (call) => seenState(this.#journal, this.#service.executors, call),
+      const end = new ConnectorEnd(identity, dialled.socket, clock, {
+        serve: (job) => serve(service, job),
+        seen: (call) => seenState(journal, service.executors, call),
         nonce: () => randomBytes(32).toString("hex"),
-        keys: (keys) => this.#keys.replace(keys),
+        keys: (known) => keys.replace(known),
+        rotate: (text) => own.offer(text),
+        rotated: () => {
+          log("info", "key_rotated", { connector: identity.connector });
+          void own.taken();
+        },
+        drain: () => {
+          log("info", "drain_asked", { connector: identity.connector });
+          told();
+        },
         began: (session) => {
           began = true;
-          log("info", "session_begun", { connector: this.#identity.connector, session });
-          if (!this.#wasReady) this.#ready();
+          void own.began();
+          log("info", "session_begun", { connector: identity.connector, session });
+          if (!this.#wasReady) ready();
           this.#wasReady = true;
         },
         ended: (reason: EndReason) => {

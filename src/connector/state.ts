@@ -25,6 +25,8 @@ export interface PrivateJwk extends Ed25519Jwk {
 
 const STATE = "state.json";
 const KEY = "key.json";
+/** Of a rotation that is under way. */
+const NEXT_KEY = "key.next.json";
 const LOCK = "lock.db";
 
 export async function makeStateDir(dir: string): Promise<void> {
@@ -59,6 +61,21 @@ export async function writeState(
 ): Promise<void> {
   await writeDurable(dir, KEY, JSON.stringify(key));
   await writeGateway(dir, state);
+}
+
+export async function readNextKey(dir: string): Promise<PrivateJwk | null> {
+  return readPrivateKey(await readObject(join(dir, NEXT_KEY)));
+}
+
+/** On disk before the gateway hears of it: what it records must never be lost. */
+export async function writeNextKey(dir: string, key: PrivateJwk): Promise<void> {
+  await writeDurable(dir, NEXT_KEY, JSON.stringify(key));
+}
+
+/** The one of before is gone with it. */
+export async function promoteNextKey(dir: string): Promise<void> {
+  await rename(join(dir, NEXT_KEY), join(dir, KEY));
+  await syncFolder(dir);
 }
 
 /** What is known of the gateway has changed. */
@@ -124,6 +141,10 @@ async function writeDurable(dir: string, name: string, text: string): Promise<vo
   }
   await rename(temporary, join(dir, name));
   // Or a power failure brings back the file of before, with a key that was locked since.
+  await syncFolder(dir);
+}
+
+async function syncFolder(dir: string): Promise<void> {
   const folder = await open(dir, "r");
   try {
     await folder.sync();

@@ -28,6 +28,11 @@ export class World {
   readonly began: string[] = [];
   readonly ended: EndReason[] = [];
   readonly keys: (readonly Ed25519Jwk[])[] = [];
+  readonly next = testKey();
+  /** False: its disk is full. */
+  keeps = true;
+  /** What it was told of its key, and to do. */
+  readonly told: ("rotated" | "drain")[] = [];
   readonly end: ConnectorEnd;
 
   constructor(trusted: readonly Ed25519Jwk[] = [gatewayKey.jwk]) {
@@ -49,6 +54,15 @@ export class World {
           }),
         nonce: () => NONCE,
         keys: (keys) => this.keys.push(keys),
+        rotate: (text) => {
+          const { kty, crv, x } = this.next.jwk;
+          const key = { kty, crv, x };
+          return Promise.resolve(
+            this.keeps ? { key, signature: signText(this.next.privateKey, text) } : null,
+          );
+        },
+        rotated: () => this.told.push("rotated"),
+        drain: () => this.told.push("drain"),
         began: (session) => this.began.push(session),
         ended: (reason) => this.ended.push(reason),
       },

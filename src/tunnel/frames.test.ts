@@ -23,6 +23,12 @@ const toGateway: ToGateway[] = [
   { t: "drain" },
   { t: "seen", id: "0", state: "never" },
   { t: "signal", signal: "token_replayed", call: "call_0190" },
+  {
+    t: "rotate",
+    id: "0",
+    key: { kty: "OKP", crv: "Ed25519", x: `${"A".repeat(42)}E` },
+    signature: SIGNATURE,
+  },
   { t: "answer", id: "0", answer: { ok: false, code: "busy", effect: "none" } },
   {
     t: "answer",
@@ -111,6 +117,9 @@ const toConnector: ToConnector[] = [
   { t: "cut", id: "0" },
   { t: "beat", now: 1, epoch: 0 },
   { t: "seen", id: "0", call: "call_0190" },
+  { t: "rotate", id: "0" },
+  { t: "rotated", id: "0" },
+  { t: "drain" },
 ];
 
 describe("frames", () => {
@@ -132,6 +141,7 @@ describe("frames", () => {
       "drain",
       "seen",
       "signal",
+      "rotate",
       "answer",
     ]);
     expect(CONNECTOR_SIGNALS).toEqual(["token_replayed", "context_mismatch"]);
@@ -143,6 +153,9 @@ describe("frames", () => {
       "cut",
       "beat",
       "seen",
+      "rotate",
+      "rotated",
+      "drain",
     ]);
     expect(SEEN_STATES).toEqual(["never", "started", "committed", "aborted", "done", "unknown"]);
     expect(CLOSE).toEqual({

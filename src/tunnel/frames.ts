@@ -203,6 +203,7 @@ const TO_GATEWAY: Table<ToGateway> = {
   beat: {},
   seen: { id: exchange, state: oneOf(SEEN_STATES) },
   signal: { signal: oneOf(CONNECTOR_SIGNALS), call: callId },
+  rotate: { id: exchange, key, signature },
   drain: {},
 };
 
@@ -230,4 +231,7 @@ const TO_CONNECTOR: Table<ToConnector> = {
   cut: { id: exchange },
   beat: { now: time, epoch: time },
   seen: { id: exchange, call: callId },
+  rotate: { id: exchange },
+  rotated: { id: exchange },
+  drain: {},
 };

@@ -71,14 +71,41 @@ describe("a session, seen from the gateway", () => {
     const { socket, say } = world.connect();
     const first = world.end.send("acme", world.presenter(), request);
     const second = world.end.send("acme", world.presenter(), request);
+    const signal = { signal: "context_mismatch", tenant: "acme", connector: "con_1", call: null };
     say({ t: "answer", id: "99", answer: ok("evil") });
+    expect(world.signals).toEqual([signal]);
     say({ t: "answer", id: "0", answer: ok("one") });
+    expect(world.signals).toHaveLength(1);
     say({ t: "answer", id: "0", answer: ok("again") });
+    expect(world.signals).toEqual([signal, signal]);
     expect(await first).toEqual(ok("one"));
     await world.clock.pass(500);
     say({ t: "answer", id: "1", answer: ok("two") });
     expect(await second).toEqual(ok("two"));
     expect(socket.closedWith).toBeNull();
+  });
+
+  it("blames a connector for answers that nobody asked for, not for late ones or copies of requests", async () => {
+    const world = new World();
+    const { say } = world.connect();
+    const first = world.end.send("acme", world.presenter(), { ...request, timeoutMs: 1_000 });
+    const second = world.end.send("acme", world.presenter(), { ...request, call: "call_2" });
+    await world.clock.pass(1_000);
+    world.end.cut("acme", new Set(["call_2"]));
+    await world.clock.pass(0);
+    expect([await first, await second]).toMatchObject([
+      { code: "deadline_exceeded" },
+      { code: "interrupted" },
+    ]);
+    for (const id of ["0", "1"]) say({ t: "answer", id, answer: ok("late") });
+    const copy = { ok: false, code: "token_refused", effect: "possible" };
+    say({ t: "answer", id: "0", answer: copy });
+    expect(world.signals).toEqual([]);
+    // Its answer to a question is none to a request, and late it comes once.
+    void world.end.seen("acme", "con_1", "call_1");
+    say({ t: "answer", id: "2", answer: ok("no request") });
+    say({ t: "answer", id: "1", answer: ok("late again") });
+    expect(world.signals).toHaveLength(2);
   });
 
   it("cuts a request at its deadline and says that it may have happened", async () => {

@@ -37,6 +37,12 @@ export interface TunnelSignal {
   readonly call: string | null;
 }
 
+/** A connector's next key, in the session in which it was proven. */
+export interface Successor {
+  readonly key: Ed25519Jwk;
+  readonly session: string;
+}
+
 /** What a host feeds with the frames of one socket. */
 export interface Peer {
   message(text: string): void;
@@ -125,6 +131,30 @@ export class GatewayEnd {
   /** Stops calls at their connectors; whoever sent them is answered in the next turn. */
   cut(tenant: string, calls: ReadonlySet<string>): void {
     for (const session of this.#of(tenant)) session.cut(calls);
+  }
+
+  /** Its next key, and the session that proved it; null: it is not here, or has none. */
+  async rotate(tenant: string, connector: string): Promise<Successor | null> {
+    const session = this.#byConnector.get(key(tenant, connector));
+    const next = (await session?.rotate()) ?? null;
+    return session === undefined || next === null
+      ? null
+      : { key: next, session: session.identity.session };
+  }
+
+  /** The key of before is good no more, nor is a session that nothing but that key has proved. */
+  rotated(tenant: string, connector: string, { session }: Successor): void {
+    const live = this.#byConnector.get(key(tenant, connector));
+    if (live?.identity.session === session) live.rotated();
+    else live?.end(CLOSE.unauthorized);
+  }
+
+  /** Calls that it still has; null: it is not here. */
+  drain(tenant: string, connector: string): number | null {
+    const session = this.#byConnector.get(key(tenant, connector));
+    if (session === undefined) return null;
+    session.drain();
+    return [...session.calls()].length;
   }
 
   /** Ends the session of a connector that may be here no longer. */

@@ -1,8 +1,9 @@
 import type { FailureCode } from "../core/model/outcome.ts";
 import type { Request } from "../core/model/operation.ts";
 import type { Tier } from "../core/model/policy.ts";
+import { isOfCopy, isOversize } from "./answer.ts";
 import { encode } from "./frames.ts";
-import type { Ed25519Jwk } from "./keys.ts";
+import { verifyText, type Ed25519Jwk } from "./keys.ts";
 import {
   BEAT_MS,
   CLOSE,
@@ -10,15 +11,15 @@ import {
   MAX_BODY_BYTES,
   MAX_BUFFERED_BYTES,
   MAX_IN_FLIGHT,
-  MAX_OBSERVED_BYTES,
   MAX_TIMEOUT_MS,
   type AnswerFrame,
   type CloseCode,
   type ConnectorAnswer,
   type ConnectorSignal,
+  rotationText,
+  type NewKey,
   type SeenAnswer,
   type SeenState,
-  type TokenSignal,
   type ToConnector,
   type ToGateway,
 } from "./protocol.ts";
@@ -52,8 +53,8 @@ export interface SessionNews {
 /** What happens to a session, for whoever keeps it. */
 export interface SessionEvents {
   ended(session: GatewaySession, code: CloseCode): void;
-  /** The connector saw this with a token that names this call. */
-  signalled(signal: ConnectorSignal, call: string): void;
+  /** The connector saw this with a token that names this call; null: it is what the connector did. */
+  signalled(signal: ConnectorSignal, call: string | null): void;
 }
 
 /** Signals of one session and minute; each costs us a look at the record. */
@@ -64,13 +65,16 @@ const SIGNAL_WINDOW_MS = 60_000;
 const EXPECTED_MS = 250;
 /** Two missed beats, with some time on the way: long before the lease ends. */
 const STALE_MS = 2 * BEAT_MS + 500;
-/** How long a question about the journal may take. */
-const SEEN_TIMEOUT_MS = 2_000;
+/** How long a question about the journal, or for a key, may take. */
+const QUESTION_MS = 2_000;
 /**
  * The connector gives up this much earlier than we do: its own answer says exactly whether
  * something happened, ours can only say that it may have.
  */
 const ANSWER_MARGIN_MS = 250;
+
+/** More than a connector can be behind with: it answers what is cut at once. */
+const MAX_OVERDUE = 8 * MAX_IN_FLIGHT;
 
 interface Pending {
   readonly call: string;
@@ -79,9 +83,13 @@ interface Pending {
   resolve(answer: ConnectorAnswer): void;
 }
 
+/** What a connector answers by itself, without a service. */
+type Reply = SeenAnswer | NewKey;
+
 interface Question {
+  readonly t: Reply["t"];
   readonly cancelTimer: () => void;
-  resolve(state: SeenState | null): void;
+  resolve(reply: Reply | null): void;
 }
 
 /** One live session, seen from the gateway: requests out, answers in, beats both ways. */
@@ -92,6 +100,8 @@ export class GatewaySession {
   readonly #news: SessionNews;
   readonly #events: SessionEvents;
   readonly #pending = new Map<string, Pending>();
+  /** Given up here, and not answered yet. */
+  readonly #overdue = new Set<string>();
   readonly #questions = new Map<string, Question>();
   /** When it was chosen for requests that have not come yet, oldest first. */
   readonly #expected: number[] = [];
@@ -188,19 +198,45 @@ export class GatewaySession {
     return new Promise((resolve) => {
       const cancelTimer = this.#clock.after(timeoutMs, () => {
         this.#write({ t: "cut", id });
-        this.#settle(id, { ok: false, code: "deadline_exceeded", effect: "possible" });
+        this.#giveUp(id, "deadline_exceeded");
       });
       this.#pending.set(id, { call: request.call, cap, cancelTimer, resolve });
     });
   }
 
   /** Null: no answer in time, which proves nothing. */
-  seen(call: string): Promise<SeenState | null> {
-    const id = String(this.#next++);
-    if (this.#ended || !this.#write({ t: "seen", id, call })) return Promise.resolve(null);
+  async seen(call: string): Promise<SeenState | null> {
+    const reply = await this.#ask((id) => ({ t: "seen", id, call }));
+    return reply?.t === "seen" ? reply.state : null;
+  }
+
+  /** The key that comes next, proven; null: none came. It counts once it is on record. */
+  async rotate(): Promise<Ed25519Jwk | null> {
+    const reply = await this.#ask((id) => ({ t: "rotate", id }));
+    if (reply?.t !== "rotate") return null;
+    if (verifyText(reply.key, rotationText(this.identity), reply.signature)) return reply.key;
+    this.end(CLOSE.unauthorized);
+    return null;
+  }
+
+  /** That key is on record. */
+  rotated(): void {
+    this.#write({ t: "rotated", id: String(this.#next++) });
+  }
+
+  /** Gives it nothing more, and asks it to stop when it has done what it has. */
+  drain(): void {
+    this.#draining = true;
+    this.#write({ t: "drain" });
+  }
+
+  #ask(question: (id: string) => ToConnector & { readonly t: Reply["t"] }): Promise<Reply | null> {
+    const frame = question(String(this.#next++));
+    if (this.#ended || !this.#write(frame) || !("id" in frame)) return Promise.resolve(null);
+    const { t, id } = frame;
     return new Promise((resolve) => {
-      const cancelTimer = this.#clock.after(SEEN_TIMEOUT_MS, () => this.#reply(id, null));
-      this.#questions.set(id, { cancelTimer, resolve });
+      const cancelTimer = this.#clock.after(QUESTION_MS, () => this.#reply(id, null));
+      this.#questions.set(id, { t, cancelTimer, resolve });
     });
   }
 
@@ -220,8 +256,7 @@ export class GatewaySession {
       .flatMap(([id, one]) => (calls.has(one.call) ? id : []));
     for (const id of ids) this.#write({ t: "cut", id });
     this.#clock.after(0, () => {
-      for (const id of ids)
-        this.#settle(id, { ok: false, code: "interrupted", effect: "possible" });
+      for (const id of ids) this.#giveUp(id, "interrupted");
     });
   }
 
@@ -235,10 +270,11 @@ export class GatewaySession {
         this.#answer(frame);
         return true;
       case "seen":
-        this.#seenAnswer(frame);
+      case "rotate":
+        if (this.#questions.get(frame.id)?.t === frame.t) this.#reply(frame.id, frame);
         return true;
       case "signal":
-        this.#signal(frame);
+        this.#signal(frame.signal, frame.call);
         return true;
       case "beat":
         return true;
@@ -279,27 +315,34 @@ export class GatewaySession {
     for (const id of [...this.#questions.keys()]) this.#reply(id, null);
   }
 
-  /** An answer nobody waits for (late, repeated, invented) is dropped: ids are never reused. */
+  /** An answer nobody waits for is dropped: ids are never reused. One that nobody asked for is a lie. */
   #answer(frame: AnswerFrame): void {
     const pending = this.#pending.get(frame.id);
-    if (pending === undefined) return;
-    // The connector cuts at the cap; one that does not is not believed either.
-    const oversize =
-      frame.answer.ok && (bodyBytes(frame.answer) > pending.cap || observesTooMuch(frame.answer));
+    if (pending === undefined) {
+      if (!this.#overdue.delete(frame.id) && !isOfCopy(frame.answer))
+        this.#signal("context_mismatch", null);
+      return;
+    }
+    const oversize = isOversize(frame.answer, pending.cap);
     this.#settle(
       frame.id,
       oversize ? { ok: false, code: "response_too_large", effect: "possible" } : frame.answer,
     );
   }
 
-  #signal({ signal, call }: TokenSignal): void {
+  #signal(signal: ConnectorSignal, call: string | null): void {
     const now = this.#clock.elapsed();
     if (now - this.#signals.since >= SIGNAL_WINDOW_MS) this.#signals = { since: now, count: 0 };
     if (++this.#signals.count <= MAX_SIGNALS) this.#events.signalled(signal, call);
   }
 
-  #seenAnswer(frame: SeenAnswer): void {
-    this.#reply(frame.id, frame.state);
+  /** Its answer may still come, once. */
+  #giveUp(id: string, code: FailureCode): void {
+    if (!this.#pending.has(id)) return;
+    this.#overdue.add(id);
+    const [oldest] = this.#overdue;
+    if (this.#overdue.size > MAX_OVERDUE && oldest !== undefined) this.#overdue.delete(oldest);
+    this.#settle(id, { ok: false, code, effect: "possible" });
   }
 
   #settle(id: string, answer: ConnectorAnswer): void {
@@ -310,12 +353,12 @@ export class GatewaySession {
     pending.resolve(answer);
   }
 
-  #reply(id: string, state: SeenState | null): void {
+  #reply(id: string, reply: Reply | null): void {
     const question = this.#questions.get(id);
     if (question === undefined) return;
     this.#questions.delete(id);
     question.cancelTimer();
-    question.resolve(state);
+    question.resolve(reply);
   }
 
   #beat(): void {
@@ -338,18 +381,4 @@ export class GatewaySession {
 /** The frame provably never left. */
 function unsent(code: FailureCode): Promise<ConnectorAnswer> {
   return Promise.resolve({ ok: false, code, effect: "none" });
-}
-
-function bodyBytes(answer: {
-  readonly encoding: "utf8" | "base64";
-  readonly body: string;
-}): number {
-  return Buffer.byteLength(answer.body, answer.encoding);
-}
-
-function observesTooMuch({ observed }: Extract<ConnectorAnswer, { readonly ok: true }>): boolean {
-  if (observed === undefined) return false;
-  return [observed.before, observed.after].some(
-    (one) => Buffer.byteLength(JSON.stringify(one)) > MAX_OBSERVED_BYTES,
-  );
 }

@@ -74,6 +74,7 @@ export type ToGateway =
   | ConnectorBeat
   | SeenAnswer
   | TokenSignal
+  | NewKey
   | Drain;
 export type ToConnector =
   | Challenge
@@ -82,7 +83,10 @@ export type ToConnector =
   | RequestFrame
   | Cut
   | GatewayBeat
-  | SeenQuestion;
+  | SeenQuestion
+  | Rotate
+  | Rotated
+  | Drain;
 
 export interface Hello {
   readonly t: "hello";
@@ -241,7 +245,30 @@ export interface TokenSignal {
   readonly call: string;
 }
 
-/** The connector is about to stop: no new requests, it finishes those it has. */
+/** Have another key of your own; say which. */
+export interface Rotate {
+  readonly t: "rotate";
+  readonly id: string;
+}
+
+/** The one that comes next, and the proof that it is held: by it, over `rotationText`. */
+export interface NewKey {
+  readonly t: "rotate";
+  readonly id: string;
+  readonly key: Ed25519Jwk;
+  readonly signature: string;
+}
+
+/** On record: no other key of this connector is good from now on. */
+export interface Rotated {
+  readonly t: "rotated";
+  readonly id: string;
+}
+
+/**
+ * A connector: about to stop, so no new requests; it finishes those it has. The gateway: somebody wants
+ * this one to do that.
+ */
 export interface Drain {
   readonly t: "drain";
 }
@@ -260,4 +287,9 @@ export function handshakeText(
     of.nonce,
     of.session,
   ].join("\n");
+}
+
+/** What a connector's next key signs, in the session that the last one proved. */
+export function rotationText(of: { tenant: string; connector: string; session: string }): string {
+  return ["postern-rotate", TUNNEL_VERSION, of.tenant, of.connector, of.session].join("\n");
 }

@@ -67,6 +67,8 @@ export interface Host {
   /** What a tenant's own stream holds: what belongs to no workflow. */
   record(tenant: string): Promise<readonly StoredEvent[]>;
   connectorState(name: string): Promise<"connected" | "away">;
+  /** `postern connector …`. */
+  connector(...args: readonly string[]): Promise<Ended>;
   /** A one-time code for one more connector. */
   joinCode(scope: { tenant: string; network: string; tier: string }): Promise<string>;
   /** Tries to run a connector that nobody planned; the caller ends it. */

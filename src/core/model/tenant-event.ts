@@ -35,6 +35,23 @@ export type TenantEventBody =
       readonly code: string;
     }
   | {
+      /** Another key of its own; the one of before is good no more. */
+      readonly type: "connector.rotated";
+      readonly connector: string;
+      readonly jkt: string;
+      readonly previous: string;
+    }
+  | {
+      /** Asked to finish what it has, and to stop. */
+      readonly type: "connector.drained";
+      readonly connector: string;
+    }
+  | {
+      /** No key of it is good any more. */
+      readonly type: "connector.removed";
+      readonly connector: string;
+    }
+  | {
       readonly type: "exchange.refused";
       /** Only an agent that proved its key gets an entry: strangers cannot fill the disk. */
       readonly agent: string;
@@ -135,6 +152,9 @@ export const TENANT_EVENT_TYPES = [
   "bundle.activated",
   "join.created",
   "connector.enrolled",
+  "connector.rotated",
+  "connector.drained",
+  "connector.removed",
   "exchange.refused",
   "signal.raised",
   "lock.added",

@@ -1,11 +1,10 @@
-import { randomBytes } from "node:crypto";
 import type { CallCommand } from "../../core/model/command.ts";
 import { operationDigest } from "../../core/model/operation.ts";
-import { AuditUnavailable, type Evidence } from "../../gateway/ports.ts";
+import type { Evidence } from "../../gateway/ports.ts";
 import { reportCall } from "../../gateway/report.ts";
 import type { Administration } from "../../surfaces/admin/ports.ts";
 import type { GatewayEnd } from "../../tunnel/gateway-end.ts";
-import { formatJoinCode, joinCodeHash } from "../../tunnel/join-code.ts";
+import { connectorAdministration } from "./administer-connectors.ts";
 import { keyAdministration } from "./administer-keys.ts";
 import { lockAdministration } from "./administer-locks.ts";
 import { trustAdministration } from "./administer-trust.ts";
@@ -29,30 +28,15 @@ export interface AdministrationParts {
 }
 
 export function nodeAdministration(parts: AdministrationParts): Administration {
-  const { keys, directory, bundles, sessions, evidence, end } = parts;
+  const { keys, directory, bundles, sessions, evidence } = parts;
   return {
     ...lockAdministration(parts),
     ...trustAdministration(parts),
     ...keyAdministration(keys),
+    ...connectorAdministration(parts),
     tenants: keys.tenants,
     activateBundle: (tenant, files) =>
       bundles.activate(tenant, files, (agent, jkt) => parts.agentKeys.pinnable(tenant, agent, jkt)),
-    async createJoinCode(tenant, { network, tier, lifeMs }) {
-      const thumbprint = keys.signing(tenant, "call")?.kid;
-      // With nothing to be known by, the connector could not tell us from a stranger.
-      if (thumbprint === undefined) throw new AuditUnavailable("no key of the tenant may sign now");
-      const code = { tenant, secret: randomBytes(32).toString("base64url"), thumbprint };
-      const expiresAt = parts.now() + lifeMs;
-      await directory.createJoinCode(tenant, joinCodeHash(code), { network, tier, expiresAt });
-      return { code: formatJoinCode(code), expiresAt: new Date(expiresAt).toISOString() };
-    },
-    listConnectors: (tenant) =>
-      directory.connectors(tenant).map(({ id, network, tier }) => ({
-        connector: id,
-        network,
-        tier,
-        connected: end.live(tenant, id) !== null,
-      })),
     listWorkflows: (tenant, limit) =>
       directory.workflows(tenant, limit).map(({ workflow, events, startedAt }) => ({
         workflow,

@@ -2,7 +2,7 @@ import type { DatabaseSync } from "node:sqlite";
 import type { Tier } from "../../core/model/policy.ts";
 import { TENANT_STREAM } from "../../core/model/tenant-event.ts";
 import type { JoinGrant } from "../../tunnel/join-code.ts";
-import type { Ed25519Jwk } from "../../tunnel/keys.ts";
+import { thumbprint, type Ed25519Jwk } from "../../tunnel/keys.ts";
 import type { Journal } from "./journal.ts";
 import type { TenantStreams } from "./tenant-stream.ts";
 
@@ -110,6 +110,30 @@ export class Directory {
     }
   }
 
+  /** From then on no other key of it is good. */
+  async rekeyConnector(
+    { tenant, id, publicKey: before }: ConnectorRecord,
+    publicKey: Ed25519Jwk,
+  ): Promise<void> {
+    const [jkt, previous] = [thumbprint(publicKey), thumbprint(before)];
+    if (jkt === previous) return;
+    await this.#streams.append(
+      tenant,
+      { type: "connector.rotated", connector: id, jkt, previous },
+      [{ statement: this.#sql.rekeyConnector, values: [JSON.stringify(publicKey), tenant, id] }],
+    );
+  }
+
+  async connectorDrained(tenant: string, connector: string): Promise<void> {
+    await this.#streams.append(tenant, { type: "connector.drained", connector });
+  }
+
+  async removeConnector(tenant: string, connector: string): Promise<void> {
+    await this.#streams.append(tenant, { type: "connector.removed", connector }, [
+      { statement: this.#sql.dropConnector, values: [tenant, connector] },
+    ]);
+  }
+
   connectors(tenant: string): ConnectorRecord[] {
     const rows = this.#db
       .prepare("SELECT id FROM connector WHERE tenant = ? ORDER BY id")
@@ -206,6 +230,8 @@ function prepare(db: DatabaseSync) {
     ),
     takeCode: db.prepare("DELETE FROM join_code WHERE tenant = ? AND hash = ?"),
     putConnector: db.prepare("INSERT INTO connector VALUES (?, ?, ?, ?, ?)"),
+    rekeyConnector: db.prepare("UPDATE connector SET public_key = ? WHERE tenant = ? AND id = ?"),
+    dropConnector: db.prepare("DELETE FROM connector WHERE tenant = ? AND id = ?"),
     connector: db.prepare(
       "SELECT public_key, network, tier FROM connector WHERE tenant = ? AND id = ?",
     ),

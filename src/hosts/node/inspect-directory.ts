@@ -28,20 +28,34 @@ function add(entries: Entries, fault: Fault, tenant: string, ...parts: string[])
 
 function recordedEntries(db: DatabaseSync): Entries {
   const entries: Entries = new Map();
+  const connectors = new Map<
+    string,
+    { readonly tenant: string; readonly network: string; readonly tier: string; jkt: string }
+  >();
   const rows = db
     .prepare(
       `SELECT tenant, bytes FROM event
-       WHERE workflow = ? AND type IN ('connector.enrolled', 'bundle.activated')`,
+       WHERE workflow = ? AND type IN ('connector.enrolled', 'connector.rotated',
+         'connector.removed', 'bundle.activated')
+       ORDER BY tenant, seq`,
     )
     .all(TENANT_STREAM) as { tenant: string; bytes: string }[];
   for (const { tenant, bytes } of rows) {
     const event = JSON.parse(bytes) as TenantEventBody;
     if (event.type === "connector.enrolled") {
       const { connector, network, tier, jkt } = event;
-      add(entries, "connector_changed", tenant, connector, network, tier, jkt);
+      connectors.set(connector, { tenant, network, tier, jkt });
+    } else if (event.type === "connector.rotated") {
+      const known = connectors.get(event.connector);
+      if (known?.tenant === tenant) known.jkt = event.jkt;
+    } else if (event.type === "connector.removed") {
+      if (connectors.get(event.connector)?.tenant === tenant) connectors.delete(event.connector);
     } else if (event.type === "bundle.activated") {
       add(entries, "bundle_changed", tenant, event.policyVersion);
     }
+  }
+  for (const [id, { tenant, network, tier, jkt }] of connectors) {
+    add(entries, "connector_changed", tenant, id, network, tier, jkt);
   }
   return entries;
 }

@@ -39,6 +39,13 @@ async function recorded(path: string): Promise<void> {
     record: { ...record, tier: "internal" },
     jkt,
   });
+  const connector = host.directory.connector("acme", "con_1")!;
+  await host.directory.rekeyConnector(connector, { kty, crv, x: testKey().jwk.x });
+  await host.directory.settleJoinCode("acme", "code of another", {
+    record: { ...record, id: "con_2", tier: "internal" },
+    jkt,
+  });
+  await host.directory.removeConnector("acme", "con_2");
   for (const workflow of ["wf_1", "wf_2", "wf_3"]) {
     const session = host.sessions.create("acme", workflow);
     await session.submit(openCommand(workflow, session.keyDigest));
@@ -126,7 +133,7 @@ describe(`audit verify, ${FLIPS} flipped bytes, seed ${SEED}`, () => {
     using inspection = new Inspection(folder.path, undefined, {});
     expect(inspection.verify(digestOf)).toEqual({
       workflows: 3,
-      events: 3 * 26 + 2,
+      events: 3 * 26 + 5,
       sealed: 3 * 27,
       sealedChecked: true,
       findings: [],

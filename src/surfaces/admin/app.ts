@@ -3,6 +3,7 @@ import { isObject, type JsonObject } from "../../core/model/json.ts";
 import { type Tier, TIERS } from "../../core/model/policy.ts";
 import { readJson } from "../rest/body.ts";
 import { json, problem } from "../rest/problem.ts";
+import { drainConnector, removeConnector, rotateConnector } from "./connectors.ts";
 import { rotateKeys } from "./keys.ts";
 import { addLock, removeLock } from "./locks.ts";
 import type { Administration } from "./ports.ts";
@@ -50,6 +51,12 @@ export function adminSurface(admin: Administration): Hono {
   app.get("/connectors", (context) =>
     json({ connectors: admin.listConnectors(context.req.param("tenant")) }),
   );
+
+  app.post("/connectors/:connector/drain", (context) => drainConnector(admin, context.req.param()));
+  app.post("/connectors/:connector/rotate", (context) =>
+    rotateConnector(admin, context.req.param()),
+  );
+  app.delete("/connectors/:connector", (context) => removeConnector(admin, context.req.param()));
 
   app.post("/locks", (context) => addLock(admin, context.req.param("tenant"), context.req.raw));
 

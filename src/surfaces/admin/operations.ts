@@ -154,6 +154,35 @@ export const ADMIN_OPERATIONS: Operations = {
       },
     },
   },
+  "/tenants/{tenant}/connectors/{connector}": {
+    delete: {
+      id: "removeConnector",
+      summary: "Its key is good no more, its session is cut: postern connector remove",
+      security: "socket",
+      answers: { 200: z.object({ connector: z.string(), removed: z.literal(true) }) },
+    },
+  },
+  "/tenants/{tenant}/connectors/{connector}/drain": {
+    post: {
+      id: "drainConnector",
+      summary: "No more calls; it finishes those it has, and stops: postern connector drain",
+      security: "socket",
+      answers: { 200: z.object({ connector: z.string(), calls: z.int() }) },
+    },
+  },
+  "/tenants/{tenant}/connectors/{connector}/rotate": {
+    post: {
+      id: "rotateConnector",
+      summary: "Another key, in the session that it has: postern connector rotate",
+      security: "socket",
+      answers: {
+        200: z.object({
+          connector: z.string(),
+          key: z.string().describe("RFC 7638 thumbprint; the one of before is good no more"),
+        }),
+      },
+    },
+  },
   "/tenants/{tenant}/locks": {
     post: {
       id: "addLock",

@@ -16,6 +16,12 @@ export interface Administration {
     scope: { network: string; tier: Tier; lifeMs: number },
   ): Promise<JoinCode>;
   listConnectors(tenant: string): readonly ConnectorStatus[];
+  /** Gives it no more calls and asks it to stop; with how many it still has. */
+  drainConnector(tenant: string, connector: string): Promise<ConnectorFault | Drained>;
+  /** Another key of its own, in the session that it has; the one of before is good no more. */
+  rotateConnector(tenant: string, connector: string): Promise<ConnectorFault | Rekeyed>;
+  /** No key of it is good any more, and its session is cut. False: there is none of that name. */
+  removeConnector(tenant: string, connector: string): Promise<boolean>;
   /** In force in this very turn; resolves when that is recorded, or could not be. */
   addLock(tenant: string, request: NewLock): Promise<LockAnswer>;
   listLocks(tenant: string): LockList | null;
@@ -52,6 +58,16 @@ export interface ConnectorStatus {
   readonly network: string;
   readonly tier: Tier;
   readonly connected: boolean;
+}
+
+/** `away`: it has no session, or did not answer. */
+export type ConnectorFault = "unknown" | "away";
+export interface Drained {
+  readonly calls: number;
+}
+export interface Rekeyed {
+  /** RFC 7638 thumbprint. */
+  readonly key: string;
 }
 
 export interface NewLock {

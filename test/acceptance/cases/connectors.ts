@@ -112,6 +112,66 @@ export function connectorCases(world: () => World): void {
     });
   });
 
+  describe("postern connector", () => {
+    it("rotates a key under calls, stops a connector when it is done, and removes it for good", async () => {
+      const { host, lab } = world();
+      const workflow = await open();
+      const plan = { ...doomed(lab), name: "leaving" };
+      const leaving = host.dial(plan, await host.joinCode(plan));
+      const id = String((await leaving.ready())["connector"]);
+      const command = (...args: readonly string[]) =>
+        host.connector(...args, "--tenant", "acme", "--json");
+      const types = async (): Promise<readonly unknown[]> =>
+        (await host.record("acme"))
+          .filter(({ event }) => event["connector"] === id)
+          .map(({ event }) => event["type"]);
+      try {
+        // Only this one is there: whatever is answered, it answers.
+        await host.kill("doomed");
+        const read = workflow.call("lab_doomed", { key: "rotates" });
+        await lab.waiting("rotates");
+        const rotated = await command("rotate", id);
+        expect(JSON.parse(rotated.stdout)).toEqual({
+          connector: id,
+          key: expect.stringMatching(/^[A-Za-z0-9_-]{43}$/) as string,
+        });
+        lab.open("rotates");
+        expect((await read).outcome).toBe("ok");
+
+        const write = workflow.call("lab_change_doomed", { key: "drains" });
+        await lab.waiting("drains");
+        expect(JSON.parse((await command("drain", id)).stdout)).toEqual({
+          connector: id,
+          calls: 1,
+        });
+        expect(await workflow.call("lab_doomed", { key: "rotates" })).toMatchObject({
+          reason: { code: "connector_unavailable" },
+        });
+        lab.open("drains");
+        expect((await write).outcome).toBe("ok");
+        expect(await leaving.exited).toBe(0);
+        expect((await command("drain", id)).code).toBe(1);
+
+        // With the key that it got while it served.
+        await host.restart("leaving");
+        expect((await workflow.call("lab_doomed", { key: "rotates" })).outcome).toBe("ok");
+        expect((await command("remove", id)).code).toBe(0);
+        expect(await workflow.call("lab_doomed", { key: "rotates" })).toMatchObject({
+          reason: { code: "connector_unavailable" },
+        });
+        for (const verb of ["remove", "rotate", "drain"]) {
+          expect((await command(verb, id)).code).toBe(1);
+        }
+        expect(await types()).toEqual([
+          ...["connector.enrolled", "connector.rotated", "connector.drained", "connector.removed"],
+        ]);
+      } finally {
+        await host.processes.get("leaving")?.stop();
+        await host.restart("doomed");
+      }
+    });
+  });
+
   describe("a connector that falls silent", () => {
     it("loses its session with its lease: calls fail at once, until it is back", async () => {
       const { host, lab } = world();

@@ -102,6 +102,10 @@ class Processes implements NodeHost {
     return this.command("lock", ...args);
   }
 
+  connector(...args: readonly string[]): Promise<Ended> {
+    return this.command("connector", ...args);
+  }
+
   events(workflow: string): Promise<Ended> {
     return this.command("workflow", "events", workflow, "--tenant", "acme");
   }
