@@ -34,14 +34,45 @@ export interface OwnDesk extends AsyncDisposable {
   readonly origin: string;
 }
 
-/** Answers nobody without its credential, and says more than its tools declare. */
+const TEXT = { type: "string" } as const;
+const ADDRESS = { ...TEXT, format: "email" } as const;
+const OPENAPI = {
+  openapi: "3.1.0",
+  info: { title: "Desk", version: "1" },
+  paths: {
+    "/tickets/{ticket}": {
+      get: {
+        operationId: "getTicket",
+        summary: "Read a ticket",
+        parameters: [{ name: "ticket", in: "path", required: true, schema: { type: "integer" } }],
+        responses: {
+          "200": {
+            description: "The ticket",
+            content: {
+              "application/json": {
+                schema: {
+                  type: "object",
+                  properties: { id: { type: "integer" }, title: TEXT, from: ADDRESS },
+                  required: ["id", "title", "from"],
+                },
+              },
+            },
+          },
+        },
+      },
+    },
+  },
+};
+
+/** Answers nobody without its credential but with its document, and says more than that declares. */
 export async function startDesk(): Promise<OwnDesk> {
   const answers: { readonly [path: string]: object } = {
+    "/openapi.json": OPENAPI,
     "/status": { open: 3 },
     "/tickets/7": { id: 7, title: "No light", from: "ada@example.com", note: "not for agents" },
   };
   const server = createServer(({ url = "", method, headers }, response) => {
-    const known = headers.authorization === "Bearer change-me";
+    const known = url === "/openapi.json" || headers.authorization === "Bearer change-me";
     const answer = method === "GET" && known ? answers[url] : undefined;
     response.writeHead(known ? (answer === undefined ? 404 : 200) : 401, {
       "content-type": "application/json",
