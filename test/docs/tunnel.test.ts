@@ -30,6 +30,7 @@ const SAMPLES: { readonly [member: string]: unknown } = {
   nonce: "00".repeat(32),
   session: "00".repeat(16),
   kid: "key",
+  key: { kty: "OKP", crv: "Ed25519", x: `${"A".repeat(42)}E` },
   signature: "A".repeat(86),
   chain: [],
   keys: [],
@@ -56,7 +57,7 @@ describe("the page about the tunnel", () => {
   const frames = rows.filter(([, , from]) => from === "gateway" || from === "connector");
 
   it("names every frame, with exactly the members it has", () => {
-    expect(frames).toHaveLength(14);
+    expect(frames).toHaveLength(18);
     for (const [, t, from, cell = ""] of frames) {
       const members = [...cell.matchAll(/`(\w+)`/g)].map(([, name]) => name ?? "");
       const frame = Object.fromEntries(members.map((name) => [name, SAMPLES[name]]));
