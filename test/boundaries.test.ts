@@ -16,6 +16,7 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const ORDER = [
   "core",
   "sdk",
+  "sql",
   "gateway",
   "policy",
   "identity",
@@ -31,11 +32,13 @@ const ORDER = [
 /** Narrower than the order. The connector runs in the private network: it must not hold the gateway. */
 const ONLY: { readonly [folder: string]: readonly string[] } = {
   core: ["src/core/"],
+  sql: ["src/sql/"],
   tunnel: ["src/core/model/", "src/tunnel/"],
   connector: [
     "src/core/model/",
     "src/sdk/verify",
     "src/sdk/hashed-ngrams",
+    "src/sql/",
     "src/tunnel/",
     "src/connector/",
   ],

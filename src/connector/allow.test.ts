@@ -1,5 +1,6 @@
-import { describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import type { HttpOperation, SqlOperation } from "../core/model/operation.ts";
+import { loadGrammar } from "../sql/parse.ts";
 import { REFUSALS, refusalOf, sha256 } from "./allow.ts";
 import { httpDestination } from "./testing.ts";
 import { postgresDestination } from "./testing-postgres.ts";
@@ -36,6 +37,49 @@ function sql(change: Partial<SqlOperation["sql"]> = {}) {
   } as const;
   return { operation: { sql: { ...of, ...change } }, ...plain };
 }
+
+describe("a destination for queries", () => {
+  beforeAll(loadGrammar);
+  const relations = new Map([["shop.order", new Set(["id", "status"])]]);
+  const any = { ...billing, statements: { relations, minGroup: null } };
+  const summaries = { ...billing, statements: { relations, minGroup: 5 } };
+  const fenced = (columns: string, rest = ""): ReturnType<typeof sql> =>
+    sql({
+      statement: `select ${columns} from (select "id", "status" from "shop"."order") o ${rest}`,
+    });
+
+  it("takes what stands behind a fence of its own columns", () => {
+    expect(refusalOf(fenced("o.*"), any)).toBeNull();
+    expect(refusalOf(fenced("count(*)", "having count(*) >= 5"), summaries)).toBeNull();
+  });
+
+  it.each([
+    ["a listed column without a fence", sql({ statement: "select abs(id) from shop.order" }), any],
+    [
+      "a column that is not listed",
+      sql({ statement: `select 1 from (select "secret" from "shop"."order") o` }),
+      any,
+    ],
+    ["a function", fenced("pg_sleep(1)"), any],
+    ["rows where groups are asked for", fenced("o.*"), summaries],
+    ["groups that are too small", fenced("count(*)", "having count(*) >= 4"), summaries],
+    [
+      "a write",
+      {
+        ...fenced("o.*"),
+        operation: { sql: { ...fenced("o.*").operation.sql, mode: "write" as const } },
+      },
+      any,
+    ],
+    [
+      "a projection around it",
+      { ...fenced("o.*"), operation: { sql: { ...fenced("o.*").operation.sql, columns: ["id"] } } },
+      any,
+    ],
+  ])("refuses %s", (_what, frame, destination) => {
+    expect(refusalOf(frame, destination)).toBe("statement_not_allowed");
+  });
+});
 
 describe("the local allow-list", () => {
   it("allows what it names", () => {

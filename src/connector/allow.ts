@@ -1,7 +1,14 @@
 import { createHash } from "node:crypto";
 import type { Operation } from "../core/model/operation.ts";
 import { MAX_EMBEDDED_CHARS, type RequestFrame } from "../tunnel/protocol.ts";
-import type { Destination, HttpDestination, PostgresDestination } from "./config.ts";
+import { refusalOfSealed } from "../sql/sealed.ts";
+import type {
+  Destination,
+  GuardedStatements,
+  HttpDestination,
+  PostgresDestination,
+  Statements,
+} from "./config.ts";
 import { isSafeQuery, matchesPath } from "./paths.ts";
 
 export const REFUSALS = [
@@ -85,8 +92,21 @@ function refuseSql(sql: Sql, destination: PostgresDestination): Refusal | null {
   if (sql.columns?.length === 0) return "statement_malformed";
   if (sql.embed !== undefined && !mayEmbed(sql, sql.embed, destination)) return "embedding_refused";
   const { statements } = destination;
+  if (isGuarded(statements)) return refuseQuery(sql, statements);
   const allowed = statements === "any" || all.every((one) => statements.has(sha256(one)));
   return allowed ? null : "statement_not_allowed";
+}
+
+/** The gateway has judged it, too; this is the look of whoever stands before the database. */
+function refuseQuery(sql: Sql, { relations, minGroup }: GuardedStatements): Refusal | null {
+  const plain = sql.mode === "read" && sql.columns === undefined && sql.embed === undefined;
+  if (!plain) return "statement_not_allowed";
+  const refusal = refusalOfSealed(sql.statement, relations, minGroup);
+  return refusal === null ? null : "statement_not_allowed";
+}
+
+export function isGuarded(statements: Statements): statements is GuardedStatements {
+  return typeof statements === "object" && "relations" in statements;
 }
 
 /** Only a read, because an embedding service is asked before anything is decided by the database. */

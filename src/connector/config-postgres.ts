@@ -4,6 +4,7 @@ import { readLimits } from "./config-limits.ts";
 import { isPlainHost, readReach } from "./config-reach.ts";
 import { readSecret } from "./config-secret.ts";
 import { readTls } from "./config-tls.ts";
+import { readStatements } from "./config-statements.ts";
 import type { Reader } from "./reader.ts";
 
 const LOCAL = new Set(["127.0.0.1", "::1", "localhost"]);
@@ -42,7 +43,11 @@ export function readPostgres(reader: Reader, place: Place): PostgresDestination 
   const described = members.get("embedding");
   const embedding = described === undefined ? null : readEmbedding(described, place);
   const statements = readStatements(
-    reader.required(members, "statements", '["<sha-256 of a statement>"] or "any"'),
+    reader.required(
+      members,
+      "statements",
+      '["<sha-256 of a statement>"], { "relations": … } or "any"',
+    ),
   );
   if (host && !host.startsWith("/") && !LOCAL.has(host) && !members.has("tls")) {
     const fix = 'say "tls": true; "tls": false sends everything in clear to another machine';
@@ -71,13 +76,4 @@ function readHost(reader: Reader | null): string | null {
   const host = reader?.string(/^[^\0]+$/, fix) ?? null;
   if (reader === null || host === null || host.startsWith("/") || isPlainHost(host)) return host;
   return reader.wrong("invalid_value", fix);
-}
-
-function readStatements(reader: Reader | null): ReadonlySet<string> | "any" | null {
-  if (reader === null) return null;
-  if (reader.is("string")) return reader.oneOf(["any"] as const);
-  const digests = reader
-    .items()
-    .map((one) => one.string(/^[0-9a-f]{64}$/, "SHA-256 of the statement's text, lower-case hex"));
-  return new Set(digests.filter((one) => one !== null));
 }

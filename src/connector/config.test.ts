@@ -151,6 +151,32 @@ describe("connector.jsonc", () => {
     expect(readConfig(good.replace(`"statements": ["${DIGEST}"],`, ""), PATH, env).ok).toBe(false);
   });
 
+  it("takes queries of the columns that it lists, of groups where it says so", () => {
+    const given = (statements: string): ReturnType<typeof readConfig> =>
+      readConfig(good.replace(`["${DIGEST}"]`, statements), PATH, env);
+    const relations = '"relations": { "shop.order": ["id", "status"] }';
+    const listed = new Map([["shop.order", new Set(["id", "status"])]]);
+    for (const [text, minGroup] of [
+      [`{ ${relations} }`, null],
+      [`{ ${relations}, "minGroup": 3 }`, 3],
+    ] as const) {
+      const read = given(text);
+      expect(read.ok && read.config.destinations.get("billing")).toMatchObject({
+        statements: { relations: listed, minGroup },
+      });
+    }
+    for (const text of [
+      "{}",
+      `{ ${relations}, "minGroup": 2 }`,
+      `{ ${relations}, "mode": "write" }`,
+      '{ "relations": { "order": ["id"] } }',
+      '{ "relations": { "shop.order": "id" } }',
+      '{ "relations": { "shop.order": ["order"] } }',
+    ]) {
+      expect(given(text).ok).toBe(false);
+    }
+  });
+
   it("survives what is no object, no JSON, or nothing", () => {
     for (const text of [
       "",

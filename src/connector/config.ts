@@ -7,6 +7,7 @@ import { readResolvers } from "./config-reach.ts";
 import type { Limits } from "./limits.ts";
 import type { Reach } from "./lookup.ts";
 import type { PathTemplate } from "./paths.ts";
+import type { Readable } from "../sql/sealed.ts";
 import { Reader, type Mistake } from "./reader.ts";
 import type { Secret } from "./secret.ts";
 import type { TlsMaterial } from "./tls.ts";
@@ -48,13 +49,21 @@ export interface PostgresDestination {
   readonly user: string;
   readonly password: Secret;
   readonly role: string | null;
-  /** SHA-256, hex, of each statement allowed; or any, said explicitly. */
-  readonly statements: ReadonlySet<string> | "any";
+  readonly statements: Statements;
   readonly connections: number;
   readonly reach: Reach;
   readonly limits: Limits;
   /** How texts become vectors here; null: they do not. */
   readonly embedding: Embedding | null;
+}
+
+/** SHA-256, hex, of each statement allowed; or any, said explicitly; or queries of what is listed. */
+export type Statements = ReadonlySet<string> | "any" | GuardedStatements;
+
+export interface GuardedStatements {
+  readonly relations: Readable;
+  /** Rows that every group has at least, so that only summaries pass; null: any query does. */
+  readonly minGroup: number | null;
 }
 
 /** What may stand in for a secret: never the secret itself. */

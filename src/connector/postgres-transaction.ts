@@ -2,6 +2,7 @@ import type { ObservedChange } from "../core/model/change.ts";
 import type { SqlOperation } from "../core/model/operation.ts";
 import type { ConnectorAnswer } from "../tunnel/protocol.ts";
 import { MAX_OBSERVED_BYTES } from "../tunnel/protocol.ts";
+import { isGuarded } from "./allow.ts";
 import { framedText } from "./body-text.ts";
 import type { PostgresDestination } from "./config.ts";
 import { failure, type Execution, type Failure } from "./executor.ts";
@@ -31,6 +32,15 @@ const ABANDONED_SLACK_MS = 1_000;
  * rows it has already, and who asked for it is told to come again.
  */
 const PREVIEW_LOCK_MS = 1_000;
+
+/**
+ * A guarded statement means here what it meant to the guard: a name without a schema is PostgreSQL's
+ * own, whatever functions and operators the database has beside them, and a backslash is a backslash.
+ */
+const AS_GUARDED: Settings = [
+  ["search_path", "pg_catalog, pg_temp"],
+  ["standard_conforming_strings", "on"],
+];
 
 /** How far a request came: what is true of its effect when it ends here. */
 type Phase = "begin" | "statement" | "commit" | "over";
@@ -168,7 +178,7 @@ export class Transaction {
 
   /** Texts that come once would fill the server's memory with plans. */
   get #prepares(): boolean {
-    return this.#destination.statements !== "any";
+    return this.#destination.statements instanceof Set;
   }
 
   #settings(): Settings {
@@ -187,6 +197,7 @@ export class Transaction {
       ["IntervalStyle", "iso_8601"],
       ["bytea_output", "hex"],
       ["extra_float_digits", "1"],
+      ...(isGuarded(this.#destination.statements) ? AS_GUARDED : []),
       // Last: the role may not be allowed to set the others. `none` drops what a pooler left.
       ["role", this.#destination.role ?? "none"],
     ];

@@ -48,6 +48,7 @@ beforeAll(async () => {
   db = await PGlite.create();
   await db.exec(`
     create table item (id int primary key, name text, price numeric, secret text);
+    create function upper(int) returns text language sql as $$ select 'trap' $$;
     insert into item select n, 'item ' || n, n + 0.5, 'secret ' || n from generate_series(1, 20) n;
   `);
   server = new PGLiteSocketServer({ db, path: join(dir, ".s.PGSQL.5432"), maxConnections: 50 });
@@ -315,6 +316,30 @@ describe("the Postgres executor", () => {
     expect(await count()).toBe(before);
     const late = await run({ statement, mode: "write" }, { signal: AbortSignal.abort() });
     expect(late).toEqual({ ok: false, code: "deadline_exceeded", effect: "none" });
+  });
+
+  it("lets a guarded statement call PostgreSQL's own functions only, whatever else answers to a name", async () => {
+    const statement = `select upper(id) as t from (select "id" from "public"."item") i limit 1`;
+    expect(await rows({ statement })).toEqual([{ t: "trap" }]);
+    const relations = new Map([["public.item", new Set(["id"])]]);
+    const guarded = new PostgresExecutor(
+      destination({ statements: { relations, minGroup: null }, connections: 1 }),
+    );
+    try {
+      expect(await guarded.execute(execution({ statement }))).toMatchObject({
+        code: "upstream_rejected",
+      });
+      const honest = statement.replace("upper(id)", "upper(id::text)");
+      expect(await guarded.execute(execution({ statement: honest }))).toMatchObject({
+        body: '{"rows":[{"t":"1"}]}',
+      });
+      const path = execution({ statement: "select current_setting('search_path') as p" });
+      expect(await guarded.execute(path)).toMatchObject({
+        body: '{"rows":[{"p":"pg_catalog, pg_temp"}]}',
+      });
+    } finally {
+      await guarded.close();
+    }
   });
 
   it("serves more requests than it has connections", async () => {

@@ -5,7 +5,9 @@ import { HANDSHAKE_MS } from "../tunnel/protocol.ts";
 import type { Clock } from "../tunnel/socket.ts";
 import { backoffMs } from "./backoff.ts";
 import type { Agent } from "undici";
-import { readConfig, type ConnectorConfig, type Environment } from "./config.ts";
+import { loadGrammar } from "../sql/parse.ts";
+import { isGuarded } from "./allow.ts";
+import { readConfig, type ConnectorConfig, type Destination, type Environment } from "./config.ts";
 import { dial, gatewayAgent, gatewayUrl, tunnelUrl } from "./dial.ts";
 import { ConnectorEnd, type EndReason, type Identity } from "./end.ts";
 import { HeldBytes, type Executor } from "./executor.ts";
@@ -75,6 +77,10 @@ const clock: Clock = {
   },
 };
 
+function isGuardedDatabase(destination: Destination): boolean {
+  return destination.kind === "postgres" && isGuarded(destination.statements);
+}
+
 /** Checks everything that can be wrong here, then dials until it is stopped. */
 export async function startConnector(options: RunOptions): Promise<RunResult> {
   const gateway = gatewayUrl(options.gateway);
@@ -84,6 +90,7 @@ export async function startConnector(options: RunOptions): Promise<RunResult> {
   const read = readConfig(text, options.configPath, options.env);
   if (!read.ok) return fault("config_invalid", read.mistakes);
   const { config } = read;
+  if ([...config.destinations.values()].some(isGuardedDatabase)) await loadGrammar();
   await makeStateDir(config.stateDir);
   const lock = lockStateDir(config.stateDir);
   if (lock === null) return fault("state_in_use");

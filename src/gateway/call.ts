@@ -151,8 +151,8 @@ async function attempt(
   if (admission === null) return { outcome: unadmitted(call, "audit_unavailable") };
   const { result, state } = admission;
   if (result.kind === "denied" || result.kind === "failed") {
-    const at = shape?.ok === false ? shape.at : undefined;
-    return { outcome: refusalOutcome(call, bundle.view.digest, result, at) };
+    const fault = shape?.ok === false ? shape : undefined;
+    return { outcome: refusalOutcome(call, bundle.view.digest, result, fault) };
   }
   if (result.kind === "waiting") return { waiting: result.approval };
   if (result.kind === "joined") return { joined: result.call };

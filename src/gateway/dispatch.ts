@@ -170,7 +170,7 @@ async function perform(
   }
   const answer = await deliver(gateway, caller, session, admitted, request);
   if (!answer.ok) return failed(answer.code, answer.effect, answer);
-  const finished = runtime.finish(answer, plan);
+  const finished = runtime.finish(answer, plan, args);
   const settlement = settlementOf(finished);
   const effect = hasEffect(runtime.tool.action) && settlement.kind === "answered";
   const seen = effect && answer.observed !== undefined ? runtime.preview?.read(answer, args) : null;

@@ -2,7 +2,7 @@ import type { Json } from "../core/model/json.ts";
 import type { Failed, FailureReason, PolicyDenied, PolicyReason } from "../core/model/outcome.ts";
 import type { Decision } from "../core/session/decision.ts";
 import type { Caller } from "./call.ts";
-import { refusalOutcome } from "./outcomes.ts";
+import { refusalOutcome, type ArgumentFault } from "./outcomes.ts";
 import type { Gateway, Session } from "./ports.ts";
 import { lookUp, prepared } from "./prepare.ts";
 import { considered, found, submitted } from "./record.ts";
@@ -45,8 +45,8 @@ export async function evaluateCall(
   });
   if (decision === null) return failed("audit_unavailable");
   await touched(session, decision);
-  const at = shape?.ok === false ? shape.at : undefined;
-  return evaluationOf(session, decision, bundle.view.digest, at);
+  const fault = shape?.ok === false ? shape : undefined;
+  return evaluationOf(session, decision, bundle.view.digest, fault);
 }
 
 /** Whoever asks about a trap has touched it: asking first must not be the way around it. */
@@ -60,7 +60,7 @@ function evaluationOf(
   session: Session,
   { result, events: [event] }: Decision,
   policyVersion: string,
-  at: readonly string[] | undefined,
+  fault: ArgumentFault | undefined,
 ): Evaluation {
   switch (result.kind) {
     case "admitted": {
@@ -77,7 +77,7 @@ function evaluationOf(
     }
     case "denied":
     case "failed":
-      return refused(refusalOutcome("", policyVersion, result, at));
+      return refused(refusalOutcome("", policyVersion, result, fault));
     default:
       return failed("internal_error");
   }

@@ -66,11 +66,12 @@ describe("a refusal", () => {
   });
 
   it("points at arguments only where they are the reason", () => {
-    const at = ["/limit"];
+    const fault = { at: ["/limit"], why: { code: "whole_row", fix: "Name the columns." } };
     const of = (code: FailureCode): unknown =>
-      refusalOutcome("call_1", "v1", { kind: "failed", code }, at);
-    expect(of("invalid_arguments")).toHaveProperty("reason.at", at);
+      refusalOutcome("call_1", "v1", { kind: "failed", code }, fault);
+    expect(of("invalid_arguments")).toMatchObject({ reason: fault });
     expect(of("locks_unavailable")).not.toHaveProperty("reason.at");
+    expect(of("locks_unavailable")).not.toHaveProperty("reason.why");
   });
 });
 

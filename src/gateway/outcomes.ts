@@ -19,11 +19,11 @@ export function refusalOutcome(
   call: string,
   policyVersion: string,
   result: Refused,
-  at?: readonly string[],
+  fault?: ArgumentFault,
 ): PolicyDenied | Failed {
   return result.kind === "denied"
     ? denied(call, policyVersion, result)
-    : failed(call, failure(result.code, pointers(result.code, at)), result.retryAfterMs);
+    : failed(call, failure(result.code, faultOf(result.code, fault)), result.retryAfterMs);
 }
 
 /**
@@ -140,17 +140,18 @@ function failed(call: string, reason: FailureReason, retryAfterMs?: number): Fai
   };
 }
 
-/** Where the arguments are wrong, only where that is why the call was refused. */
-function pointers(
-  code: FailureCode,
-  at: readonly string[] | undefined,
-): { at?: readonly string[] } {
-  return code === "invalid_arguments" && at !== undefined ? { at } : {};
+export type ArgumentFault = Pick<FailureReason, "at" | "why">;
+
+/** What is wrong with the arguments, only where that is why the call was refused. */
+function faultOf(code: FailureCode, fault: ArgumentFault = {}): ArgumentFault {
+  if (code !== "invalid_arguments") return {};
+  const { at, why } = fault;
+  return { ...(at && { at }), ...(why && { why }) };
 }
 
 function failure(
   code: FailureCode,
-  more: { readonly status?: number; readonly at?: readonly string[] } = {},
+  more: ArgumentFault & Pick<FailureReason, "status"> = {},
 ): FailureReason {
   return { kind: FAILURES[code].kind, code, message: FAILURE_MESSAGES[code], ...more };
 }

@@ -4,7 +4,7 @@ import type { BundleView, Tool } from "../core/model/bundle.ts";
 import type { Change } from "../core/model/change.ts";
 import type { Json, JsonObject } from "../core/model/json.ts";
 import type { Request } from "../core/model/operation.ts";
-import type { FailureCode, Redaction, ToolResult } from "../core/model/outcome.ts";
+import type { FailureCode, Fault, Redaction, ToolResult } from "../core/model/outcome.ts";
 import type { CallAdmitted, RedactionCount, WorkflowEvent } from "../core/model/event.ts";
 import type { Evaluator, RedactionPlan, Tier } from "../core/model/policy.ts";
 import type { CallTokenClaims } from "../core/model/claims.ts";
@@ -207,12 +207,8 @@ export interface ToolRuntime {
   readonly inputSchema: JsonObject;
   /** As published: classes stripped, redactable fields nullable. Null: the tool's output is opaque. */
   readonly outputSchema: JsonObject | null;
-  /** Schema check and defaults. `at`: JSON Pointers of what is wrong. */
-  shape(
-    args: Json,
-  ):
-    | { ok: true; args: JsonObject; policyArguments: JsonObject }
-    | { ok: false; at: readonly string[] };
+  /** Schema check and defaults. */
+  shape(args: Json): ShapedArguments;
   /** Null: this tool declares none. */
   readonly preview: ToolPreview | null;
   /** The service acts once on one key, so a mutation goes out with one. */
@@ -229,8 +225,23 @@ export interface ToolRuntime {
   /** Exactly what the connector will execute; denied columns are left out where the kind allows. */
   request(args: JsonObject, plan: RedactionPlan): Request;
   /** Output check, classification, redaction plan. */
-  finish(answer: RawAnswer, plan: RedactionPlan): Finished;
+  finish(answer: RawAnswer, plan: RedactionPlan, args: JsonObject): Finished;
 }
+
+export type ShapedArguments =
+  | {
+      readonly ok: true;
+      readonly args: JsonObject;
+      readonly policyArguments: JsonObject;
+      /** See `Shaped` of core. */
+      readonly named?: readonly string[];
+    }
+  | {
+      readonly ok: false;
+      /** JSON Pointers of what is wrong. */
+      readonly at: readonly string[];
+      readonly why?: Fault;
+    };
 
 export interface RawAnswer {
   readonly status: number;

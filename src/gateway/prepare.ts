@@ -66,13 +66,14 @@ function shapedOf(
 ): Shaped | null {
   if (runtime === undefined || shape === undefined) return null;
   if (!shape.ok) return shape;
-  const { args, policyArguments } = shape;
+  const { args, policyArguments, named } = shape;
   return {
     ok: true,
     policyArguments,
     operation: operationOf(gateway, bundle, runtime, args),
     target: runtime.target(args),
     sources,
+    ...(named && { named }),
   };
 }
 

@@ -17,6 +17,7 @@ describe("compileBundle", () => {
       "loans_create",
       "shelves_change",
       "tables_reserve",
+      "titles_ask",
     ]);
     expect(view.tool("books_find")).toBe(tools[0]?.tool);
     expect(view.trust.map((edge) => edge.id)).toEqual(["staff", "visitors"]);

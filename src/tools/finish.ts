@@ -1,4 +1,4 @@
-import { type Json, parseStrict } from "../core/model/json.ts";
+import { isObject, type Json, parseStrict } from "../core/model/json.ts";
 import type { RedactionPlan } from "../core/model/policy.ts";
 import type { Finished, RawAnswer } from "../gateway/ports.ts";
 import type { OutputDescription } from "../policy/bundle/model.ts";
@@ -9,7 +9,12 @@ import { readContent } from "./mcp-content.ts";
 import { compileRedactor } from "./redact.ts";
 import { compileStandings, disclosed } from "./standing.ts";
 
-export type Finisher = (answer: RawAnswer, plan: RedactionPlan) => Finished;
+/** `named`: classes that the call itself names, see `Shaped` of core; null: nobody knows which. */
+export type Finisher = (
+  answer: RawAnswer,
+  plan: RedactionPlan,
+  named?: readonly string[] | null,
+) => Finished;
 
 type Refused = Extract<Finished, { ok: false }>;
 type Delivered = Pick<
@@ -29,7 +34,9 @@ export function compileFinisher(
 ): Finisher {
   const wrap = output.kind === "json" ? output.wrap : undefined;
   const read = tree === null ? compileOpaque(output) : compileJson(tree, wrap);
-  return (answer, plan) => {
+  return (answer, plan, named = []) => {
+    // Rows of a query cannot be classified any more: what they may hold was decided before.
+    if (named === null || !named.every((one) => disclosed(plan, one))) return NOTHING_DISCLOSED;
     const refused = refusedStatus(answer.status);
     if (refused !== null) return refused;
     const bytes = sizeOf(answer);
@@ -73,10 +80,18 @@ function compileJson(tree: OutputTree, wrap: string | undefined): Reader {
 
 /** One class for the whole: shown whole or, by the decision before, not called at all. */
 function compileOpaque(output: OutputDescription): Reader {
+  if (output.kind === "rows") return readRows;
   if (output.kind === "json") throw new TypeError("a json output has a schema");
   const { kind, dataClass } = output;
   const reader = { text: readText, binary: readBinary, "mcp-content": readMcp }[kind];
   return (answer, plan) => (disclosed(plan, dataClass) ? reader(answer) : NOTHING_DISCLOSED);
+}
+
+function readRows(answer: RawAnswer): Delivered | Refused {
+  const value = parseBody(answer);
+  const rows = isObject(value) && Object.keys(value).length === 1 ? value["rows"] : undefined;
+  if (value === undefined || !Array.isArray(rows) || !rows.every(isObject)) return INVALID;
+  return { ...WHOLE, result: { kind: "json", value } };
 }
 
 const WHOLE = { redactions: [], counts: [], dropped: 0, undeclared: 0, canaries: 0 } as const;

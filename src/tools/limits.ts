@@ -56,3 +56,6 @@ export const MAX_OCCURRENCES = 4_096;
  * 8 MiB each, and all of it happens between two other calls.
  */
 export const MAX_READ_CHARS = 4 * MAX_CORPUS_CHARS;
+
+/** Statements that one tool keeps understood: an agent sends the same one again, with other values. */
+export const MAX_QUERIES = 256;

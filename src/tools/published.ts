@@ -15,6 +15,14 @@ const COPIED = [
   "maxItems",
 ] as const satisfies readonly (keyof AnnotatedSchema)[];
 
+/** Of a query: which columns there are, and of what type, its author knows. */
+export const ROWS: JsonObject = {
+  type: "object",
+  properties: { rows: { type: "array", items: { type: "object" } } },
+  required: ["rows"],
+  additionalProperties: false,
+};
+
 /**
  * What an agent is told a tool returns: a schema that holds under every plan, because what arrives
  * after redaction must satisfy what was advertised. Classes and conditions are not told.

@@ -93,6 +93,7 @@ describe("a tool at run time", () => {
       runtime.finish(
         { status: 200, contentType: "application/json", encoding: "utf8", body, truncated: false },
         PLAN,
+        {},
       ),
     ).toMatchObject({
       ok: true,

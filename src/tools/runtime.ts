@@ -5,7 +5,14 @@ import { compileFinisher } from "./finish.ts";
 import { compileHttpPreview } from "./preview-http.ts";
 import { compileSqlPreview } from "./preview-sql.ts";
 import { compilePreview, type PreviewKind } from "./preview.ts";
-import { publish } from "./published.ts";
+import { publish, ROWS } from "./published.ts";
+import {
+  compileQuery,
+  compileQueryShaper,
+  describeRelations,
+  namedBy,
+  type Query,
+} from "./query.ts";
 import { compileHttp } from "./render-http.ts";
 import { compileSql } from "./render-sql.ts";
 import type { Renderer } from "./renderer.ts";
@@ -21,32 +28,41 @@ export function toolRuntime(
 ): ToolRuntime {
   const { tool, title, destination, template, input, output } = description;
   const tree = output.kind === "json" ? classify(output.schema) : null;
-  const { renderer, preview } = compileTemplate(description, tree, sha256);
+  const { renderer, preview, query } = compileTemplate(description, tree, sha256);
+  const shape = compileShaper(input, tool.policyArguments, (args) => [
+    ...renderer.misplaced(args),
+    ...(preview?.misplaced(args) ?? []),
+  ]);
+  const finish = compileFinisher(output, tree, tool.maxResultBytes);
   return {
     tool,
     title,
     description: description.description,
     network: destination.network,
     tier: destination.tier,
-    inputSchema: closed(input),
-    outputSchema: tree === null ? null : publish(tree),
-    shape: compileShaper(input, tool.policyArguments, (args) => [
-      ...renderer.misplaced(args),
-      ...(preview?.misplaced(args) ?? []),
-    ]),
+    inputSchema:
+      template.kind === "query" ? describeRelations(closed(input), template) : closed(input),
+    outputSchema: output.kind === "rows" ? ROWS : tree === null ? null : publish(tree),
+    shape:
+      query === null || template.kind !== "query"
+        ? shape
+        : compileQueryShaper(shape, query, template.statement),
     preview: preview && compilePreview(preview),
     sendsIdempotencyKey: template.kind === "http" && template.idempotencyHeader !== null,
     target: compileTarget(description.target),
     sourceTexts: compileSourceTexts(tool.sourceArguments, closed(input)),
     undo: (args, observed) => undoOf(description.undo, args, observed),
     request: renderer.render,
-    finish: compileFinisher(output, tree, tool.maxResultBytes),
+    finish: (answer, plan, args) =>
+      finish(answer, plan, query === null ? [] : namedBy(query, args)),
   };
 }
 
 interface Compiled {
   readonly renderer: Renderer;
   readonly preview: PreviewKind | null;
+  /** Null: its statement or request stands in the bundle. */
+  readonly query: Query | null;
 }
 
 function compileTemplate(
@@ -59,8 +75,14 @@ function compileTemplate(
     return {
       renderer: compileHttp(template, id, sha256),
       preview: preview && compileHttpPreview(template, preview, id, sha256),
+      query: null,
     };
   }
+  if (template.kind === "query") {
+    const query = compileQuery(template, id);
+    return { renderer: query.renderer, preview: null, query };
+  }
   const renderer = compileSql(template, id, tree);
-  return { renderer, preview: template.preview && compileSqlPreview(template.preview, renderer) };
+  const preview = template.preview && compileSqlPreview(template.preview, renderer);
+  return { renderer, preview, query: null };
 }

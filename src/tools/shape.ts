@@ -1,4 +1,5 @@
 import { isObject, type Json, type JsonObject, MAX_JSON_DEPTH } from "../core/model/json.ts";
+import type { ShapedArguments } from "../gateway/ports.ts";
 import { CompiledSchema, type SchemaFault } from "./json-schema.ts";
 import {
   MAX_ARGUMENT_BYTES,
@@ -9,10 +10,6 @@ import {
 } from "./limits.ts";
 import { pointer, put } from "./pointer.ts";
 import type { Renderer } from "./renderer.ts";
-
-export type ShapedArguments =
-  | { readonly ok: true; readonly args: JsonObject; readonly policyArguments: JsonObject }
-  | { readonly ok: false; readonly at: readonly string[] };
 
 export type Shaper = (args: Json) => ShapedArguments;
 

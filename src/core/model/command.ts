@@ -96,6 +96,11 @@ export type Shaped =
       readonly operation: string | null;
       /** RFC 8785 form of the arguments that name what is acted on. */
       readonly target: string;
+      /**
+       * Data classes that this call itself names, so that its result says something of each: all of
+       * them must be disclosed. Absent: its result is classified, and the rest taken out.
+       */
+      readonly named?: readonly string[];
       /** Where the values of the tool's source arguments were found. */
       readonly sources: ArgumentSources;
     }

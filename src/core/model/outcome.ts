@@ -114,6 +114,17 @@ export interface FailureReason {
   readonly status?: number;
   /** JSON Pointers of the arguments that were refused; never their values. */
   readonly at?: readonly string[];
+  /** What is wrong with an argument that fits its schema, such as a statement. */
+  readonly why?: Fault;
+}
+
+export interface Fault {
+  /** Stable: see docs/concepts.md. */
+  readonly code: string;
+  /** What to do about it. */
+  readonly fix: string;
+  /** UTF-16 units from its beginning, where it shows at one place. */
+  readonly position?: number;
 }
 
 export const POLICY_CODES = [

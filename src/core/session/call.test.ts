@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { CallCommand } from "../model/command.ts";
 import type { Question } from "../model/policy.ts";
 import {
   ALLOW,
@@ -303,6 +304,40 @@ describe("policy", () => {
         "customer.contact": { allow: false, ruleIds: ["default:data"] },
         "customer.id": { allow: true, ruleIds: ["permit-all"] },
       },
+    });
+  });
+
+  describe("that names classes of data itself", () => {
+    const naming = (...named: readonly string[]): CallCommand => ({
+      ...callCommand("call_1"),
+      shaped: { ok: true, policyArguments: {}, operation: null, target: "{}", sources: {}, named },
+    });
+
+    it("is admitted where all of them may be shown, with the others in the plan", () => {
+      const world = openWorld();
+      world.script = ({ resource }) => (resource.id === "customer.contact" ? SILENT : ALLOW);
+      expect(world.submit(naming("customer.id")).result).toMatchObject({
+        kind: "admitted",
+        plan: { "customer.contact": { allow: false } },
+      });
+      expect(openWorld().submit(naming("customer.contact", "customer.id")).result).toMatchObject({
+        kind: "admitted",
+      });
+    });
+
+    it("is denied where one of them may not, by the rules that withhold it", () => {
+      const world = openWorld();
+      world.script = ({ resource }) => (resource.id === "customer.contact" ? DENY : ALLOW);
+      const command = naming("customer.id", "customer.contact");
+      expect(world.submit(command).result).toEqual(denied("data_denied", ["forbid-it"], "data"));
+      expect(world.events.at(-1)).toMatchObject({ rules: { data: ["forbid-it"] } });
+    });
+
+    it("is denied where it names a class that nobody was asked about", () => {
+      const world = openWorld();
+      expect(world.submit(naming("unheard.of")).result).toEqual(
+        denied("data_denied", ["default:data"], "data"),
+      );
     });
   });
 

@@ -192,6 +192,7 @@ class Request {
       after: plus(this.#state.used, charge, tool.id),
       policyArguments: this.#shaped.policyArguments,
       sources: this.#shaped.sources,
+      ...(this.#shaped.named && { named: this.#shaped.named }),
       evaluator: facts.evaluator,
     };
     const judged = judge(one, approval?.kinds ?? []);

@@ -48,6 +48,8 @@ export interface Case {
   readonly after: Usage;
   readonly policyArguments: JsonObject;
   readonly sources: ArgumentSources;
+  /** See `Shaped`. */
+  readonly named?: readonly string[];
   readonly evaluator: Evaluator;
 }
 
@@ -86,7 +88,15 @@ export function judge(one: Case, approvals: readonly string[]): Judgement {
       tool.dataClasses.map((one, at) => [one, disclosureOf(disclosures[at]!)]),
     );
     const budget = ask("budget", "spend", "Tool", tool.id);
-    verdicts = { network, action, data: combine(disclosures), budget };
+    verdicts = {
+      network,
+      action,
+      data: combine(
+        disclosures,
+        (one.named ?? []).map((name) => tool.dataClasses.indexOf(name)),
+      ),
+      budget,
+    };
   } catch {
     return { kind: "trap" };
   }
@@ -124,16 +134,21 @@ export function verdict(policyClass: PolicyClass | "authority", answer: Answer):
   };
 }
 
+/** A class that the tool does not have is one that nobody was asked about. */
+const UNASKED: Verdict = { allow: false, failed: false, ruleIds: [] };
+
 /**
- * One disclosed class is enough for the call: the others are redacted. None, or an error anywhere,
- * denies it before anything leaves.
+ * One disclosed class is enough for the call: the others are redacted. A class that the call names
+ * cannot be taken out of its result. None, a denied one among the named, or an error anywhere denies
+ * it before anything leaves.
  */
-function combine(disclosures: readonly Verdict[]): Verdict {
+function combine(disclosures: readonly Verdict[], named: readonly number[]): Verdict {
   const broken = disclosures.filter((one) => one.failed);
-  const deciding = broken.length > 0 ? broken : disclosures;
+  const withheld = named.map((at) => disclosures[at] ?? UNASKED).filter((one) => !one.allow);
+  const deciding = [broken, withheld, disclosures].find((all) => all.length > 0) ?? [];
   const ruleIds = sorted(deciding.flatMap((one) => one.ruleIds));
   return {
-    allow: broken.length === 0 && disclosures.some((one) => one.allow),
+    allow: broken.length === 0 && withheld.length === 0 && disclosures.some((one) => one.allow),
     failed: broken.length > 0,
     ruleIds: ruleIds.length > 0 ? ruleIds : ["default:data"],
   };

@@ -9,6 +9,7 @@ import { raiseByConnector } from "../../gateway/signal.ts";
 import { resend } from "../../gateway/resend.ts";
 import { createCallTokens } from "../../identity/call-token.ts";
 import { issuerOf } from "../../identity/metadata.ts";
+import { loadGrammar } from "../../sql/parse.ts";
 import { adminSurface } from "../../surfaces/admin/app.ts";
 import { ADMIN_OPERATIONS } from "../../surfaces/admin/operations.ts";
 import type { Administration } from "../../surfaces/admin/ports.ts";
@@ -76,6 +77,7 @@ export async function startGateway(
 ): Promise<RunningGateway> {
   const { env, log, clock = systemClock } = options;
   const tenants = Object.keys(config.tenants);
+  await loadGrammar();
   const folder = openDataFolder(config.dataDir);
   const closing = new DisposableStack();
   closing.use(folder);

@@ -345,7 +345,7 @@ describe("checkBundle", () => {
     const text = before
       .replace(/"input":[^]*"output"/, () => input)
       .replace('["reader", "days"]', '["reader", "days", "by"]');
-    expect(checked({ ...good, [path]: text }).tools).toHaveLength(4);
+    expect(checked({ ...good, [path]: text }).tools).toHaveLength(5);
   });
 
   it("keeps a mistake in agents.jsonc from hiding what the tests say", () => {
@@ -364,7 +364,7 @@ describe("checkBundle", () => {
 describe("formatMistakes", () => {
   it("writes file:line:col, code, message and fix", () => {
     expect(formatMistakes(spoil("bundle.jsonc", '"labels"', '"lables"')).split("\n")[2]).toBe(
-      'bundle.jsonc:15:3 unknown_key unknown key "lables"',
+      'bundle.jsonc:34:3 unknown_key unknown key "lables"',
     );
     expect(formatMistakes([])).toBe("");
   });

@@ -27,6 +27,7 @@ const SCHEMAS: readonly (readonly [string, string])[] = [
   ["tools/loans_create.jsonc", "tool"],
   ["tools/shelves_change.jsonc", "tool"],
   ["tools/tables_reserve.jsonc", "tool"],
+  ["tools/titles_ask.jsonc", "tool"],
   ["policies/tests.yaml", "tests"],
 ];
 
@@ -77,6 +78,18 @@ describe("the JSON Schemas for editors", () => {
   it.each([
     ["bundle.jsonc", "bundle", "", '"name"'],
     ["bundle.jsonc", "bundle", "/properties/destinations/additionalProperties", '"kind"'],
+    [
+      "bundle.jsonc",
+      "bundle",
+      "/properties/destinations/additionalProperties/properties/relations/additionalProperties",
+      '"columns"',
+    ],
+    [
+      "bundle.jsonc",
+      "bundle",
+      "/properties/destinations/additionalProperties/properties/relations/additionalProperties/properties/columns/additionalProperties",
+      '"type": "integer"',
+    ],
     ["bundle.jsonc", "bundle", "/properties/approvals/additionalProperties", '"lifeMinutes"'],
     ["bundle.jsonc", "bundle", "/properties/containment/items", '"signal"'],
     ["agents.jsonc", "agents", "", '"agents"'],
@@ -93,6 +106,7 @@ describe("the JSON Schemas for editors", () => {
     ["tools/books_find.jsonc", "tool", "", '"id"'],
     ["tools/books_find.jsonc", "tool", "/properties/sql", '"statement"'],
     ["tools/loans_create.jsonc", "tool", "/properties/http", '"method"'],
+    ["tools/titles_ask.jsonc", "tool", "/properties/query", '"statement"'],
     ["tools/shelves_change.jsonc", "tool", "/properties/undo", '"tool"'],
     ["tools/shelves_change.jsonc", "tool", "/properties/sql/properties/preview", '"ignore"'],
     ["tools/tables_reserve.jsonc", "tool", "/properties/http/properties/preview", '"apply"'],

@@ -10,6 +10,11 @@ export const MAX_TIMEOUT_MS = 120_000;
 /** Results are buffered whole at gateway and connector. */
 export const MAX_RESULT_BYTES = 8 * 1_024 * 1_024;
 export const MAX_ROWS = 10_000;
+/** Of one database, and of one relation: an agent is told all of them that its tool names. */
+export const MAX_RELATIONS = 200;
+export const MAX_COLUMNS = 500;
+/** Rows that a group of a summary may be asked to have. */
+export const MAX_GROUP = 1_000_000;
 /** How long a service knows an idempotency key; a call is sent again well within it, or not at all. */
 export const MIN_IDEMPOTENCY_MINUTES = 10;
 export const MAX_IDEMPOTENCY_MINUTES = 1_440;

@@ -24,6 +24,7 @@ import {
   text,
   type Place,
 } from "./read.ts";
+import { checkRelations, relations } from "./relations.ts";
 
 /** What `bundle.jsonc` declares, as far as it could be read: names others may use. */
 export interface Manifest {
@@ -54,6 +55,7 @@ const read = fields({
         kind: required(oneOf(DESTINATION_KINDS)),
         network: required(id(PLAIN_ID)),
         tier: required(oneOf(TIERS)),
+        relations: optional(relations),
       }),
     ),
   ),
@@ -101,10 +103,18 @@ export function readManifest(node: Located, place: Place): Manifest {
   const destinations = new Map<string, DestinationDescription>();
   for (const [name, one] of values.destinations ?? []) {
     if (one?.kind && one.network !== undefined && one.tier) {
-      destinations.set(name, { id: name, kind: one.kind, network: one.network, tier: one.tier });
+      const { kind, network, tier, relations: catalogue } = one;
+      destinations.set(name, {
+        ...{ id: name, kind, network, tier },
+        ...(catalogue && { relations: catalogue }),
+      });
     }
   }
   checkCounts(node, place);
+  const dataClasses = [...(values.dataClasses?.keys() ?? [])].sort();
+  for (const { node: one } of find(node, "destinations")?.members.values() ?? []) {
+    checkRelations(one, dataClasses, place);
+  }
   return {
     approvalKinds: [...(values.approvals ?? [])].map(([kind, one]) => ({
       id: kind,
@@ -122,7 +132,7 @@ export function readManifest(node: Located, place: Place): Manifest {
     })),
     name: values.name ?? "",
     owner: values.owner ?? values.name ?? "",
-    dataClasses: [...(values.dataClasses?.keys() ?? [])].sort(),
+    dataClasses,
     labels: [...(values.labels?.keys() ?? [])].sort(),
     writeDomains: [...(values.writeDomains ?? [])].map(([domain, one]) => ({
       id: domain,

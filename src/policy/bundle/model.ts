@@ -39,6 +39,22 @@ export interface DestinationDescription {
   /** Which connectors can reach it. */
   readonly network: string;
   readonly tier: Tier;
+  /** What a query may be about; absent: only named statements run there. */
+  readonly relations?: readonly RelationDescription[];
+}
+
+/** A table or view of a database. A view has classes of its own, whatever it reads. */
+export interface RelationDescription {
+  readonly schema: string;
+  readonly name: string;
+  /** What one learns of a row by seeing that it is there, and of each column that names no class. */
+  readonly dataClass: string;
+  readonly columns: readonly {
+    readonly name: string;
+    /** For whoever writes the query. */
+    readonly type: string;
+    readonly dataClass: string;
+  }[];
 }
 
 export interface WriteDomain {
@@ -90,7 +106,7 @@ export interface UndoDescription {
 }
 
 /** What a tool does, by `kind`. */
-export type Template = HttpTemplate | SqlTemplate;
+export type Template = HttpTemplate | SqlTemplate | QueryTemplate;
 
 export const HTTP_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const;
 export type HttpMethod = (typeof HTTP_METHODS)[number];
@@ -158,7 +174,23 @@ export interface SqlPreview {
   readonly schema: AnnotatedSchema;
 }
 
+/** A query that the agent itself writes, within what the catalogue declares and policy discloses. */
+export interface QueryTemplate {
+  readonly kind: "query";
+  /** The argument that is the statement. */
+  readonly statement: string;
+  /** The argument that lists the values of `$1`, `$2`, …; null: the tool takes none. */
+  readonly params: string | null;
+  /** Some of the destination's. */
+  readonly relations: readonly RelationDescription[];
+  readonly maxRows: number;
+  /** Rows that every group has at least; null for the action read. */
+  readonly minGroup: number | null;
+  readonly preview: null;
+}
+
 export type OutputDescription =
+  | { readonly kind: "rows" }
   | {
       readonly kind: "json";
       readonly schema: AnnotatedSchema;

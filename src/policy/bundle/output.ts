@@ -17,7 +17,7 @@ import {
   type Place,
 } from "./read.ts";
 
-const OUTPUT_KINDS = ["json", "text", "binary", "mcp-content"] as const;
+const OUTPUT_KINDS = ["json", "text", "binary", "mcp-content", "rows"] as const;
 const read = fields({
   kind: required(oneOf(OUTPUT_KINDS)),
   schema: optional(raw),
@@ -46,6 +46,13 @@ export function readOutput(node: Located, known: readonly string[], place: Place
   const values = read(node, place);
   if (values?.kind === undefined) return { description: undefined, classes: [] };
   const { kind, schema, dataClass } = values;
+  if (kind === "rows") {
+    for (const key of ["schema", "dataClass"]) {
+      const fix = `remove "${key}": classes of a query's columns stand at its destination`;
+      if (node.members.has(key)) misplaced(key, node, fix, place);
+    }
+    return { description: { kind }, classes: [] };
+  }
   if (kind === "json") {
     if (node.members.has("dataClass")) {
       misplaced("dataClass", node, 'put "dataClass" on the fields of the schema', place);

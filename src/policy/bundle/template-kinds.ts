@@ -1,6 +1,7 @@
 import type { Located } from "./located.ts";
-import type { DestinationDescription, DestinationKind, Template } from "./model.ts";
+import type { DestinationKind, Template } from "./model.ts";
 import { optional, raw, type Place } from "./read.ts";
+import { checkQueryOutput, readQueryTemplate } from "./template-query.ts";
 import { readHttpTemplate } from "./template-http.ts";
 import { checkRows, readSqlTemplate } from "./template-sql.ts";
 import { add, type ReadTemplate, type TemplateContext } from "./template.ts";
@@ -21,6 +22,7 @@ interface TemplateKind {
 const KINDS = {
   http: { destination: "http", read: readHttpTemplate },
   sql: { destination: "postgres", read: readSqlTemplate, output: checkRows },
+  query: { destination: "postgres", read: readQueryTemplate },
 } as const satisfies { readonly [key: string]: TemplateKind };
 type TemplateKey = keyof typeof KINDS;
 
@@ -33,7 +35,6 @@ export const templateFields = Object.fromEntries(KEYS.map((key) => [key, optiona
 /** The one template of a tool; with none or several it is not known what the tool does. */
 export function readTemplate(
   tool: Located,
-  destination: DestinationDescription | undefined,
   output: Located | undefined,
   context: TemplateContext,
   place: Place,
@@ -57,6 +58,7 @@ export function readTemplate(
     return undefined;
   }
   const kind: TemplateKind = KINDS[key];
+  const { destination } = context;
   if (destination !== undefined && destination.kind !== kind.destination) {
     const fitting = KEYS.filter((name) => KINDS[name].destination === destination.kind);
     place.report.add(
@@ -67,7 +69,10 @@ export function readTemplate(
       `use ${choice(fitting)}, or a destination of the kind "${kind.destination}"`,
     );
   }
-  if (output !== undefined) kind.output?.(output, place);
+  if (output !== undefined) {
+    checkQueryOutput(key === "query", output, place);
+    kind.output?.(output, place);
+  }
   const node = tool.members.get(key)?.node;
   return node && kind.read(node, context, place);
 }

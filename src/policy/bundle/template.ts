@@ -1,12 +1,23 @@
 import type { Action } from "../../core/model/policy.ts";
+import type { CedarType } from "../cedar/schema.ts";
 import type { Arguments } from "./input.ts";
 import type { Located } from "./located.ts";
+import type { DestinationDescription } from "./model.ts";
 import type { Place } from "./read.ts";
 
 /** A template, and the data classes that its preview may show; null: it has none. */
 export interface ReadTemplate<T> {
   readonly template: T;
   readonly preview: readonly string[] | null;
+  /** Where the arguments themselves say what a call is about. */
+  readonly derived?: Derived;
+}
+
+export interface Derived {
+  /** Beside the arguments, what policies see. */
+  readonly policyArguments: readonly { readonly name: string; readonly type: CedarType }[];
+  /** Of the result, sorted: its output describes none. */
+  readonly dataClasses: readonly string[];
 }
 
 /** What a template is read against. */
@@ -14,6 +25,7 @@ export interface TemplateContext {
   readonly action: Action | undefined;
   readonly args: Arguments | undefined;
   readonly dataClasses: readonly string[];
+  readonly destination: DestinationDescription | undefined;
 }
 
 /** A preview, and the data classes that it may show. */

@@ -119,8 +119,9 @@ export function readTool(
   const sourceArguments = readNames(node, "sourceArguments", args, place);
   const target = readNames(node, "target", args, place);
   const { dataClasses } = manifest;
-  const context = { action: values.action, args, dataClasses };
-  const template = readTemplate(node, destination, values.output, context, place);
+  const context = { action: values.action, args, dataClasses, destination };
+  const template = readTemplate(node, values.output, context, place);
+  const derived = template?.derived?.policyArguments ?? [];
   const output = values.output && readOutput(values.output, dataClasses, place);
 
   const whole =
@@ -131,8 +132,11 @@ export function readTool(
     output?.description !== undefined;
   return {
     id: fileId,
-    arguments: args?.names ?? [],
-    policyArguments,
+    arguments: [...(args?.names ?? []), ...derived.map(({ name }) => name)],
+    policyArguments: [
+      ...policyArguments,
+      ...derived.map((one) => ({ ...one, offset: find(node, "id")?.offset ?? 0 })),
+    ],
     sourceArguments,
     description: whole
       ? {
@@ -198,7 +202,7 @@ function coreTool(
   node: Located,
   values: Values<typeof spec>,
   classes: readonly string[],
-  { template, preview }: ReadTemplate<Template>,
+  { template, preview, derived }: ReadTemplate<Template>,
   manifest: Manifest,
 ): Tool {
   const { writeDomain } = values;
@@ -211,9 +215,12 @@ function coreTool(
     action: values.action ?? "execute",
     tier: values.tier ?? "critical",
     ...(writeDomain !== undefined && { writeDomain }),
-    dataClasses: classes,
+    dataClasses: derived?.dataClasses ?? classes,
     labels: (values.labels ?? []).toSorted(),
-    policyArguments: values.policyArguments ?? [],
+    policyArguments: [
+      ...(values.policyArguments ?? []),
+      ...(derived?.policyArguments.map(({ name }) => name) ?? []),
+    ],
     sourceArguments: values.sourceArguments ?? [],
     trusted: values.trusted === true,
     agent: values.agent ?? null,

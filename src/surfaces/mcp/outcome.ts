@@ -107,10 +107,11 @@ function deniedSentence({ reason, remedy }: PolicyDenied): string {
 
 function failedSentence({ reason, retryable, retryAfter }: Failed): string {
   const at = reason.at === undefined ? "" : ` At: ${reason.at.map(placeOf).join(", ")}.`;
+  const why = reason.why === undefined ? "" : ` ${reason.why.code}: ${reason.why.fix}`;
   const status = reason.status === undefined ? "" : ` The service answered ${reason.status}.`;
   const after = retryAfter === undefined ? "" : ` after ${retryAfter} s`;
   const retry = retryable ? ` The same call may be sent again${after}.` : "";
-  return `failed ${reason.code}: ${reason.message}${status}${at}${retry}`;
+  return `failed ${reason.code}: ${reason.message}${status}${at}${why}${retry}`;
 }
 
 /** The empty pointer is the arguments as a whole. */
