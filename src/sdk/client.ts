@@ -2,6 +2,7 @@ import type { WorkflowEvent } from "../core/model/event.ts";
 import type { Json, JsonObject } from "../core/model/json.ts";
 import { isObject } from "../core/model/json.ts";
 import type { Outcome } from "../core/model/outcome.ts";
+import type { ToolListing } from "../core/model/tool-listing.ts";
 import { type Connection, createDoor, type Door, exchange } from "./door.ts";
 import { PosternError } from "./error.ts";
 import type { Granted, SeatAsk, WorkflowAsk } from "./oauth.ts";
@@ -232,6 +233,22 @@ export class Workflow {
     const answer = await this.#request("GET", "");
     if (!isObject(answer)) throw badAnswer();
     return answer;
+  }
+
+  /** Tools that a call of this seat might be let through to now, by name. */
+  async listTools(): Promise<readonly ToolListing[]> {
+    return this.#toolsAt("/tools");
+  }
+
+  /** Those of them that have words of a task, the best first. */
+  async findTools(task: string, limit = 10): Promise<readonly ToolListing[]> {
+    return this.#toolsAt(`/tools?task=${encodeURIComponent(task)}&limit=${limit}`);
+  }
+
+  async #toolsAt(path: string): Promise<readonly ToolListing[]> {
+    const answer = await this.#request("GET", path);
+    if (!isObject(answer) || !Array.isArray(answer["tools"])) throw badAnswer();
+    return answer["tools"] as unknown as readonly ToolListing[];
   }
 
   /** Tokens that the agent's models used. Over a ceiling of the budget, the next call is refused. */

@@ -18,6 +18,7 @@ export { hashedNgrams } from "./hashed-ngrams.ts";
 export { ProofKey } from "./proof.ts";
 export type { PrivateKeyJwk } from "./sign.ts";
 export type { Json, JsonObject } from "../core/model/json.ts";
+export type { ToolListing } from "../core/model/tool-listing.ts";
 export type {
   ApprovalRequest,
   ApprovalRequired,

@@ -1,20 +1,10 @@
-import type { JsonObject } from "../core/model/json.ts";
 import type { LockTable } from "../core/model/lock.ts";
 import { hasEffect } from "../core/model/policy.ts";
+import type { ToolListing } from "../core/model/tool-listing.ts";
 import { contextOf, verdict } from "../core/session/judge.ts";
 import { lineLocks } from "../core/session/locks.ts";
 import { lineOf, NOTHING_USED, type Seat, type WorkflowState } from "../core/session/state.ts";
 import type { Bundle, ToolRuntime } from "../gateway/ports.ts";
-
-/** A tool as an agent is told of it: the members MCP gives it, and no others. */
-export interface ToolListing {
-  readonly name: string;
-  readonly title: string;
-  readonly description: string;
-  readonly inputSchema: JsonObject;
-  readonly outputSchema?: JsonObject;
-  readonly annotations: { readonly readOnlyHint: boolean; readonly destructiveHint: boolean };
-}
 
 /**
  * The tools of a seat whose `connect` is permitted and which no lock holds, by id. A help to the

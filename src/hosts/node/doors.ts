@@ -1,7 +1,6 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { callTool } from "../../gateway/call.ts";
 import type { Gateway } from "../../gateway/ports.ts";
-import { lookedUp } from "../../gateway/record.ts";
 import type { AgentRings } from "../../identity/client-assertion.ts";
 import {
   createCredentialContext,
@@ -29,7 +28,7 @@ import {
   openAsJson,
 } from "../../surfaces/rest/door.ts";
 import { enrolConnector } from "../../surfaces/rest/enrol.ts";
-import { listTools } from "../../tools/list.ts";
+import { listedTools } from "../../surfaces/listed-tools.ts";
 import { checkEnrolment, joinCodeHash } from "../../tunnel/join-code.ts";
 import { thumbprint } from "../../tunnel/keys.ts";
 import type { Clock } from "../../tunnel/socket.ts";
@@ -146,13 +145,8 @@ function doorOf(
             ...(usage !== null && { usage }),
             ...(waitMs !== null && { waitMs }),
           }),
-        async listTools(caller) {
-          const session = await lookedUp(gateway, { tenant, workflow: caller.workflow });
-          const bundle = gateway.bundles.active(tenant);
-          const seat = session?.state.seats[caller.seat];
-          if (session === null || bundle === null || seat === undefined) return [];
-          return listTools(bundle, session.state, seat, gateway.locks.now(tenant));
-        },
+        listTools: (caller) => listedTools(gateway, caller, null),
+        findTools: (caller, task, most) => listedTools(gateway, caller, { task, most }),
         outputSchema: (_caller, tool) =>
           gateway.bundles.active(tenant)?.tool(tool)?.outputSchema ?? null,
         fault: () => parts.log({ event: "mcp.failed", tenant }),

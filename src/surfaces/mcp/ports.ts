@@ -1,7 +1,7 @@
 import type { JsonObject } from "../../core/model/json.ts";
 import type { Outcome } from "../../core/model/outcome.ts";
 import type { Caller } from "../../gateway/call.ts";
-import type { ToolListing } from "../../tools/list.ts";
+import type { ToolListing } from "../../core/model/tool-listing.ts";
 
 export interface McpCall {
   readonly tool: string;
@@ -19,6 +19,8 @@ export interface McpPorts {
   callTool(caller: Caller, call: McpCall): Promise<Outcome>;
   /** The tools of this seat, in an order that only a change of the set changes. */
   listTools(caller: Caller): Promise<readonly ToolListing[]>;
+  /** Those of them that have words of the task, the best first, at most so many. */
+  findTools(caller: Caller, task: string, most: number): Promise<readonly ToolListing[]>;
   /** The schema a tool publishes for its results; null for an opaque or unknown one. */
   outputSchema(caller: Caller, tool: string): JsonObject | null;
   /** A defect of ours, for the log. The client learns only that there was one. */

@@ -3,7 +3,7 @@ import { CfWorkerJsonSchemaValidator } from "@modelcontextprotocol/server/valida
 import { isObject, type JsonObject } from "../../core/model/json.ts";
 import { MAX_REPORTED_TOKENS } from "../../core/session/limits.ts";
 import { type Caller, soundIdempotencyKey, soundUsage } from "../../gateway/call.ts";
-import type { ToolListing } from "../../tools/list.ts";
+import type { ToolListing } from "../../core/model/tool-listing.ts";
 import {
   IDEMPOTENCY_META_KEY,
   LIST_TTL_MS,
@@ -11,6 +11,7 @@ import {
   SERVER_INFO,
   USAGE_META_KEY,
 } from "./names.ts";
+import { FIND_TOOLS, finder, findResult, taskOf } from "./find.ts";
 import { toToolResult } from "./outcome.ts";
 import type { McpPorts } from "./ports.ts";
 
@@ -44,12 +45,17 @@ export function serverFor(caller: Caller, ports: McpPorts, waitMs: number | null
       if (request.params?.cursor !== undefined) {
         throw new ProtocolError(ProtocolErrorCode.InvalidParams, "Unknown cursor");
       }
-      return { tools: (await ports.listTools(caller)).map(toTool) };
+      const listed = await ports.listTools(caller);
+      const offered = [...listed, ...finder(listed)].toSorted((a, b) => (a.name < b.name ? -1 : 1));
+      return { tools: offered.map(toTool) };
     }),
   );
   server.setRequestHandler("tools/call", (request) =>
     guarded(ports, async () => {
       const { name, arguments: args, _meta: meta } = request.params;
+      if (name === FIND_TOOLS.name && !(await isListed(ports, caller, name))) {
+        return findResult(await ports.findTools(caller, ...taskOf(args)));
+      }
       const outcome = await ports.callTool(caller, {
         tool: name,
         args: argumentsOf(args),
@@ -63,6 +69,11 @@ export function serverFor(caller: Caller, ports: McpPorts, waitMs: number | null
     }),
   );
   return server;
+}
+
+/** A tool of the bundle that has this name keeps it. */
+async function isListed(ports: McpPorts, caller: Caller, name: string): Promise<boolean> {
+  return (await ports.listTools(caller)).some((one) => one.name === name);
 }
 
 function toTool(listing: ToolListing): Tool {

@@ -2,7 +2,7 @@ import { DEFAULT_REQUEST_TIMEOUT_MSEC } from "@modelcontextprotocol/client";
 import { describe, expect, it } from "vitest";
 import { WAIT_MS } from "../../gateway/join.ts";
 import type { Outcome } from "../../core/model/outcome.ts";
-import { DANA, Fixture } from "./testing.ts";
+import { DANA, Fixture, LISTED } from "./testing.ts";
 
 const URL_ = "https://gateway.example/acme/mcp";
 const META = {
@@ -73,6 +73,22 @@ describe("the MCP endpoint", () => {
     expect(status).toBe(200);
     expect(json).toMatchObject({ id: 7, result: { resultType: "complete" } });
     expect(fixture.calls).toHaveLength(1);
+  });
+
+  it("looks through its own list for a tool of that name, and calls nothing", async () => {
+    const fixture = new Fixture();
+    const asked = call({ name: "find_tools", arguments: { task: "a customer", limit: 3 } });
+    const { json } = await send(fixture, { body: asked, headers: { "mcp-name": "find_tools" } });
+    expect(json).toMatchObject({
+      result: { structuredContent: { tools: [{ name: "customers_find" }] } },
+    });
+    expect(fixture.asked).toEqual([{ task: "a customer", most: 3 }]);
+    expect(fixture.calls).toEqual([]);
+
+    // A bundle may have a tool of that name: it is called like any other.
+    fixture.more = [{ ...LISTED[0], name: "find_tools" }];
+    await send(fixture, { body: asked, headers: { "mcp-name": "find_tools" } });
+    expect(fixture.calls.map(({ tool }) => tool)).toEqual(["find_tools"]);
   });
 
   it("takes an absent argument object as an empty one", async () => {

@@ -1,4 +1,5 @@
 import type { JsonObject } from "../../core/model/json.ts";
+import type { ToolListing } from "../../core/model/tool-listing.ts";
 import type { Outcome } from "../../core/model/outcome.ts";
 import type { Caller } from "../../gateway/call.ts";
 import { mcpSurface } from "./surface.ts";
@@ -17,6 +18,8 @@ const LIST: JsonObject = { type: "array", items: { type: "string" } };
 export class Fixture {
   readonly calls: SeenCall[] = [];
   readonly faults: unknown[] = [];
+  readonly asked: { readonly task: string; readonly most: number }[] = [];
+  more: readonly ToolListing[] = [];
   answer: (seen: SeenCall) => Outcome | Promise<Outcome> = echo;
 
   readonly surface = mcpSurface({
@@ -27,7 +30,11 @@ export class Fixture {
         this.calls.push(seen);
         return this.answer(seen);
       },
-      listTools: () => Promise.resolve(LISTED),
+      listTools: () => Promise.resolve([...LISTED, ...this.more]),
+      findTools: (_caller, task, most) => {
+        this.asked.push({ task, most });
+        return Promise.resolve(LISTED.slice(0, 1));
+      },
       outputSchema: (_caller, tool) =>
         LISTED.find(({ name }) => name === tool)?.outputSchema ?? null,
       fault: (error) => this.faults.push(error),
@@ -52,7 +59,7 @@ function echo({ tool, args }: SeenCall): Outcome {
   return { outcome: "ok", call: "call_1", result: { kind: "json", value } };
 }
 
-const LISTED = [
+export const LISTED = [
   {
     name: "customers_find",
     title: "Find a customer",

@@ -160,6 +160,7 @@ export function restSurface(host: RestHost): Hono {
 
   const base = "/:tenant/v1/workflows/:workflow";
   app.get(base, workflow(workflows.showWorkflow));
+  app.get(`${base}/tools`, workflow(workflows.showTools));
   app.post(`${base}/calls`, workflow(workflows.makeCall));
   app.get(`${base}/calls/:call`, workflow(workflows.showCall));
   app.get(`${base}/events`, workflow(workflows.listEvents));

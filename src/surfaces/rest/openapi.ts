@@ -50,6 +50,15 @@ export const OPERATIONS: Operations = {
       answers: { 200: schemas.workflowView },
     },
   },
+  "/{tenant}/v1/workflows/{workflow}/tools": {
+    get: {
+      id: "listTools",
+      summary: "What this seat is offered now; with a task, what fits it, the best first",
+      security: "dpop",
+      query: { task: "string", limit: "integer" },
+      answers: { 200: schemas.toolList },
+    },
+  },
   "/{tenant}/v1/workflows/{workflow}/calls": {
     post: {
       id: "makeCall",

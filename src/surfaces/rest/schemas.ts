@@ -175,6 +175,21 @@ export const workflowView = z.object({
   readOnly: z.boolean().describe("After something suspicious: no more effects."),
 });
 
+export const toolList = z.object({
+  tools: z
+    .array(
+      z.object({
+        name: z.string(),
+        title: z.string(),
+        description: z.string(),
+        inputSchema: z.looseObject({}),
+        outputSchema: z.looseObject({}).optional(),
+        annotations: z.object({ readOnlyHint: z.boolean(), destructiveHint: z.boolean() }),
+      }),
+    )
+    .describe("A help to the agent, never a grant: each call is decided anew."),
+});
+
 const storedEvent = z.object({
   event: z
     .looseObject({ type: z.string(), seq: z.int(), at: z.int(), workflow: z.string() })

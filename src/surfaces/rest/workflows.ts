@@ -11,6 +11,8 @@ import {
   type Session,
   type StoredEvent,
 } from "../../gateway/ports.ts";
+import { DEFAULT_FOUND, MAX_FOUND } from "../../tools/selection.ts";
+import { listedTools } from "../listed-tools.ts";
 import { readJson } from "./body.ts";
 import { idempotencyKeyOf, waitOf } from "./headers.ts";
 import { json, problem } from "./problem.ts";
@@ -65,6 +67,17 @@ export const makeCall: Handler = async (context, { gateway, caller }) => {
   // Nothing of it was recorded, so there is no call to tell of.
   const conflict = outcome.outcome === "failed" && outcome.reason.code === "idempotency_conflict";
   return conflict ? problem("idempotency_conflict") : json(outcome);
+};
+
+/** What this seat is offered now; with `task`, what fits it, the best first. */
+export const showTools: Handler = async (context, { gateway, caller }) => {
+  const task = context.req.query("task");
+  const most = wholeNumber(context.req.query("limit"), DEFAULT_FOUND);
+  if (most === null || most < 1 || most > MAX_FOUND || task === "") {
+    return problem("invalid_request", { at: ["/task", "/limit"] });
+  }
+  const question = task === undefined ? null : { task, most };
+  return json({ tools: await listedTools(gateway, caller, question) });
 };
 
 /** One call as the record has it; the reconcile link of an `outcome_unknown`. */

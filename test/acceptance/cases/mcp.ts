@@ -37,6 +37,29 @@ export function mcpCases(world: () => World): void {
       await client.close();
     });
 
+    it("finds tools for a task among those it is offered, over MCP as over REST", async () => {
+      const client = await connected();
+      const { tools } = await client.listTools();
+      expect(tools.map(({ name }) => name)).toContain("find_tools");
+      const task = "refund an invoice of a customer";
+      const found = await client.callTool({ name: "find_tools", arguments: { task, limit: 5 } });
+      const names = (answer: unknown): readonly string[] =>
+        (answer as { tools: readonly { name: string }[] }).tools.map(({ name }) => name);
+      const { status, body } = await workflow.request(
+        "GET",
+        `/tools?task=${encodeURIComponent(task)}&limit=5`,
+      );
+      expect(status).toBe(200);
+      expect(names(body).length).toBeGreaterThan(0);
+      expect(names(found.structuredContent)).toEqual(names(body));
+      const all = await workflow.request("GET", "/tools");
+      expect(names(all.body)).toEqual(expect.arrayContaining([...names(body)]));
+      expect(names(all.body)).not.toContain("lab_fortress");
+      const bad = await workflow.request("GET", "/tools?task=x&limit=51");
+      expect(bad.status).toBe(400);
+      await client.close();
+    });
+
     it("gets every outcome as a tool result that its own schema accepts", async () => {
       const { lab } = world();
       lab.script("mcp-people", {
