@@ -7,6 +7,9 @@ import {
   type Socket,
 } from "node:net";
 import { gzipSync } from "node:zlib";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import type { HttpDestination } from "./config.ts";
 import { type Execution, HeldBytes } from "./executor.ts";
@@ -73,7 +76,9 @@ describe("the HTTP executor", () => {
       for await (const chunk of request) body += String(chunk);
       seen = { url: request.url, headers: request.headers, body };
       response.setHeader("content-type", "application/json; charset=utf-8");
-      response.setHeader("txn-token", "leak");
+      for (const name of ["txn-token", "postern-x", "set-cookie", "x-internal", "location"]) {
+        response.setHeader(name, "leak");
+      }
       response.end('{"ok":"é"}');
     });
     const origin = await listening(server);
@@ -346,6 +351,92 @@ describe("the HTTP executor", () => {
     });
     const again = await raw(behave);
     expect(await again.execute(execution("GET"))).toMatchObject({ effect: "none" });
+  });
+
+  it.each<[string, string, (socket: Socket) => void]>([
+    [
+      "interim answers that do not end",
+      "upstream_error",
+      (socket) => socket.write("HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n".repeat(17)),
+    ],
+    [
+      "a trailer that does not end",
+      "response_too_large",
+      (socket) =>
+        socket.write(
+          `HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\nx: ${"a".repeat(20_000)}`,
+        ),
+    ],
+    [
+      "many small headers",
+      "response_too_large",
+      (socket) => socket.write(`HTTP/1.1 200 OK\r\n${"a: b\r\n".repeat(10_000)}`),
+    ],
+  ])("gives up on %s", async (_, code, answer) => {
+    const executor = await raw(answer);
+    expect(await executor.execute(execution())).toMatchObject({ ok: false, code });
+  });
+
+  it("takes an answer after a few interim ones, and nothing of its trailer", async () => {
+    const executor = await raw((socket) =>
+      socket.end(
+        `${"HTTP/1.1 103 Early Hints\r\n\r\n".repeat(16)}HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntrailer: etag\r\n\r\n1\r\na\r\n0\r\netag: "late"\r\n\r\n`,
+      ),
+    );
+    const answer = await executor.execute(execution());
+    expect(answer).toMatchObject({ ok: true, status: 200 });
+    expect(answer).not.toHaveProperty("etag");
+  });
+
+  it("waits through chunk extensions no longer than its time, and keeps none of them", async () => {
+    const executor = await raw((socket) => {
+      socket.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1;");
+      const more = (): void => {
+        if (!socket.destroyed) socket.write("x".repeat(16_384), () => setImmediate(more));
+      };
+      more();
+    });
+    const abort = new AbortController();
+    const answer = executor.execute(execution("GET", { signal: abort.signal }));
+    setImmediate(() => setImmediate(() => abort.abort()));
+    expect(await answer).toMatchObject({ ok: false });
+  });
+
+  it("asks for a newer secret when it is refused, and does not ask the service again", async () => {
+    const { executor, requests } = await service((_request, response) => {
+      response.statusCode = 401;
+      response.end();
+    });
+    expect(await executor.execute(execution())).toMatchObject({ code: "upstream_rejected" });
+    expect(requests()).toBe(1);
+  });
+
+  it("shows the newer secret to the service when the old one was refused", async () => {
+    let now = 0;
+    const folder = mkdtempSync(join(tmpdir(), "rotated-"));
+    closing.push(() => rmSync(folder, { recursive: true }));
+    const file = join(folder, "secret");
+    writeFileSync(file, "Bearer old");
+    const secret = Secret.read(
+      { file },
+      () => true,
+      () => now,
+    )!;
+    const seen: (string | undefined)[] = [];
+    const server = createServer((request, response) => {
+      seen.push(request.headers.authorization);
+      response.statusCode = request.headers.authorization === "Bearer new" ? 200 : 401;
+      response.end();
+    });
+    const origin = await listening(server);
+    closing.push(() => server.closeAllConnections());
+    const executor = executorFor(origin, { headers: new Map([["authorization", secret]]) });
+    writeFileSync(file, "Bearer new");
+    now = 10_000;
+    expect(await executor.execute(execution())).toMatchObject({ ok: false, status: 401 });
+    await secret.renew();
+    expect(await executor.execute(execution())).toMatchObject({ ok: true });
+    expect(seen).toEqual(["Bearer old", "Bearer new"]);
   });
 
   it("gives up on headers that do not end", async () => {

@@ -11,6 +11,8 @@ import { tlsOptions } from "./tls.ts";
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const MAX_HEADER_BYTES = 16 * 1_024;
+/** Answers before the answer (RFC 9110 §15.2): a service that sends more is playing for time. */
+const MAX_INTERIM = 16;
 /** RFC 9110 §15.5.2: our secret may have been rotated. */
 const UNAUTHORIZED = 401;
 /** RFC 9110 §15.5.13: the service's word that the resource is no longer the one it was asked to be. */
@@ -100,6 +102,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   readonly #chunks: Buffer[] = [];
   readonly #onAbort = (): void => this.#stop("deadline_exceeded");
   #controller: Dispatcher.DispatchController | null = null;
+  #interim = 0;
   #status = 0;
   #contentType = "";
   #etag: string | null = null;
@@ -130,7 +133,10 @@ class Exchange implements Dispatcher.DispatchHandler {
     status: number,
     headers: { readonly [name: string]: string | string[] | undefined },
   ): void {
-    if (status < 200) return;
+    if (status < 200) {
+      if (++this.#interim > MAX_INTERIM) this.#stop("upstream_error");
+      return;
+    }
     this.#status = status;
     if (status >= 500) return this.#stop("upstream_error", status);
     const conditional = (this.#execution.preview?.etag ?? null) !== null;
