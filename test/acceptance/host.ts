@@ -36,6 +36,8 @@ export interface ConnectorPlan {
   readonly tier: string;
   /** `destinations` of the connector's own file. */
   readonly destinations: { readonly [id: string]: object };
+  /** Name servers that it asks; none: the system's. */
+  readonly resolvers?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
   /** Dialled instead of the gateway's own address: somebody stands in between. */
   readonly gatewayUrl?: string;

@@ -1,10 +1,9 @@
 import { describe, expect, it } from "vitest";
-import type { Running } from "../support/process.ts";
+import { watching } from "../support/memory.ts";
 import type { World } from "../support/world.ts";
 
 /** Growth that a gigabyte may cause in either process; see docs on bounded bodies. */
 const MAX_GROWTH_BYTES = 64 * 1_024 * 1_024;
-const SAMPLE_MS = 10;
 
 /** What a service sends never decides how much memory we use. */
 export function memoryCases(world: () => World): void {
@@ -33,33 +32,4 @@ export function memoryCases(world: () => World): void {
       expect((await workflow.call("lab_note", { text: "small again" })).outcome).toBe("ok");
     });
   });
-}
-
-interface Peak {
-  readonly name: string;
-  readonly before: number;
-  readonly peak: number;
-  readonly after: number;
-}
-
-/** Samples resident memory until it is told to stop. */
-function watching(processes: readonly Running[]): { end(): Peak[] } {
-  const before = processes.map((process) => process.residentBytes());
-  const peak = [...before];
-  const timer = setInterval(() => {
-    for (const [at, process] of processes.entries()) {
-      peak[at] = Math.max(peak[at] ?? 0, process.residentBytes());
-    }
-  }, SAMPLE_MS);
-  return {
-    end() {
-      clearInterval(timer);
-      return processes.map((process, at) => ({
-        name: process.name,
-        before: before[at] ?? 0,
-        peak: peak[at] ?? 0,
-        after: process.residentBytes(),
-      }));
-    },
-  };
 }

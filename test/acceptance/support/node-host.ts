@@ -234,10 +234,10 @@ class Processes implements NodeHost {
     const folder = this.#connectorFolder(plan.name);
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const file = join(folder, "connector.jsonc");
-    const { network, tier, destinations } = plan;
+    const { network, tier, destinations, resolvers = [] } = plan;
     writeFileSync(
       file,
-      JSON.stringify({ network, tier, stateDir: join(folder, "state"), destinations }),
+      JSON.stringify({ network, tier, stateDir: join(folder, "state"), resolvers, destinations }),
     );
     const where = ["--config", file, "--gateway", plan.gatewayUrl ?? this.#url];
     return postern("connector", "run", ...where, ...(code === undefined ? [] : ["--join", code]));

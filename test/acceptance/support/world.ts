@@ -60,12 +60,22 @@ export interface WorldOptions {
   readonly overlays?: readonly string[];
   /** Beside the laboratory's own. */
   readonly connectors?: (lab: Lab) => readonly ConnectorPlan[];
+  /** Of the laboratory's own connector, beside its own. */
+  readonly destinations?: ConnectorPlan["destinations"];
+  /** Name servers that the laboratory's own connector asks. */
+  readonly resolvers?: readonly string[];
 }
 
 export async function startWorld(
   scale: Scale,
   host: Host = hostOfThisRun(),
-  { wired: tapped = false, overlays = [], connectors = () => [] }: WorldOptions = {},
+  {
+    wired: tapped = false,
+    overlays = [],
+    connectors = () => [],
+    destinations = {},
+    resolvers = [],
+  }: WorldOptions = {},
 ): Promise<World> {
   // Short: a Unix socket's path has room for about a hundred characters.
   const folder = mkdtempSync(join(tmpdir(), "postern-"));
@@ -122,9 +132,14 @@ export async function startWorld(
     },
     connectors: async (gatewayUrl) => {
       if (scale === "laboratory") {
-        if (!tapped) return [internal(lab, null, gatewayUrl), ...connectors(lab)];
+        const plain = internal(lab, null, gatewayUrl);
+        const own = {
+          ...{ ...plain, resolvers },
+          destinations: { ...plain.destinations, ...destinations },
+        };
+        if (!tapped) return [own, ...connectors(lab)];
         wire = await Wire.start(gatewayUrl);
-        return [{ ...internal(lab, null, gatewayUrl), gatewayUrl: wire.url }, ...connectors(lab)];
+        return [{ ...own, gatewayUrl: wire.url }, ...connectors(lab)];
       }
       const [origin, billing] = await Promise.all([
         tickets(services, gatewayUrl, leak),
