@@ -47,6 +47,10 @@ const failureReason = z.object({
   message: z.string(),
   status: z.int().optional().describe("HTTP status of the upstream, where it answered one."),
   at: z.array(z.string()).optional().describe("JSON Pointers of refused arguments; never values."),
+  why: z
+    .strictObject({ code: z.string(), fix: z.string(), position: z.int().optional() })
+    .optional()
+    .describe("What is wrong with an argument that fits its schema, such as a statement."),
 });
 
 export const outcome = z.discriminatedUnion("outcome", [

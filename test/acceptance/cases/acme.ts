@@ -76,6 +76,107 @@ export function acmeCases(world: () => World): void {
     });
   });
 
+  describe("Acme's queries", () => {
+    const ask = (workflow: Workflow, sql: string, params: readonly unknown[] = []) =>
+      workflow.call("billing_query", { sql, params });
+
+    it("are the agent's own, over several tables, with values beside them", async () => {
+      const workflow = await open();
+      const outcome = await ask(
+        workflow,
+        `with totals as (
+           select customer_id, count(*) as n, sum(total_cents) as cents
+           from invoices where status <> $2 group by customer_id
+         )
+         select c.name, t.n, t.cents from customers c join totals t on t.customer_id = c.id
+         where c.id = $1`,
+        [MARISOL, "paid"],
+      );
+      expect(outcome).toMatchObject({ outcome: "ok" });
+      expect(rowsOf(outcome)).toEqual([
+        { name: "Marisol Vega-Okafor", n: 1, cents: expect.any(Number) as number },
+      ]);
+    });
+
+    it("show of a star what may be seen, and of a table no row before a court", async () => {
+      const workflow = await open();
+      const [customer] = rowsOf(
+        await ask(workflow, "select * from customers where id = $1", [MARISOL]),
+      );
+      expect(Object.keys(customer ?? {})).toEqual(["id", "name", "plan", "since"]);
+      const courts = await ask(
+        workflow,
+        "select count(*) as n from invoices where status = 'litigation'",
+      );
+      expect(rowsOf(courts)).toEqual([{ n: 0 }]);
+    });
+
+    it.each([
+      ["shown", "select email from customers limit 1"],
+      ["filtered by", "select id from customers where email like 'm%'"],
+      ["sorted by", "select id from customers order by email limit 1"],
+      ["computed with", "select md5(coalesce(email, '')) as h from customers limit 1"],
+      ["found through a subquery", "select (select max(c.email) from customers c) as m"],
+      ["pulled through a star", "select x.email from (select * from customers) x limit 1"],
+    ])("do not get a denied column %s: policy says by which rule", async (_how, sql) => {
+      const workflow = await open();
+      expect(await ask(workflow, sql)).toMatchObject({
+        outcome: "policy_denied",
+        reason: {
+          code: "data_denied",
+          policyClass: "data",
+          ruleIds: ["contact-details-stay-home"],
+        },
+      });
+    });
+
+    it.each([
+      ["delete from customers", "not_a_query"],
+      ["with x as (delete from customers returning id) select * from x", "write_in_query"],
+      ["select 1; drop table acme.customers", "several_statements"],
+      ["select pg_read_file('/etc/passwd')", "function_not_allowed"],
+      ["select * from payroll", "relation_unknown"],
+      ["select * from pg_catalog.pg_authid", "relation_unknown"],
+      ["select row_to_json(c) from customers c", "whole_row"],
+      ["select name from customers for update", "locking_clause"],
+    ])("that are none are told why: %s", async (sql, code) => {
+      const workflow = await open();
+      const outcome = await ask(workflow, sql);
+      expect(outcome).toMatchObject({
+        outcome: "failed",
+        reason: { kind: "schema", code: "invalid_arguments", at: ["/sql"], why: { code } },
+        retryable: false,
+      });
+      expect(JSON.stringify(outcome)).not.toContain(sql);
+    });
+
+    it("sum up groups that are large enough, and tell nothing of one row", async () => {
+      const workflow = await open();
+      const summarize = (sql: string): Promise<Outcome> =>
+        workflow.call("billing_summary", { sql });
+      const outcome = await summarize(
+        "select status, count(*) as n, round(avg(total_cents)) as mean from invoices group by status order by 1",
+      );
+      const rows = rowsOf(outcome);
+      expect(rows.map(({ status }) => status)).toEqual(["open", "overdue", "paid"]);
+      for (const { n } of rows) expect(n).toBeGreaterThanOrEqual(5);
+      const few = await summarize(
+        "select sum(total_cents) as s from invoices group by total_cents, issued_on",
+      );
+      expect(rowsOf(few)).toEqual([]);
+      for (const [sql, code] of [
+        ["select max(total_cents) from invoices", "summary_value"],
+        ["select total_cents from invoices", ""],
+        ["select count(*) from invoices where 1 / (total_cents - 5) > 0", "summary_filter"],
+        ["select id from invoices", "column_unknown"],
+      ] as const) {
+        const refused = await summarize(sql);
+        expect(refused.outcome, sql).toBe("failed");
+        if (code !== "") expect(refused).toMatchObject({ reason: { why: { code } } });
+      }
+    });
+  });
+
   describe("Acme's tickets", () => {
     const ticket = { customerId: MARISOL, title: "Overdue", text: "Sent twice." };
 

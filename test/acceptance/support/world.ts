@@ -1,6 +1,7 @@
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parse } from "jsonc-parser";
 import { APPROVALS_CLIENT_ID } from "../../../examples/acme/idp/client.ts";
 import { signIn } from "../../../examples/acme/idp/sign-in.ts";
 import { type ConnectorPlan, type Host, hostOfThisRun, type Network } from "../host.ts";
@@ -340,6 +341,20 @@ function wired(lab: Lab, { url }: Wire): ConnectorPlan {
   };
 }
 
+/** What Acme's own connector allows of queries that agents write. */
+function queried(database: object): ConnectorPlan["destinations"] {
+  const file = readFileSync(join(ROOT, "examples/acme/connectors/billing.jsonc"), "utf8");
+  const { destinations } = parse(file) as {
+    destinations: { [name: string]: { role: string; statements: object } };
+  };
+  return Object.fromEntries(
+    ["questions", "summaries"].map((name) => {
+      const { role, statements } = destinations[name]!;
+      return [name, { ...database, role, statements }];
+    }),
+  );
+}
+
 /** Who is what at the team with the starter bundle. */
 const GROUPS: { readonly [login: string]: string } = { sam: "staff", rhea: "reviewers" };
 
@@ -386,6 +401,7 @@ async function confidential(
     destinations: {
       billing: { ...database, role: "support_reader" },
       refunds: { ...database, role: "refund_clerk" },
+      ...queried(database),
     },
     env: { BILLING_PASSWORD: "not-checked-by-pglite" },
   };
