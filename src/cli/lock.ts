@@ -29,7 +29,7 @@ interface AddOptions extends GatewayOptions {
 export function lockCommand(finish: Finish): Command {
   return new Command("lock")
     .description(
-      "stop a tenant, human, agent, key, workflow, tool, destination, connector or bundle",
+      "stop a tenant, human, agent, key, workflow, tool, definition, destination, connector or bundle",
     )
     .addCommand(addCommand(finish))
     .addCommand(listCommand())

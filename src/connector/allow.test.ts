@@ -1,7 +1,8 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import type { HttpOperation, SqlOperation } from "../core/model/operation.ts";
+import type { HttpOperation, McpOperation, SqlOperation } from "../core/model/operation.ts";
 import { loadGrammar } from "../sql/parse.ts";
 import { REFUSALS, refusalOf, sha256 } from "./allow.ts";
+import type { McpDestination } from "./config.ts";
 import { httpDestination } from "./testing.ts";
 import { postgresDestination } from "./testing-postgres.ts";
 
@@ -12,9 +13,22 @@ const tickets = httpDestination({
 const billing = postgresDestination({ statements: new Set([sha256("select 1")]) });
 
 const vectors = { ...billing, embedding: { kind: "hashed-ngrams", dimensions: 8 } as const };
+const handbook: McpDestination = {
+  kind: "mcp",
+  server: { command: ["/usr/bin/handbook"], env: new Map() },
+  tools: new Set(["page_read"]),
+  limits: { concurrency: 1, queue: 0 },
+};
 const plain = { body: null, contentType: null, idempotencyKey: null, preview: null };
 const seal = { changes: "ab".repeat(32), etag: null, salt: "5a".repeat(16) };
 const observe = { statement: "select 2", params: [], ignore: [] };
+function mcp(tool = "page_read"): typeof plain & { operation: McpOperation } {
+  const args = { id: 1 };
+  return {
+    ...plain,
+    operation: { mcp: { destination: "handbook", tool, args, pin: "0".repeat(64) } },
+  };
+}
 const watched = { mode: "write", observe } as const;
 const both = { ...billing, statements: new Set(["select 1", "select 2"].map(sha256)) };
 
@@ -157,6 +171,12 @@ describe("the local allow-list", () => {
     ["idempotency_key_refused", { ...sql(), idempotencyKey: "call_1" }, billing],
     ["preview_refused", { ...sql({ mode: "write" }), preview: seal }, billing],
     ["preview_refused", { ...sql(watched), preview: { ...seal, etag: '"v1"' } }, both],
+    ["wrong_kind", mcp(), billing],
+    ["wrong_kind", sql(), handbook],
+    ["tool_not_allowed", mcp("page_write"), handbook],
+    ["body_mismatch", { ...mcp(), body: "{}" }, handbook],
+    ["idempotency_key_refused", { ...mcp(), idempotencyKey: "call_1" }, handbook],
+    ["preview_refused", { ...mcp(), preview: seal }, handbook],
   ])("says %s", (refusal, frame, destination) => {
     expect(refusalOf(frame, destination)).toBe(refusal);
   });
@@ -171,6 +191,7 @@ describe("the local allow-list", () => {
       "header_not_allowed",
       "body_mismatch",
       "content_type_mismatch",
+      "tool_not_allowed",
       "statement_not_allowed",
       "statement_malformed",
       "embedding_refused",

@@ -6,6 +6,7 @@ import type {
   Destination,
   GuardedStatements,
   HttpDestination,
+  McpDestination,
   PostgresDestination,
   Statements,
 } from "./config.ts";
@@ -20,6 +21,7 @@ export const REFUSALS = [
   "header_not_allowed",
   "body_mismatch",
   "content_type_mismatch",
+  "tool_not_allowed",
   "statement_not_allowed",
   "statement_malformed",
   "embedding_refused",
@@ -52,6 +54,10 @@ export function refusalOf(frame: Asked, destination: Destination | undefined): R
     if (destination.kind !== "http") return "wrong_kind";
     return refuseHttp(operation.http, frame, destination);
   }
+  if ("mcp" in operation) {
+    if (destination.kind !== "mcp") return "wrong_kind";
+    return refuseMcp(operation.mcp, frame, destination);
+  }
   if (destination.kind !== "postgres") return "wrong_kind";
   if (frame.body !== null || frame.contentType !== null) return "body_mismatch";
   // Nothing here would send it: a database knows transactions.
@@ -64,6 +70,7 @@ export function refusalOf(frame: Asked, destination: Destination | undefined): R
 }
 
 type Http = Extract<Operation, { readonly http: unknown }>["http"];
+type Mcp = Extract<Operation, { readonly mcp: unknown }>["mcp"];
 type Sql = Extract<Operation, { readonly sql: unknown }>["sql"];
 
 function refuseHttp(http: Http, frame: Asked, destination: HttpDestination): Refusal | null {
@@ -79,6 +86,14 @@ function refuseHttp(http: Http, frame: Asked, destination: HttpDestination): Ref
   if (body !== null && isSafe(http.method)) return "body_mismatch";
   if (contentType !== (body === null ? null : CONTENT_TYPE)) return "content_type_mismatch";
   return null;
+}
+
+/** A server of tools knows neither bodies nor keys nor entity tags: what it would not see is refused. */
+function refuseMcp(mcp: Mcp, frame: Asked, destination: McpDestination): Refusal | null {
+  if (frame.body !== null || frame.contentType !== null) return "body_mismatch";
+  if (frame.idempotencyKey !== null) return "idempotency_key_refused";
+  if (frame.preview !== null) return "preview_refused";
+  return destination.tools.has(mcp.tool) ? null : "tool_not_allowed";
 }
 
 /** NUL ends a string of the wire protocol: what follows would be read as the next message. */

@@ -59,8 +59,8 @@ export function readEmbedding(reader: Reader, place: Place): Embedding | null {
   return { kind, dimensions, url, model, token, reach, tls };
 }
 
-/** Questions are data: in clear they go to this machine only. */
-function readUrl(reader: Reader | null): string | null {
+/** Questions and arguments are data: in clear they go to this machine only. */
+export function readUrl(reader: Reader | null): string | null {
   const text = reader?.string(/^https?:\/\/./, "a URL that begins with https://") ?? null;
   if (reader === null || text === null) return null;
   const url = URL.canParse(text) ? new URL(text) : null;

@@ -31,6 +31,9 @@ const RESERVED = new Set([
   "upgrade",
 ]);
 
+/** Ours, and the ones by which MCP names session, version, method and tool. */
+const RESERVED_PREFIX = /^(?:postern-|mcp-|last-event-id$)/;
+
 /** A secret may stand in one of these, an argument never. */
 const AUTHORISES = new Set(["authorization", "forwarded", "origin", "via"]);
 
@@ -62,16 +65,7 @@ export function readHttp(reader: Reader, place: Place): HttpDestination | null {
     .required(members, "paths", '["/tickets", "/tickets/{id}"]')
     ?.items()
     .map(readTemplate);
-  const headers = new Map<string, Secret>();
-  for (const [name, value] of members.get("headers")?.members() ?? []) {
-    const lower = name.toLowerCase();
-    if (!HEADER_NAME.test(lower) || RESERVED.has(lower) || lower.startsWith("postern-")) {
-      value.wrong("invalid_value", "this header is not yours to set");
-      continue;
-    }
-    const secret = readSecret(value, place, HEADER_VALUE);
-    if (secret !== null) headers.set(lower, secret);
-  }
+  const headers = readHeaders(members.get("headers"), place);
   const reach = readReach(members.get("addresses"), place.resolvers);
   const encrypted = members.get("tls");
   if (encrypted !== undefined && origin?.startsWith("http:")) {
@@ -96,6 +90,20 @@ export function readHttp(reader: Reader, place: Place): HttpDestination | null {
     limits,
     requestHeaders: new Set(requestHeaders.filter((one) => one !== null)),
   };
+}
+
+export function readHeaders(reader: Reader | undefined, place: Place): ReadonlyMap<string, Secret> {
+  const headers = new Map<string, Secret>();
+  for (const [name, value] of reader?.members() ?? []) {
+    const lower = name.toLowerCase();
+    if (!HEADER_NAME.test(lower) || RESERVED.has(lower) || RESERVED_PREFIX.test(lower)) {
+      value.wrong("invalid_value", "this header is not yours to set");
+      continue;
+    }
+    const secret = readSecret(value, place, HEADER_VALUE);
+    if (secret !== null) headers.set(lower, secret);
+  }
+  return headers;
 }
 
 /** A header of the agent's choice beside the secret of the same name: services read either of the two. */

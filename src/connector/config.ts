@@ -2,6 +2,7 @@ import { dirname, resolve } from "node:path";
 import { TIERS, type Tier } from "../core/model/policy.ts";
 import type { Embedding } from "./config-embedding.ts";
 import { readHttp } from "./config-http.ts";
+import { readMcp } from "./config-mcp.ts";
 import { readPostgres } from "./config-postgres.ts";
 import { readResolvers } from "./config-reach.ts";
 import type { Limits } from "./limits.ts";
@@ -21,7 +22,7 @@ export interface ConnectorConfig {
   readonly destinations: ReadonlyMap<string, Destination>;
 }
 
-export type Destination = HttpDestination | PostgresDestination;
+export type Destination = HttpDestination | PostgresDestination | McpDestination;
 
 export interface HttpDestination {
   readonly kind: "http";
@@ -65,6 +66,29 @@ export interface GuardedStatements {
   /** Rows that every group has at least, so that only summaries pass; null: any query does. */
   readonly minGroup: number | null;
 }
+
+export interface McpDestination {
+  readonly kind: "mcp";
+  readonly server: McpServer;
+  /** As the server calls them: no other is ever called. */
+  readonly tools: ReadonlySet<string>;
+  readonly limits: Limits;
+}
+
+export type McpServer =
+  | {
+      readonly url: string;
+      /** Lower-case name → secret. */
+      readonly headers: ReadonlyMap<string, Secret>;
+      readonly reach: Reach;
+      readonly tls: TlsMaterial;
+    }
+  | {
+      /** Program, absolute, and its arguments: no shell reads them. */
+      readonly command: readonly [string, ...string[]];
+      /** All that the process finds in its environment. */
+      readonly env: ReadonlyMap<string, Secret>;
+    };
 
 /** What may stand in for a secret: never the secret itself. */
 export type Environment = { readonly [name: string]: string | undefined };
@@ -123,9 +147,11 @@ function readRoot(root: Reader, path: string, env: Environment): ConnectorConfig
   return { network, tier, stateDir: resolve(folder, stateDir), destinations };
 }
 
+const READERS = { http: readHttp, postgres: readPostgres, mcp: readMcp } as const;
+
 function readDestination(reader: Reader, place: Place): Destination | null {
   if (!reader.is("object")) return reader.wrong("wrong_type", "write an object: { … }");
-  const kind = reader.kind(["http", "postgres"]);
+  const kind = reader.kind(["http", "postgres", "mcp"]);
   if (kind === null) return null;
-  return kind === "http" ? readHttp(reader, place) : readPostgres(reader, place);
+  return READERS[kind](reader, place);
 }

@@ -36,5 +36,6 @@ export function misfitOf(
 /** What can be done without effect: a safe method, or a write that will be rolled back. */
 function canPreview(operation: RequestFrame["operation"]): boolean {
   if ("http" in operation) return isSafe(operation.http.method);
+  if ("mcp" in operation) return false;
   return operation.sql.mode === "write" && operation.sql.observe !== undefined;
 }

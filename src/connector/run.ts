@@ -16,6 +16,7 @@ import { HttpExecutor } from "./http.ts";
 import { horizonAt, Journal, JournalCorrupt } from "./journal.ts";
 import type { Log } from "./log.ts";
 import { OwnKey } from "./own-key.ts";
+import { McpExecutor } from "./mcp.ts";
 import { PostgresExecutor } from "./postgres.ts";
 import type { Mistake } from "./reader.ts";
 import { seenState } from "./seen.ts";
@@ -23,6 +24,7 @@ import { serve, type Service } from "./serve.ts";
 import {
   type ConnectorState,
   lockStateDir,
+  mcpFolder,
   makeStateDir,
   readState,
   writeGateway,
@@ -161,9 +163,7 @@ function makeExecutors(config: ConnectorConfig, log: Log): ReadonlyMap<string, E
     [...config.destinations].map(([name, destination]) => [
       name,
       new GuardedExecutor(
-        destination.kind === "http"
-          ? new HttpExecutor(destination, held.share())
-          : new PostgresExecutor(destination, clock.elapsed),
+        executorOf(name, destination, config, held.share()),
         destination.limits,
         clock.elapsed,
         (open) =>
@@ -173,6 +173,22 @@ function makeExecutors(config: ConnectorConfig, log: Log): ReadonlyMap<string, E
       ),
     ]),
   );
+}
+
+function executorOf(
+  name: string,
+  destination: Destination,
+  { stateDir }: ConnectorConfig,
+  held: HeldBytes,
+): Executor {
+  switch (destination.kind) {
+    case "http":
+      return new HttpExecutor(destination, held);
+    case "postgres":
+      return new PostgresExecutor(destination, clock.elapsed);
+    case "mcp":
+      return new McpExecutor(destination, mcpFolder(stateDir, name), held, clock.elapsed);
+  }
 }
 
 function makeService(

@@ -140,7 +140,9 @@ async function execute(
 }
 
 function mayWrite(operation: Operation): boolean {
-  return "http" in operation ? !isSafe(operation.http.method) : operation.sql.mode === "write";
+  if ("http" in operation) return !isSafe(operation.http.method);
+  // What a tool says of itself proves nothing.
+  return "mcp" in operation || operation.sql.mode === "write";
 }
 
 function refused(service: Service, verified: VerifiedCall, refusal: Refusal): ConnectorAnswer {

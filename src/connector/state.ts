@@ -34,6 +34,11 @@ export async function makeStateDir(dir: string): Promise<void> {
   await chmod(dir, 0o700);
 }
 
+/** Where a server of MCP that this connector spawns works: its own, and nobody else's. */
+export function mcpFolder(dir: string, destination: string): string {
+  return join(dir, "mcp", destination);
+}
+
 /** Null: another process uses this folder. The lock goes with the process, also on `kill -9`. */
 export function lockStateDir(dir: string): { release(): void } | null {
   const db = new DatabaseSync(join(dir, LOCK));

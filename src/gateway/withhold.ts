@@ -45,5 +45,11 @@ function subjectOf(
   const { tool, policyVersion: bundle } = call;
   if (call.type === "call.refused") return { bundle, ...(tool !== null && { tool }) };
   const { destination, connector } = call;
-  return { bundle, tool: call.tool, destination, connector: moved ?? connector };
+  return {
+    bundle,
+    tool: call.tool,
+    definition: call.definition,
+    destination,
+    connector: moved ?? connector,
+  };
 }

@@ -263,3 +263,33 @@ describe("finishing MCP content", () => {
     }
   });
 });
+
+describe("a result of an MCP server under a schema", () => {
+  const finishMcp = (body: object): Finished =>
+    compileFinisher(
+      { kind: "json", schema: SCHEMA },
+      classify(SCHEMA),
+      CAP,
+      true,
+    )(answer(JSON.stringify(body)), PLAN);
+
+  it("is its structured content, redacted; the text beside it is a copy, and stays out", () => {
+    const value = { id: 1, email: "ada@acme.example" };
+    const content = [{ type: "text", text: JSON.stringify(value) }];
+    const finished = finishMcp({ content, structuredContent: value });
+    expect(finished).toMatchObject({
+      ok: true,
+      result: { kind: "json", value: { id: 1, email: null } },
+    });
+    expect(JSON.stringify(finished)).not.toContain("ada@");
+  });
+
+  it.each([
+    [{ content: [] }],
+    [{ content: [], structuredContent: [] }],
+    [{ content: [], structuredContent: { id: "1" } }],
+    [[]],
+  ])("is none where there is none: %j", (body) => {
+    expect(finishMcp(body)).toEqual({ ok: false, code: "output_invalid" });
+  });
+});

@@ -31,9 +31,11 @@ export function compileFinisher(
   output: OutputDescription,
   tree: OutputTree | null,
   maxResultBytes: number,
+  isMcp = false,
 ): Finisher {
   const wrap = output.kind === "json" ? output.wrap : undefined;
-  const read = tree === null ? compileOpaque(output) : compileJson(tree, wrap);
+  const take = isMcp ? structuredContent : (body: Json) => (wrap ? { [wrap]: body } : body);
+  const read = tree === null ? compileOpaque(output) : compileJson(tree, take);
   return (answer, plan, named = []) => {
     // Rows of a query cannot be classified any more: what they may hold was decided before.
     if (named === null || !named.every((one) => disclosed(plan, one))) return NOTHING_DISCLOSED;
@@ -57,14 +59,19 @@ export function refusedStatus(status: number): Refused | null {
 
 type Reader = (answer: RawAnswer, plan: RedactionPlan) => Delivered | Refused;
 
-function compileJson(tree: OutputTree, wrap: string | undefined): Reader {
+/** The text beside it is a copy that nobody classified. */
+function structuredContent(body: Json): Json | undefined {
+  return isObject(body) ? body["structuredContent"] : undefined;
+}
+
+function compileJson(tree: OutputTree, take: (body: Json) => Json | undefined): Reader {
   const redact = compileRedactor(tree, compileStandings(tree));
   const countCanaries = compileCanaryCount(tree);
   return (answer, plan) => {
     if (!tree.classes.some((dataClass) => disclosed(plan, dataClass))) return NOTHING_DISCLOSED;
     const body = parseBody(answer);
-    if (body === undefined) return INVALID;
-    const parsed = wrap === undefined ? body : { [wrap]: body };
+    const parsed = body === undefined ? undefined : take(body);
+    if (parsed === undefined) return INVALID;
     const redacted = redact(parsed, plan);
     if (!redacted.ok) {
       return redacted.fault === "too_many_places"

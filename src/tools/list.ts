@@ -40,6 +40,7 @@ function isLocked(
 ): boolean {
   const held = lineLocks(locks, state, lineOf(state, seat), {
     tool: tool.id,
+    definition: tool.definition,
     destination: tool.destination,
     bundle: bundle.view.digest,
   });

@@ -14,6 +14,7 @@ import {
   type Query,
 } from "./query.ts";
 import { compileHttp } from "./render-http.ts";
+import { compileMcp } from "./render-mcp.ts";
 import { compileSql } from "./render-sql.ts";
 import type { Renderer } from "./renderer.ts";
 import { closed, compileShaper } from "./shape.ts";
@@ -33,7 +34,7 @@ export function toolRuntime(
     ...renderer.misplaced(args),
     ...(preview?.misplaced(args) ?? []),
   ]);
-  const finish = compileFinisher(output, tree, tool.maxResultBytes);
+  const finish = compileFinisher(output, tree, tool.maxResultBytes, template.kind === "mcp");
   return {
     tool,
     title,
@@ -82,6 +83,8 @@ function compileTemplate(
     const query = compileQuery(template, id);
     return { renderer: query.renderer, preview: null, query };
   }
+  if (template.kind === "mcp")
+    return { renderer: compileMcp(template, id), preview: null, query: null };
   const renderer = compileSql(template, id, tree);
   const preview = template.preview && compileSqlPreview(template.preview, renderer);
   return { renderer, preview, query: null };

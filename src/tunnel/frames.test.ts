@@ -74,6 +74,12 @@ const http = {
   query: "",
   contentDigest: null,
 };
+const mcp = {
+  destination: "handbook",
+  tool: "page/read-1",
+  args: { id: [1] },
+  pin: "0a".repeat(32),
+};
 const sql = {
   destination: "billing",
   statement: "select 1",
@@ -104,6 +110,7 @@ const toConnector: ToConnector[] = [
   { t: "keys", keys: [{ kty: "OKP", crv: "Ed25519", x: X }] },
   { t: "welcome", now: 1, epoch: 0 },
   { t: "request", id: "0", operation: { http }, ...rest },
+  { t: "request", id: "0", operation: { mcp }, ...rest },
   { t: "request", id: "0", operation: { sql }, ...rest },
   { t: "request", id: "0", operation: { sql: { ...sql, embed: [0, 1, 2, 999] } }, ...rest },
   { t: "request", id: "0", operation: { http }, ...rest, idempotencyKey: "call_1", preview: seal },
@@ -232,6 +239,12 @@ describe("frames", () => {
   });
 
   it.each([
+    ["a tool of no name", { operation: { mcp: { ...mcp, tool: "" } } }],
+    ["a tool of another alphabet", { operation: { mcp: { ...mcp, tool: "rеad" } } }],
+    ["arguments that are no object", { operation: { mcp: { ...mcp, args: [1] } } }],
+    ["no pin", { operation: { mcp: { ...mcp, pin: undefined } } }],
+    ["half a pin", { operation: { mcp: { ...mcp, pin: "0a" } } }],
+    ["more than a tool", { operation: { mcp: { ...mcp, server: "another" } } }],
     ["both kinds of operation", { operation: { http, sql } }],
     ["no operation", { operation: {} }],
     ["a host beside the path", { operation: { http: { ...http, host: "evil" } } }],

@@ -1,3 +1,4 @@
+import { MCP_TOOL_NAME, PIN } from "../core/model/operation.ts";
 import { FAILURES } from "../core/model/outcome.ts";
 import { isObject, parseStrict, type JsonObject } from "../core/model/json.ts";
 import {
@@ -156,7 +157,14 @@ const sql = object(
   },
   ["columns", "embed", "observe"],
 );
-const operation: Check = (value) => object({ http })(value) || object({ sql })(value);
+const mcp = object({
+  destination: name,
+  tool: text(128, MCP_TOOL_NAME),
+  args: isObject,
+  pin: text(64, PIN),
+});
+const operation: Check = (value) =>
+  object({ http })(value) || object({ sql })(value) || object({ mcp })(value);
 
 const etag = text(256, STRONG_ETAG);
 const seal = object({ changes: hex(32), etag: orNull(etag), salt: hex(16) });

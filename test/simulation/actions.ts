@@ -257,6 +257,7 @@ export class Actors {
         key: seat.jkt,
         workflow: at.workflow,
         tool: random.pick(TOOL_IDS),
+        definition: sha256(random.pick(TOOL_IDS)),
         destination: "inside",
         connector: random.pick(world.connectors).id,
         bundle: world.bundle(at.tenant).digest,

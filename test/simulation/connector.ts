@@ -192,6 +192,7 @@ const FAILING = [
   "upstream_rejected",
   "response_too_large",
   "output_invalid",
+  "tool_drifted",
   "deadline_exceeded",
   "preview_too_large",
   "preview_unavailable",

@@ -38,7 +38,7 @@ export class SimulatedLocks {
 
 type Held = Pick<
   CallAdmitted,
-  "chain" | "seat" | "tool" | "destination" | "connector" | "policyVersion"
+  "chain" | "seat" | "tool" | "definition" | "destination" | "connector" | "policyVersion"
 >;
 
 /** By the letter: not the core's own way of finding out. */
@@ -58,6 +58,8 @@ export function holds(lock: Lock, state: WorkflowState, call: Held): boolean {
       return lock.value === state.workflow;
     case "tool":
       return lock.value === call.tool;
+    case "definition":
+      return lock.value === call.definition;
     case "destination":
       return lock.value === call.destination;
     case "connector":

@@ -218,6 +218,8 @@ export interface SignalCommand {
   readonly call: string | null;
   /** What the evidence itself authenticates, and all that may be locked beside the workflow. */
   readonly subject: Subject | null;
+  /** Locked at once, whatever the bundle's rules say: the evidence proves it whole. */
+  readonly quarantine?: Subject;
 }
 
 export interface CheckpointCommand {

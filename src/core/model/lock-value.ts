@@ -8,6 +8,7 @@ export const LOCK_VALUES: { readonly [target in LockTarget]: RegExp } = {
   key: /^[A-Za-z0-9_-]{43}$/,
   workflow: /^wf_[0-9a-f]{32}$/,
   tool: /^[a-z][a-z0-9_]{0,63}$/,
+  definition: /^[0-9a-f]{64}$/,
   destination: /^[a-z][a-z0-9-]{0,63}$/,
   connector: /^con_[0-9a-f]{32}$/,
   bundle: /^[0-9a-f]{64}$/,

@@ -1,4 +1,4 @@
-/** `key` is a JWK thumbprint (RFC 7638); `human` a tenant-keyed pseudonym. */
+/** `key` is a JWK thumbprint (RFC 7638); `human` a tenant-keyed pseudonym, `definition` that of a tool in a bundle. */
 export const LOCK_TARGETS = [
   "tenant",
   "human",
@@ -6,6 +6,7 @@ export const LOCK_TARGETS = [
   "key",
   "workflow",
   "tool",
+  "definition",
   "destination",
   "connector",
   "bundle",

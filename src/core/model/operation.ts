@@ -1,10 +1,10 @@
-import { canonical, type Json } from "./json.ts";
+import { canonical, type Json, type JsonObject } from "./json.ts";
 
 /**
  * What a connector executes, exactly: path and query stand as sent, the host is the destination.
  * Its digest is `tctx.operation` of the call token; documented in docs/protocol/tokens.md.
  */
-export type Operation = HttpOperation | SqlOperation;
+export type Operation = HttpOperation | SqlOperation | McpOperation;
 
 export interface HttpOperation {
   readonly http: {
@@ -48,6 +48,22 @@ export interface SqlOperation {
   };
 }
 
+export interface McpOperation {
+  readonly mcp: {
+    readonly destination: string;
+    /** As the server calls it. */
+    readonly tool: string;
+    readonly args: JsonObject;
+    /** Digest of the tool's definition: under another one the server is not asked. */
+    readonly pin: string;
+  };
+}
+
+/** Names that MCP 2025-11-25 and later allow: no look-alike of another alphabet is among them. */
+export const MCP_TOOL_NAME = /^[A-Za-z0-9_./-]{1,128}$/;
+/** SHA-256, hex. */
+export const PIN = /^[0-9a-f]{64}$/;
+
 /** An operation with the body its digest covers. */
 export interface Request {
   readonly operation: Operation;
@@ -75,7 +91,8 @@ export function previewDigest(hash: (text: string) => string, seal: PreviewSeal)
 }
 
 export function destinationOf(operation: Operation): string {
-  return "http" in operation ? operation.http.destination : operation.sql.destination;
+  if ("http" in operation) return operation.http.destination;
+  return "sql" in operation ? operation.sql.destination : operation.mcp.destination;
 }
 
 /** SHA-256, hex, of the RFC 8785 form. */

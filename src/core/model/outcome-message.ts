@@ -138,6 +138,8 @@ export const FAILURE_MESSAGES: { readonly [code in FailureCode]: string } = {
   destination_ip_prohibited: "The address of the service is not allowed. Tell the operator.",
   tls_certificate_error: "The certificate of the service is not trusted. Tell the operator.",
   token_refused: "The connector or the service refused the call token. Tell the operator.",
+  tool_drifted:
+    "The service has changed what this tool is since it was reviewed; nothing was sent. Do not use it.",
   preview_too_large: "The change is larger than a human can be shown whole. Change less at once.",
   preview_unavailable: "The service gave no preview of this change. Try again later.",
   preview_stale: "The state has moved on since the preview; nothing was changed.",

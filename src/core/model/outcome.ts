@@ -204,6 +204,7 @@ export const FAILURES = {
   destination_ip_prohibited: { kind: "network", retryable: false },
   tls_certificate_error: { kind: "network", retryable: false },
   token_refused: { kind: "network", retryable: false },
+  tool_drifted: { kind: "upstream", retryable: false },
   preview_too_large: { kind: "upstream", retryable: false },
   preview_unavailable: { kind: "upstream", retryable: true },
   preview_stale: { kind: "upstream", retryable: false },

@@ -61,7 +61,7 @@ export function decideCall(
   const locked = lineLocks(facts.locks, state, line, {
     tool: command.tool,
     bundle: facts.bundle.digest,
-    ...(tool && { destination: tool.destination }),
+    ...(tool && { definition: tool.definition, destination: tool.destination }),
     ...(command.presenter && { connector: command.presenter.connector }),
   });
   if (locked.length > 0) return refusal.denied("locked", locked);

@@ -90,6 +90,7 @@ function isHeld(state: WorkflowState, call: InFlight, { locks, now }: Facts): bo
   if (call.approval !== null && approval === undefined) return true;
   const held = lineLocks(locks, state, line, {
     tool: call.tool,
+    definition: call.definition,
     destination: call.destination,
     connector: call.connector,
     bundle: call.policyVersion,

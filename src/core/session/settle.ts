@@ -34,7 +34,7 @@ export function decideSettle(
     ending.outcome === "human_approval_required" ? askedBy(state, call, settlement, facts) : null;
   const signals = [
     ...((answered?.canaries ?? 0) > 0 ? [canaryRead(state, call)] : []),
-    ...(isDrift(settlement) ? [drifted(call)] : []),
+    ...(isDrift(settlement) ? [drifted(call, settlement)] : []),
   ];
   return {
     events: [
@@ -129,8 +129,9 @@ function askedBy(
 
 /** A lock that came while the call was out withholds its result; so does a host that cannot vouch. */
 function lockedBy(state: WorkflowState, call: InFlight, facts: Facts): readonly string[] {
-  const { tool, destination, connector, policyVersion: bundle } = call;
-  return callLocks(facts.locks, state, call.seat, { tool, destination, connector, bundle });
+  const { tool, definition, destination, connector, policyVersion: bundle } = call;
+  const about = { tool, definition, destination, connector, bundle };
+  return callLocks(facts.locks, state, call.seat, about);
 }
 
 function canaryRead(state: WorkflowState, call: InFlight): SignalCommand {
@@ -143,14 +144,28 @@ function canaryRead(state: WorkflowState, call: InFlight): SignalCommand {
   };
 }
 
-/** An authenticated connector brought what the tool's pinned description forbids. */
+/** An authenticated connector brought what the tool's pinned description forbids, or another one. */
 function isDrift(settlement: Settlement): boolean {
-  return settlement.kind === "failed" && settlement.code === "output_invalid";
+  return (
+    settlement.kind === "failed" &&
+    (settlement.code === "output_invalid" || settlement.code === "tool_drifted")
+  );
 }
 
-function drifted({ call, seat, tool }: InFlight): SignalCommand {
+/**
+ * A definition that is no longer the one reviewed holds for every call of it: it is out of use until
+ * a bundle brings another one.
+ */
+function drifted(
+  { call, seat, tool, definition }: InFlight,
+  settlement: Settlement,
+): SignalCommand {
   const subject = { target: "tool", value: tool } as const;
-  return { type: "signal", signal: "tool_drift", seat, call, subject };
+  const changed = settlement.kind === "failed" && settlement.code === "tool_drifted";
+  return {
+    ...{ type: "signal", signal: "tool_drift", seat, call, subject },
+    ...(changed && { quarantine: { target: "definition", value: definition } }),
+  };
 }
 
 export function decideReconcile(

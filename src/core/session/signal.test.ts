@@ -311,3 +311,32 @@ describe("an answer that the tool's description forbids", () => {
     expect(codes(world)).toEqual([]);
   });
 });
+
+describe("a definition that is not the one that was reviewed", () => {
+  it("is locked at once, whatever the rules say, and its tool with it", () => {
+    for (const rules of [[], [rule("tool_drift", "lock_workflow")]]) {
+      const world = worldWith(...rules);
+      world.submit(callCommand("call_1"));
+      const { result } = world.submit(failing("call_1", "tool_drifted", "none"));
+      expect(result).toMatchObject({ outcome: "failed", code: "tool_drifted" });
+      const definition = readTool().definition;
+      const lock = { target: "definition", value: definition } as const;
+      expect(raised(world)).toMatchObject([
+        { signal: "tool_drift", containment: { ruleId: "core:tool-drift", lock } },
+      ]);
+      world.lock({ id: "q", ...lock });
+      expect(world.submit(callCommand("call_2")).result).toMatchObject({
+        ...{ kind: "denied", code: "locked", ruleIds: ["lock:q"] },
+      });
+    }
+  });
+
+  it("does not hide behind noise about other tools", () => {
+    const world = worldWith();
+    world.submit(callCommand("call_1"));
+    for (let n = 0; n < 100; n++) world.submit(raise("tool_drift"));
+    const before = raised(world).length;
+    world.submit(failing("call_1", "tool_drifted", "none"));
+    expect(raised(world)).toHaveLength(before + 1);
+  });
+});

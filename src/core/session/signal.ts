@@ -10,6 +10,9 @@ import { DENIAL_BURST, EXHAUSTED_BURST, MAX_SIGNALS } from "./limits.ts";
 import { chainOfId, type Seat, type WorkflowState } from "./state.ts";
 import { refusalsAfter, refusalsOf } from "./window.ts";
 
+/** No rule of a bundle: what it locks is proven to be something else than what was reviewed. */
+const QUARANTINE_RULE = "core:tool-drift";
+
 /** What the bundle says that follows from it, in the turn in which it is raised. */
 export function decideSignal(
   state: WorkflowState,
@@ -21,7 +24,8 @@ export function decideSignal(
   const before = state.signals
     .filter(({ signal }) => signal === command.signal)
     .map(({ at }) => at);
-  if (isFlood(before, facts.now, MAX_SIGNALS)) return IGNORED;
+  const { quarantine } = command;
+  if (quarantine === undefined && isFlood(before, facts.now, MAX_SIGNALS)) return IGNORED;
   const rule = fullRule(
     facts.bundle.containment,
     command.signal,
@@ -30,7 +34,10 @@ export function decideSignal(
     // Once only reads go on, the same again would keep the stricter rules behind it from acting.
     ({ then }) => !(then === "read_only" && state.readOnly),
   );
-  const containment = rule === undefined ? null : containmentOf(rule, state, command);
+  const containment =
+    quarantine !== undefined
+      ? { ruleId: QUARANTINE_RULE, lock: quarantine }
+      : rule && containmentOf(rule, state, command);
   return {
     events: [
       {
@@ -40,11 +47,11 @@ export function decideSignal(
         chain: chainOfId(state, command.seat),
         call: command.call,
         policyVersion: facts.bundle.digest,
-        containment,
+        containment: containment ?? null,
         input,
       },
     ],
-    result: { kind: "signalled", containment },
+    result: { kind: "signalled", containment: containment ?? null },
   };
 }
 

@@ -92,6 +92,8 @@ function isKnown(
       return source?.agents.some(({ id }) => id === value) ?? false;
     case "tool":
       return source?.tools.some(({ tool }) => tool.id === value) ?? false;
+    case "definition":
+      return source?.tools.some(({ tool }) => tool.definition === value) ?? false;
     case "destination":
       return source?.destinations.some(({ id }) => id === value) ?? false;
     case "workflow":

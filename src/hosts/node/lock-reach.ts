@@ -96,6 +96,7 @@ export class LockReach implements Reach {
 }
 
 function holds(table: LockTable, state: WorkflowState, call: InFlight): boolean {
-  const { seat, tool, destination, connector, policyVersion: bundle } = call;
-  return callLocks(table, state, seat, { tool, destination, connector, bundle }).length > 0;
+  const { seat, tool, definition, destination, connector, policyVersion: bundle } = call;
+  const about = { tool, definition, destination, connector, bundle };
+  return callLocks(table, state, seat, about).length > 0;
 }

@@ -1,6 +1,7 @@
 import { compileBundle } from "../compile.ts";
 import { nameOfType, sameType, type ArgumentTypes, type CedarType } from "../cedar/schema.ts";
 import { readAgents, type Agents } from "./agents.ts";
+import { confusables } from "./confusable.ts";
 import { bundleDigest } from "./digest.ts";
 import { parseJsonc } from "./jsonc.ts";
 import { MAX_FILE_CHARS } from "./limits.ts";
@@ -78,6 +79,15 @@ class Check {
       this.#checkUndo(tool, toolNodes[at]?.node, tools ?? []);
     }
     const toolIds = toolNodes.map((tool) => tool.id);
+    for (const { id, name, like } of confusables(tools ?? [])) {
+      this.report.add(
+        this.#place(`tools/${id}.jsonc`).file,
+        0,
+        "tool_confusable",
+        `"${name}" passes for "${like.name}" of the tool "${like.id}"`,
+        "rename one of the two, or leave it out: who reads fast takes one for the other",
+      );
+    }
     const trust =
       agents && trustNode && readTrust(trustNode, agents, toolIds, this.#place(TRUST_FILE));
     if (!manifest || !agents || !tools || !trust) {

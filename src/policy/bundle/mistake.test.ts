@@ -63,6 +63,8 @@ describe("MISTAKE_CODES", () => {
       "query_unfit",
       "relation_column",
       "relations_misplaced",
+      "mcp_output",
+      "tool_confusable",
       "policy_argument_type",
       "policy_argument_conflict",
       "schema_keyword",

@@ -30,7 +30,7 @@ export interface BundleSource {
   readonly policies: PolicyTexts;
 }
 
-export const DESTINATION_KINDS = ["http", "postgres"] as const;
+export const DESTINATION_KINDS = ["http", "postgres", "mcp"] as const;
 export type DestinationKind = (typeof DESTINATION_KINDS)[number];
 
 export interface DestinationDescription {
@@ -106,7 +106,7 @@ export interface UndoDescription {
 }
 
 /** What a tool does, by `kind`. */
-export type Template = HttpTemplate | SqlTemplate | QueryTemplate;
+export type Template = HttpTemplate | SqlTemplate | QueryTemplate | McpTemplate;
 
 export const HTTP_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const;
 export type HttpMethod = (typeof HTTP_METHODS)[number];
@@ -162,6 +162,15 @@ export interface SqlTemplate {
   /** `read` for the actions read and summarize. */
   readonly mode: "read" | "write";
   readonly preview: SqlPreview | null;
+}
+
+/** A tool of an MCP server: all arguments are passed on as they are. */
+export interface McpTemplate {
+  readonly kind: "mcp";
+  /** As the server calls it. */
+  readonly tool: string;
+  /** SHA-256, hex, of the definition that was reviewed (docs/protocol/mcp-upstream.md). */
+  readonly pin: string;
 }
 
 /** A query run before and after the statement, in its transaction. */

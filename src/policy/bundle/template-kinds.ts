@@ -3,6 +3,7 @@ import type { DestinationKind, Template } from "./model.ts";
 import { optional, raw, type Place } from "./read.ts";
 import { checkQueryOutput, readQueryTemplate } from "./template-query.ts";
 import { readHttpTemplate } from "./template-http.ts";
+import { checkMcpOutput, readMcpTemplate } from "./template-mcp.ts";
 import { checkRows, readSqlTemplate } from "./template-sql.ts";
 import { add, type ReadTemplate, type TemplateContext } from "./template.ts";
 
@@ -23,6 +24,7 @@ const KINDS = {
   http: { destination: "http", read: readHttpTemplate },
   sql: { destination: "postgres", read: readSqlTemplate, output: checkRows },
   query: { destination: "postgres", read: readQueryTemplate },
+  mcp: { destination: "mcp", read: readMcpTemplate, output: checkMcpOutput },
 } as const satisfies { readonly [key: string]: TemplateKind };
 type TemplateKey = keyof typeof KINDS;
 

@@ -249,7 +249,7 @@ export const PINS: readonly (readonly [string, string, string])[] = [
     "output_not_object",
     'write "type": "object", and wrap another value in a property',
   ],
-  ["tools/tickets_count.jsonc:1", "template_missing", 'add "http", "sql" or "query"'],
+  ["tools/tickets_count.jsonc:1", "template_missing", 'add "http", "sql", "query" or "mcp"'],
   ["tools/tickets_count.jsonc:5", "unknown_destination", 'did you mean "desk"?'],
   ["tools/tickets_count.jsonc:6", "wrong_value", 'did you mean "summarize"?'],
   ["tools/tickets_count.jsonc:18", "missing_key", 'add "dataClass"'],

@@ -9,8 +9,9 @@ import type { ReadTool } from "./tool.ts";
 const ROOTS = /^\/(?:arguments|before|after)(?:\/|$)/;
 
 /** What a preview shows, so that the change of one tool can be the inverse of another's; null: none. */
-function lookOf({ template: { kind, preview } }: ToolDescription): string | null {
-  if (preview === null) return null;
+function lookOf({ template }: ToolDescription): string | null {
+  if (template.kind === "mcp" || template.preview === null) return null;
+  const { kind, preview } = template;
   const schema = preview.schema as unknown as Json;
   return canonical({ kind, schema, ignore: [...preview.ignore].sort() });
 }

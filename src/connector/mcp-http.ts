@@ -1,0 +1,100 @@
+import { StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
+import { Agent, fetch as undiciFetch } from "undici";
+import { MAX_FRAME_BYTES } from "../tunnel/protocol.ts";
+import type { McpServer } from "./config.ts";
+import type { HeldBytes } from "./executor.ts";
+import { McpGone } from "./mcp-stdio.ts";
+import { tlsOptions } from "./tls.ts";
+
+const CONNECT_TIMEOUT_MS = 5_000;
+const MAX_HEADER_BYTES = 16 * 1_024;
+type Remote = Extract<McpServer, { readonly url: string }>;
+
+/** Sockets to one server, under the look-up, the authorities and the caps of its destination. */
+export class McpRemote {
+  readonly #server: Remote;
+  readonly #held: HeldBytes;
+  readonly #agent: Agent;
+
+  constructor(server: Remote, connections: number, held: HeldBytes) {
+    this.#server = server;
+    this.#held = held;
+    this.#agent = new Agent({
+      connections,
+      pipelining: 1,
+      maxHeaderSize: MAX_HEADER_BYTES,
+      connect: {
+        timeout: CONNECT_TIMEOUT_MS,
+        lookup: server.reach.lookup,
+        ...tlsOptions(server.tls),
+      },
+      // One deadline for the whole call, ours.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    });
+  }
+
+  open(): StreamableHTTPClientTransport {
+    return new StreamableHTTPClientTransport(new URL(this.#server.url), {
+      fetch: (url, init) => this.#fetch(String(url), init),
+      requestInit: { redirect: "error" },
+      reconnectionOptions: {
+        maxRetries: 0,
+        initialReconnectionDelay: 0,
+        maxReconnectionDelay: 0,
+        reconnectionDelayGrowFactor: 1,
+      },
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#agent.destroy();
+  }
+
+  async #fetch(url: string, init: RequestInit | undefined): Promise<Response> {
+    // A stream without a request has no end and no cap; nothing that comes unasked is wanted.
+    if ((init?.method ?? "GET") === "GET") return new Response(null, { status: 405 });
+    // What leads elsewhere is asked of nobody: one URL was listed.
+    if (url !== this.#server.url) return new Response(null, { status: 404 });
+    const headers = new Headers(init?.headers);
+    headers.set("accept-encoding", "identity");
+    for (const [name, secret] of this.#server.headers) headers.set(name, secret.value);
+    const response = await undiciFetch(url, {
+      method: init?.method ?? "POST",
+      headers: Object.fromEntries(headers),
+      body: (init?.body as string | undefined) ?? null,
+      redirect: "error",
+      signal: init?.signal ?? null,
+      dispatcher: this.#agent,
+    });
+    if (response.status === 401) for (const one of this.#server.headers.values()) one.refused();
+    const body = response.body as ReadableStream<Uint8Array<ArrayBuffer>> | null;
+    return new Response(body?.pipeThrough(new TransformStream(this.#counter())) ?? null, {
+      status: response.status,
+      headers: Object.fromEntries(response.headers),
+    });
+  }
+
+  #counter(): Transformer<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>> & {
+    cancel: () => void;
+  } {
+    let bytes = 0;
+    const give = (): void => {
+      this.#held.give(bytes);
+      bytes = 0;
+    };
+    return {
+      transform: (chunk, controller) => {
+        const fits = bytes + chunk.length <= MAX_FRAME_BYTES;
+        if (fits && this.#held.take(chunk.length)) {
+          bytes += chunk.length;
+          return controller.enqueue(chunk);
+        }
+        give();
+        return controller.error(new McpGone("response_too_large"));
+      },
+      flush: give,
+      cancel: give,
+    };
+  }
+}
