@@ -1,5 +1,7 @@
 import { Command } from "commander";
 import type { Finish } from "./main.ts";
+import { pinCommand, tierCommand } from "./tool-file.ts";
+import { listToolsCommand, quarantineToolCommand, showToolCommand } from "./tool-inventory.ts";
 import { importOpenApiCommand } from "./tool-openapi.ts";
 
 export function toolCommand(finish: Finish): Command {
@@ -9,5 +11,10 @@ export function toolCommand(finish: Finish): Command {
       new Command("import")
         .description("describe the tools of a service in a bundle, for a person to review")
         .addCommand(importOpenApiCommand(finish)),
-    );
+    )
+    .addCommand(listToolsCommand())
+    .addCommand(showToolCommand())
+    .addCommand(tierCommand(finish))
+    .addCommand(pinCommand(finish))
+    .addCommand(quarantineToolCommand(finish));
 }

@@ -25,6 +25,7 @@ import { isNodeHost } from "./support/node-host.ts";
 import { signalCases } from "./cases/signals.ts";
 import { requestCases } from "./cases/requests.ts";
 import { securityEventCases } from "./cases/security-events.ts";
+import { toolCases } from "./cases/tools.ts";
 import { trustCases } from "./cases/trust.ts";
 import { sourceCases } from "./cases/sources.ts";
 import { signingKeyCases } from "./cases/signing-keys.ts";
@@ -75,6 +76,7 @@ describe("acceptance", () => {
   lockCases(world);
   signingKeyCases(world);
   trustCases(world);
+  toolCases(world);
   securityEventCases(world);
   signalCases(world);
   connectorSignalCases(world);

@@ -64,6 +64,8 @@ export interface Host {
   key(...args: readonly string[]): Promise<Ended>;
   /** `postern workflow events` of acme. */
   events(workflow: string): Promise<Ended>;
+  /** `postern tool …`. */
+  tool(...args: readonly string[]): Promise<Ended>;
   /** `postern trust …`. */
   trust(...args: readonly string[]): Promise<Ended>;
   /** What a tenant's own stream holds: what belongs to no workflow. */

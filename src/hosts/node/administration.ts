@@ -7,6 +7,7 @@ import type { GatewayEnd } from "../../tunnel/gateway-end.ts";
 import { connectorAdministration } from "./administer-connectors.ts";
 import { keyAdministration } from "./administer-keys.ts";
 import { lockAdministration } from "./administer-locks.ts";
+import { toolAdministration } from "./administer-tools.ts";
 import { trustAdministration } from "./administer-trust.ts";
 import type { NodeAgentKeys } from "./agent-keys.ts";
 import { type ActiveBundles, compileFiles } from "./bundles.ts";
@@ -32,6 +33,7 @@ export function nodeAdministration(parts: AdministrationParts): Administration {
   return {
     ...lockAdministration(parts),
     ...trustAdministration(parts),
+    ...toolAdministration(parts),
     ...keyAdministration(keys),
     ...connectorAdministration(parts),
     tenants: keys.tenants,

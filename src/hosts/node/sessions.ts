@@ -4,6 +4,7 @@ import type { WorkflowEvent } from "../../core/model/event.ts";
 import { type InFlight, NEW_WORKFLOW, type WorkflowState } from "../../core/session/state.ts";
 import { AuditUnavailable, type Session, type Sessions } from "../../gateway/ports.ts";
 import { CarriedCalls } from "./carried.ts";
+import { LastUse } from "./last-use.ts";
 import { LiveWorkflows } from "./live.ts";
 import { Movement } from "./movement.ts";
 import { NodeSession, type Position, type SessionHost } from "./session.ts";
@@ -20,6 +21,7 @@ export class NodeSessions implements Sessions {
   readonly #carried = new CarriedCalls();
   readonly #movement = new Movement();
   readonly #living: LiveWorkflows;
+  readonly lastUse = new LastUse();
 
   constructor(host: SessionHost) {
     this.#host = host;
@@ -145,6 +147,7 @@ export class NodeSessions implements Sessions {
       carried: this.#carried,
       recorded: (event: WorkflowEvent) => {
         this.#living.see(tenant, event);
+        this.lastUse.see(tenant, event);
         this.#host.keys.see(tenant, event);
       },
       moved: () => {

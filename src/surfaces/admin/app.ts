@@ -7,6 +7,7 @@ import { drainConnector, removeConnector, rotateConnector } from "./connectors.t
 import { rotateKeys } from "./keys.ts";
 import { addLock, removeLock } from "./locks.ts";
 import type { Administration } from "./ports.ts";
+import { listInventory, quarantineTool, showTool } from "./tools.ts";
 
 /** A bundle is text that people write; more than this is something else. */
 const MAX_BUNDLE_BYTES = 16 * 1_024 * 1_024;
@@ -89,6 +90,14 @@ export function adminSurface(admin: Administration): Hono {
     const answer = admin.whoCan(context.req.param("tenant"), tool);
     return answer === null ? problem("conflict") : json(answer);
   });
+
+  app.get("/tools", (context) => listInventory(admin, context.req.param("tenant")));
+
+  app.get("/tools/:tool", (context) => showTool(admin, context.req.param()));
+
+  app.post("/tools/:tool/quarantine", (context) =>
+    quarantineTool(admin, context.req.param(), context.req.raw),
+  );
 
   app.get("/keys", (context) => json({ keys: admin.listKeys(context.req.param("tenant")) }));
 

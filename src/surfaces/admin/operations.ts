@@ -4,6 +4,7 @@ import { MAX_LOCK_REASON } from "../../core/model/lock-value.ts";
 import { ACTIONS, TIERS } from "../../core/model/policy.ts";
 import { KEY_PURPOSES, KEY_STATES } from "../../core/model/signing-key.ts";
 import { MISTAKE_CODES } from "../../policy/bundle/mistake.ts";
+import { TOOL_STATES } from "../../policy/inventory.ts";
 import type { Operations } from "../rest/openapi.ts";
 import { events, limits } from "../rest/schemas.ts";
 import { LOCK_STATES } from "./ports.ts";
@@ -96,6 +97,29 @@ const whoCan = z.object({
   ),
   truncated: z.boolean(),
   locks: locksNow,
+});
+
+const tool = z.object({
+  tool: z.string(),
+  title: z.string(),
+  description: z.string(),
+  owner: z.string().describe("who answers for it, in words"),
+  destination: z.string(),
+  action: z.enum(ACTIONS),
+  tier,
+  writeDomain: z.string().nullable(),
+  dataClasses: names,
+  labels: names,
+  review: names.describe("members of its file that nobody has confirmed yet"),
+  state: z
+    .enum(TOOL_STATES)
+    .describe("quarantined: a lock on the tool itself; locked: on what it belongs to"),
+  locks: names.describe("`lock:<id>`"),
+  lastUsedAt: z
+    .string()
+    .nullable()
+    .describe("of the last call admitted since the gateway started; null: none"),
+  definition: z.string().describe("SHA-256, hex, of its description"),
 });
 
 const key = z.object({
@@ -235,6 +259,34 @@ export const ADMIN_OPERATIONS: Operations = {
       security: "socket",
       query: { tool: "string" },
       answers: { 200: whoCan },
+    },
+  },
+  "/tenants/{tenant}/tools": {
+    get: {
+      id: "listInventory",
+      summary: "Every tool of the active bundle, its owner and state: postern tool list",
+      security: "socket",
+      answers: { 200: z.object({ policyVersion: z.string(), tools: z.array(tool) }) },
+    },
+  },
+  "/tenants/{tenant}/tools/{tool}": {
+    get: {
+      id: "showTool",
+      summary: "One tool: postern tool show",
+      security: "socket",
+      answers: { 200: tool },
+    },
+  },
+  "/tenants/{tenant}/tools/{tool}/quarantine": {
+    post: {
+      id: "quarantineTool",
+      summary: "Lock one tool until somebody removes the lock: postern tool quarantine",
+      security: "socket",
+      body: {
+        type: JSON_TYPE,
+        schema: z.object({ reason: z.string().max(MAX_LOCK_REASON).describe("one line") }),
+      },
+      answers: { 201: lock },
     },
   },
   "/tenants/{tenant}/keys": {

@@ -4,6 +4,7 @@ import type { Tier } from "../../core/model/policy.ts";
 import type { StoredEvent } from "../../gateway/ports.ts";
 import type { Mistake } from "../../policy/bundle/mistake.ts";
 import type { CallReport } from "../../gateway/report.ts";
+import type { Inventory } from "../../policy/inventory.ts";
 import type { TrustView, WhoCan } from "../../policy/trust-view.ts";
 
 /** What an administrator can ask of a running gateway. The host answers; this surface translates. */
@@ -30,6 +31,8 @@ export interface Administration {
   /** Null: no bundle is active, so nobody can reach anything. */
   showTrust(tenant: string): TrustView | null;
   whoCan(tenant: string, tool: string): WhoCan | null;
+  /** Null: no bundle is active, so there are no tools. */
+  inventory(tenant: string): Inventory | null;
   /** The gateway's own, oldest first. */
   listKeys(tenant: string): readonly KeyView[];
   /** On the disk when it resolves. One that is under way already is the one that was asked for. */

@@ -110,6 +110,10 @@ class Processes implements NodeHost {
     return this.command("workflow", "events", workflow, "--tenant", "acme");
   }
 
+  tool(...args: readonly string[]): Promise<Ended> {
+    return this.command("tool", ...args);
+  }
+
   trust(...args: readonly string[]): Promise<Ended> {
     return this.command("trust", ...args);
   }
