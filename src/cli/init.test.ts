@@ -28,6 +28,18 @@ const POSTGRES = [
 ];
 
 const folder = mkdtempSync(join(tmpdir(), "init-"));
+const server = join(folder, "notes-mcp");
+const MCP = ["--kind", "mcp", "--name", "notes", "--command", server, "--tool", "search_nodes"];
+
+/** The memory server of MCP's authors; it would keep its notes in its own folder. */
+writeFileSync(
+  server,
+  `#!/bin/sh
+MEMORY_FILE_PATH='${folder}/notes.json' exec '${process.execPath}' \\
+  '${ROOT}/node_modules/@modelcontextprotocol/server-memory/dist/index.js'
+`,
+  { mode: 0o700 },
+);
 afterAll(() => rmSync(folder, { recursive: true }));
 afterEach(() => vi.restoreAllMocks());
 
@@ -60,6 +72,7 @@ describe.each([
   ["http", HTTP, "my_shop_read", []],
   ["http with a credential", [...HTTP, "--header", "X-Key"], "my_shop_read", ["MY_SHOP_X_KEY"]],
   ["postgres", POSTGRES, "orders_tables", ["ORDERS_PASSWORD"]],
+  ["mcp", MCP, "notes_search_nodes", []],
 ])("postern init for %s", (_, args, tool, secrets) => {
   const dir = newDir();
 
@@ -174,6 +187,22 @@ describe("what postern init writes", () => {
     ]);
   });
 
+  it("pins one tool of an MCP server, and takes no argument that the server does not know", async () => {
+    const dir = newDir();
+    await init(dir, MCP);
+    expect(data(dir, "bundle/tools/notes_search_nodes.jsonc")).toMatchObject({
+      mcp: { tool: "search_nodes", pin: expect.stringMatching(/^[0-9a-f]{64}$/) },
+      input: {
+        properties: { query: { type: "string" } },
+        required: ["query"],
+        additionalProperties: false,
+      },
+    });
+    expect(data(dir, "connector.jsonc")).toMatchObject({
+      destinations: { notes: { kind: "mcp", command: [server], tools: ["search_nodes"] } },
+    });
+  });
+
   it("has a key of its own for each folder", async () => {
     const [one, other] = [newDir(), newDir()];
     await init(one, HTTP);
@@ -274,9 +303,18 @@ describe("postern init refuses", () => {
   });
 
   it.each([
-    ["no kind", ["--name", "shop"], "--kind is missing: one of http, postgres"],
+    ["no kind", ["--name", "shop"], "--kind is missing: one of http, postgres, mcp"],
     ["a path with a place for an argument", [...HTTP, "--path", "/orders/{id}"], "--path"],
     ["a path that is two", [...HTTP, "--path", "/orders/../people"], "--path"],
+    ["a tool that the server does not have", [...MCP, "--tool", "nodes"], "search_nodes"],
+    ["a server that is none", [...MCP, "--command", "/bin/false"], "does not answer"],
+    ["a server without its whole path", [...MCP, "--command", "false"], "--command"],
+    ["two servers at once", [...MCP, "--url", "https://notes.example/mcp"], "--url"],
+    [
+      "a server in the clear",
+      [...MCP.slice(0, 4), "--url", "http://a.example", "--tool", "x"],
+      "url",
+    ],
     ["a query", [...HTTP, "--path", "/orders?all=1"], "--path"],
     ["an origin with a path", [...HTTP, "--origin", "https://shop.example/v1"], "--origin"],
     ["an origin with a password", [...HTTP, "--origin", "https://a:b@shop.example"], "--origin"],

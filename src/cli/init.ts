@@ -5,6 +5,7 @@ import { TIERS } from "../core/model/policy.ts";
 import { CliError, EXIT } from "./exit.ts";
 import { newAgentKey } from "./init/agent-key.ts";
 import type { InitOptions } from "./init/answers.ts";
+import { askServer } from "./init/ask-server.ts";
 import { examine } from "./init/examine.ts";
 import { nextCommands, ownCommand } from "./init/next.ts";
 import { KIND_NAMES, type Plan, readPlan } from "./init/plan.ts";
@@ -22,12 +23,18 @@ export function initCommand(): Command {
     .option("--origin <url>", "http: where it answers")
     .option("--addresses <ranges>", "where the name of a private service may lead: 10.20.0.0/24,…")
     .option("--path <path>", 'http: what the first tool reads (default: "/")')
-    .option("--header <name>", "http: the header that carries the service's credential")
+    .option("--header <name>", "http, mcp: the header that carries the service's credential")
     .option("--host <host>", "postgres: name, address, or folder of a Unix socket")
     .option("--port <port>", "postgres: (default: 5432)")
     .option("--database <name>", "postgres: its name")
     .option("--user <name>", "postgres: who the connector logs in as")
     .option("--role <name>", "postgres: the role it takes for each statement (default: none)")
+    .option("--url <url>", "mcp: where the server answers")
+    .option("--command <command>", "mcp: the program that is the server, with its arguments")
+    .option(
+      "--tool <name>",
+      "mcp: a tool of it that only reads; the server is asked for its definition",
+    )
     .option("--issuer <url>", "your identity provider")
     .option("--audience <id>", 'Postern\'s client id there (default: "postern")')
     .option("--sign-in <command>", "a program that prints an ID token of yours, with its arguments")
@@ -41,7 +48,7 @@ export function initCommand(): Command {
     .action((dir: string, options: InitOptions) => init(dir, options));
 }
 
-function init(dir: string, options: InitOptions): void {
+async function init(dir: string, options: InitOptions): Promise<void> {
   const target = resolve(dir);
   const read = readPlan(options);
   const taken = whyNot(target);
@@ -51,11 +58,20 @@ function init(dir: string, options: InitOptions): void {
       ...(read.ok ? [] : read.problems),
     ]);
   }
-  const files = renderFiles(read.plan, newAgentKey());
-  const mistakes = examine(target, files, read.plan.secrets);
+  const plan = await completed(read.plan);
+  const files = renderFiles(plan, newAgentKey());
+  const mistakes = examine(target, files, plan.secrets);
   if (mistakes.length > 0) throw refused(mistakes);
   for (const file of files) write(target, file);
-  report(dir, read.plan, files, options.json === true);
+  report(dir, plan, files, options.json === true);
+}
+
+/** With what only the service itself can say. */
+async function completed(plan: Plan): Promise<Plan> {
+  if (plan.serverTool === null) return plan;
+  const asked = await askServer(plan, plan.serverTool, process.env);
+  if (!asked.ok) throw refused(asked.problems);
+  return { ...plan, values: { ...plan.values, ...asked.values } };
 }
 
 function refused(problems: readonly string[]): CliError {

@@ -1,3 +1,6 @@
+import type { JsonObject } from "../../core/model/json.ts";
+import { environmentName } from "./names.ts";
+
 /** What `postern init` was told on its command line, as far as it was told. */
 export interface InitOptions {
   readonly kind?: string;
@@ -6,6 +9,9 @@ export interface InitOptions {
   readonly addresses?: string;
   readonly path?: string;
   readonly header?: string;
+  readonly url?: string;
+  readonly command?: string;
+  readonly tool?: string;
   readonly host?: string;
   readonly port?: string;
   readonly database?: string;
@@ -105,4 +111,27 @@ export function originOf(value: string): string {
 export function addressesOf(answers: Answers): readonly string[] | null {
   const given = answers.given("addresses");
   return given === undefined ? null : given.split(",").map((one) => one.trim());
+}
+
+/** A header that carries the service's credential, and the variable that the connector takes it from. */
+export function headersOf(
+  answers: Answers,
+  service: string,
+): { readonly headers: JsonObject | null; readonly secrets: readonly string[] } {
+  const header = answers.given("header");
+  if (header === undefined) return { headers: null, secrets: [] };
+  if (!/^[A-Za-z][A-Za-z0-9-]{0,63}$/.test(header)) {
+    answers.problem("header", "cannot be that: name the header, such as Authorization");
+  }
+  const env = environmentName(service, header);
+  return { headers: { [header.toLowerCase()]: { env } }, secrets: [env] };
+}
+
+/** Program and arguments, at white space: no shell reads them. */
+export function wordsOf(answers: Answers, option: TextOption): readonly string[] | null {
+  const given = answers.given(option);
+  if (given === undefined) return null;
+  const words = given.split(/\s+/).filter((word) => word !== "");
+  if (words.length === 0) answers.problem(option, "is empty: name a program, and its arguments");
+  return words;
 }

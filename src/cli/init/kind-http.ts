@@ -1,6 +1,6 @@
 import { parseTemplate } from "../../connector/paths.ts";
-import { addressesOf, type Answers, originOf, originRule } from "./answers.ts";
-import { environmentName, toolId } from "./names.ts";
+import { addressesOf, type Answers, headersOf, originOf, originRule } from "./answers.ts";
+import { toolId } from "./names.ts";
 import type { KindPlan } from "./plan.ts";
 
 /** An HTTP API: one GET of one path, and nothing else of the service. */
@@ -12,21 +12,18 @@ export function planHttp(answers: Answers, service: string): KindPlan {
     fix: "a path of plain segments that answers a GET, such as /status, without a query",
     fallback: "/",
   });
-  const header = answers.given("header");
-  if (header !== undefined && !/^[A-Za-z][A-Za-z0-9-]{0,63}$/.test(header)) {
-    answers.problem("header", "cannot be that: name the header, such as Authorization");
-  }
-  const variable = environmentName(service, header ?? "");
+  const { headers, secrets } = headersOf(answers, service);
   return {
     tool: toolId(service, "read"),
-    secrets: header === undefined ? [] : [variable],
+    secrets,
+    serverTool: null,
     values: {
       dataClass: `${service}.record`,
       dataTitle: `What ${service} tells`,
       origin: originOf(origin),
       addresses: addressesOf(answers),
       path,
-      headers: header === undefined ? null : { [header.toLowerCase()]: { env: variable } },
+      headers,
     },
   };
 }

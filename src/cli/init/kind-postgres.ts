@@ -28,6 +28,7 @@ export function planPostgres(answers: Answers, service: string): KindPlan {
   return {
     tool: toolId(service, "tables"),
     secrets: [variable],
+    serverTool: null,
     values: {
       // Not the class of the rows: who may see what is there may not see what is in it.
       dataClass: `${service}.catalog`,

@@ -10,8 +10,10 @@ import {
   originOf,
   originRule,
   type TextOption,
+  wordsOf,
 } from "./answers.ts";
 import { planHttp } from "./kind-http.ts";
+import { planMcp } from "./kind-mcp.ts";
 import { planPostgres } from "./kind-postgres.ts";
 
 /** What one kind of service adds to the files. */
@@ -20,6 +22,8 @@ export interface KindPlan {
   readonly tool: string;
   /** Names of environment variables that the connector reads. */
   readonly secrets: readonly string[];
+  /** What only the service can say has to be asked for: the definition of this tool of it. */
+  readonly serverTool: string | null;
   readonly values: Values;
 }
 
@@ -41,6 +45,7 @@ const KINDS = {
     plan: planPostgres,
     options: ["host", "addresses", "port", "database", "user", "role"],
   },
+  mcp: { plan: planMcp, options: ["url", "addresses", "header", "command", "tool"] },
 } as const satisfies {
   readonly [kind: string]: {
     readonly plan: (answers: Answers, service: string) => KindPlan;
@@ -94,9 +99,11 @@ export function readPlan(options: InitOptions): ReadPlan {
   if (own === null || kind === null || answers.problems.length > 0) {
     return { ok: false, problems: answers.problems };
   }
-  const { tool, secrets } = own;
-  const plan = { kind, gateway, network, tier, tool, secrets, open: openOf(options) };
-  return { ok: true, plan: { ...plan, values: { ...values, ...own.values, kind, tool } } };
+  const plan = { ...own, kind, gateway, network, tier, open: openOf(options) };
+  return {
+    ok: true,
+    plan: { ...plan, values: { ...values, ...own.values, kind, tool: own.tool } },
+  };
 }
 
 function readKind(answers: Answers): Kind | null {
@@ -131,12 +138,8 @@ function listenOf(gateway: string): { readonly listenHost: string; readonly list
 }
 
 function humanOf(answers: Answers): Json {
-  const signIn = answers.given("signIn");
-  if (signIn === undefined) return { tokenFile: "id-token.txt" };
-  const words = signIn.split(/\s+/).filter((word) => word !== "");
-  if (words.length === 0)
-    answers.problem("signIn", "is empty: name a program that prints an ID token");
-  return { command: words };
+  const command = wordsOf(answers, "signIn");
+  return command === null ? { tokenFile: "id-token.txt" } : { command };
 }
 
 function openOf({ issuer, signIn, group }: InitOptions): readonly string[] {

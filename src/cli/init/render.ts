@@ -40,13 +40,13 @@ export function renderFiles({ kind, tool, values }: Plan, key: AgentKeyPair): re
   const all = { ...values, keys: [key.publicJwk] };
   const file = (path: string, template: string): NewFile => ({
     path,
-    text: fill(readFileSync(new URL(template, TEMPLATES), "utf8"), all),
+    text: render(template, all),
     mode: MODE,
   });
   return [
     ...SHARED.map((path) => file(path, `shared/${path}`)),
     file(`bundle/tools/${tool}.jsonc`, `${kind}/tool.jsonc`),
-    file("connector.jsonc", `${kind}/connector.jsonc`),
+    { path: "connector.jsonc", text: renderConnector({ kind, values }), mode: MODE },
     // npm takes a file with the real name for its own.
     file(".gitignore", "shared/gitignore"),
     {
@@ -55,6 +55,14 @@ export function renderFiles({ kind, tool, values }: Plan, key: AgentKeyPair): re
       mode: SECRET_MODE,
     },
   ];
+}
+
+export function renderConnector({ kind, values }: Pick<Plan, "kind" | "values">): string {
+  return render(`${kind}/connector.jsonc`, values);
+}
+
+function render(template: string, values: Values): string {
+  return fill(readFileSync(new URL(template, TEMPLATES), "utf8"), values);
 }
 
 /**
@@ -77,7 +85,9 @@ function fill(template: string, values: Values): string {
 
 /** In one line, as a person would write it. Line ends inside of strings are escaped already. */
 function inline(value: Json): string {
-  return JSON.stringify(value, null, 1).replaceAll(/\n */g, " ");
+  return JSON.stringify(value, null, 1)
+    .replaceAll(/(\[)\n *|\n *(\])/g, "$1$2")
+    .replaceAll(/\n */g, " ");
 }
 
 /** A defect of ours: a template and the code beside it disagree. */
