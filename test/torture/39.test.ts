@@ -27,6 +27,8 @@ const PLACES = {
   /** The same, at one that names its statements. */
   unlisted_read: { destination: "named", action: "read" },
   unlisted_write: { destination: "named", action: "mutate" },
+  /** The same, at one that takes queries of listed columns only. */
+  unfenced_read: { destination: "asked", action: "read" },
   /** A write that a human has to approve: here it is only previewed. */
   preview: { destination: "guarded", action: "mutate" },
   /** The query that looks what a write would change. */
@@ -35,7 +37,7 @@ const PLACES = {
 type Place = keyof typeof PLACES;
 
 /**
- * Torture 39, against named statements: `COMMIT; DROP …`, data-modifying CTE, `pg_read_file`, `COPY … TO
+ * Torture 39, against named statements, and against queries that an agent writes itself: `COMMIT; DROP …`, data-modifying CTE, `pg_read_file`, `COPY … TO
  * PROGRAM`, `EXPLAIN ANALYZE DELETE`, leading comment, `pg_sleep`, `SET ROLE`, `pg_terminate_backend`,
  * `SELECT … FOR UPDATE`, `SELECT … INTO` → nothing written, statement timeout, connection discarded.
  */
@@ -55,17 +57,35 @@ describe("torture 39: SQL that wants to be more than it may", () => {
     const add = `insert into ${schema}.note (text) values ($1) returning text`;
     const postgres = { kind: "postgres", network: "acme", tier: "confidential" };
     const bundled = ["open", "open-writer", "named", "named-writer", "guarded"];
+    const columns = {
+      id: { type: "integer" },
+      text: { type: "text" },
+      token: { type: "text", dataClass: "lab.secret" },
+    };
+    const relations = { [`${schema}.person`]: { dataClass: "lab.note", columns } };
+    const query = { relations: Object.keys(relations) };
     const overlay = layerFolder({
-      destinations: Object.fromEntries(bundled.map((name) => [name, postgres])),
+      destinations: {
+        ...Object.fromEntries(bundled.map((name) => [name, postgres])),
+        asked: { ...postgres, relations },
+        summed: { ...postgres, relations },
+      },
       tools: [
         tool("db_find", "named", "read", find, ["text"]),
         tool("db_add", "named-writer", "mutate", add, ["text"]),
         tool("db_pid", "open", "read", "select pg_backend_pid()::text as text"),
         tool("db_self", "open", "read", SELF),
+        { id: "db_ask", destination: "asked", action: "read", query, timeoutMs: TIMEOUT_MS },
+        {
+          ...{ id: "db_sum", destination: "summed", action: "summarize" },
+          ...{ query: { ...query, minGroup: 3 }, timeoutMs: TIMEOUT_MS },
+        },
         ...hostile.filter(({ several }) => !several).flatMap(placed),
       ],
       actionPolicies: NEEDS_FINANCE,
     });
+    // With the token, so that what keeps it here is the gateway.
+    const listed = { [`${schema}.person`]: ["id", "text", "token"] };
     world = await startWorld("laboratory", host, {
       overlays: [overlay],
       connectors: () => [
@@ -77,6 +97,8 @@ describe("torture 39: SQL that wants to be more than it may", () => {
             "open-writer": database.destination("writer", "any", 1),
             guarded: database.destination("writer", "any", 1),
             named: database.destination("reader", [digest(find)], 1),
+            asked: database.destination("reader", { relations: listed }, 1),
+            summed: database.destination("reader", { relations: listed, minGroup: 3 }, 1),
             "named-writer": database.destination("writer", [digest(add)], 1),
           },
           env: database.env,
@@ -130,7 +152,7 @@ describe("torture 39: SQL that wants to be more than it may", () => {
     expect((await workflow.call("db_pid")).outcome).toBe("ok");
   });
 
-  it.each<Place>(["unlisted_read", "unlisted_write"])(
+  it.each<Place>(["unlisted_read", "unlisted_write", "unfenced_read"])(
     "as a statement that the connector does not name (%s) it does not reach the database",
     async (place) => {
       for (const one of statements()) {
@@ -158,6 +180,77 @@ describe("torture 39: SQL that wants to be more than it may", () => {
       expect(await everything(), one.name).toEqual(untouched);
     }
     figure("texts", statements().length);
+  });
+
+  it("as a query of the agent's own it is refused before anything leaves, and says why", async () => {
+    const before = await text("db_pid");
+    for (const { name, text: one } of hostile) {
+      for (const id of ["db_ask", "db_sum"]) {
+        const asking = await world.acme.open(world.agent, "dana", { purpose: "lab" });
+        const outcome = await asking.call(id, { text: one });
+        expect(outcome, name).toMatchObject({
+          outcome: "failed",
+          reason: { code: "invalid_arguments", at: ["/text"], why: { fix: expect.any(String) } },
+        });
+        expect(
+          (await asking.events()).map(({ event }) => event.type),
+          name,
+        ).not.toContain("call.admitted");
+      }
+    }
+    expect(await text("db_pid")).toBe(before);
+    expect(await everything()).toEqual(untouched);
+  });
+
+  it.each([
+    "select token from person",
+    "select id from person where token like 'hush%'",
+    "select id from person order by token",
+    "select count(*) as n from person group by token",
+    "select p.id, max(p.token) over () as m from person p",
+    "select case when token is null then 0 else 1 end as c from person",
+    "select x.t from (select token as t from person) x",
+    "select x.token from (select * from person) x",
+    "with t as (select * from person) select length(token) as l from t",
+    "select id from person a join (select 'hush-1' as token) b using (token)",
+    "select (select token from person b where b.id = a.id) as t from person a",
+    "select id from person union select length(token) from person",
+    "select string_agg(token, ',') as t from person",
+  ])("a column that policy denies is not to be had: %s", async (one) => {
+    const asking = await world.acme.open(world.agent, "dana", { purpose: "lab" });
+    const outcome = await asking.call("db_ask", { text: one });
+    expect(outcome).toMatchObject({ outcome: "policy_denied", reason: { code: "data_denied" } });
+  });
+
+  it("a star, and whatever stands for a whole row, show the other columns at most", async () => {
+    const asking = await world.acme.open(world.agent, "dana", { purpose: "lab" });
+    for (const one of [
+      "select * from person",
+      "select p.* from person p",
+      "select x.* from (select * from person) x",
+      "select p from person p",
+      "select to_jsonb(p) as j from person p",
+      "select (p).token from person p",
+    ]) {
+      const outcome = await asking.call("db_ask", { text: one });
+      expect(["ok", "failed"]).toContain(outcome.outcome);
+      expect(JSON.stringify(outcome), one).not.toContain("hush-");
+      if (outcome.outcome === "ok") expect(JSON.stringify(outcome)).toContain("anna");
+    }
+  });
+
+  it("a query that does not end is ended by the server", async () => {
+    // Embedded, the database is this very process: it would stand still as long as the query runs.
+    if (!database.real) return;
+    const many = Array.from({ length: 16 }, (_, at) => `person p${at}`).join(", ");
+    const asking = await world.acme.open(world.agent, "dana", { purpose: "lab" });
+    const outcome = await asking.call("db_ask", {
+      text: `select count(*) as n from ${many} /* endless */`,
+    });
+    expect(outcome).toMatchObject({ outcome: "failed", reason: { code: "deadline_exceeded" } });
+    const running = `select 1 from pg_stat_activity
+      where state = 'active' and query like '%endless%' and pid <> pg_backend_pid()`;
+    await until("endless", async () => (await database.query(running)).length === 0, 5);
   });
 
   it.each<Place>(["preview", "look"])(
@@ -257,6 +350,9 @@ unless { context.approvals.contains("finance") };
 const tables = (schema: string): string => `
   create table ${schema}.note (id serial primary key, text text not null);
   insert into ${schema}.note (text) values ('one'), ('two'), ('three');
+  create table ${schema}.person (id int primary key, text text not null, token text not null);
+  insert into ${schema}.person
+    select n, (array['anna', 'bob', 'cleo'])[n], 'hush-' || n from generate_series(1, 3) n;
   create function ${schema}.burn() returns text language sql security definer volatile as
     'delete from ${schema}.note returning text';
 `;

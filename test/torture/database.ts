@@ -16,7 +16,7 @@ export interface Database extends AsyncDisposable {
   /** A destination as a connector's file has it. */
   destination(
     role: "reader" | "writer",
-    statements: readonly string[] | "any",
+    statements: readonly string[] | "any" | object,
     connections?: number,
   ): object;
   readonly env: NodeJS.ProcessEnv;

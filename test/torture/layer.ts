@@ -7,7 +7,7 @@ import { ROOT } from "../acceptance/support/process.ts";
 /** What is laid over the laboratory's bundle. */
 export interface Layer {
   readonly destinations: { readonly [id: string]: object };
-  readonly tools: readonly (SqlTool | HttpTool)[];
+  readonly tools: readonly (SqlTool | QueryTool | HttpTool)[];
   /** Cedar, behind the laboratory's own action policies. */
   readonly actionPolicies?: string;
   /** Of these tools a sub-agent may be given any. */
@@ -27,6 +27,15 @@ export interface SqlTool {
   readonly timeoutMs?: number;
   /** Columns of the answer, each a string; none: the tool answers without rows. */
   readonly columns: readonly string[];
+}
+
+/** Its agent writes the query: the one argument is `text`. */
+export interface QueryTool {
+  readonly id: string;
+  readonly destination: string;
+  readonly action: "read" | "summarize";
+  readonly query: { readonly relations: readonly string[]; readonly minGroup?: number };
+  readonly timeoutMs?: number;
 }
 
 /** Takes texts, gives a text. */
@@ -73,11 +82,12 @@ function texts(names: readonly string[]): object {
   return { ...closed, properties: Object.fromEntries(properties) as object, required: names };
 }
 
-function described(tool: SqlTool | HttpTool): object {
+function described(tool: SqlTool | QueryTool | HttpTool): object {
+  if ("query" in tool) return queryTool(tool);
   return "sql" in tool ? sqlTool(tool) : httpTool(tool);
 }
 
-function named({ id, destination, action }: SqlTool | HttpTool): object {
+function named({ id, destination, action }: SqlTool | QueryTool | HttpTool): object {
   const description = `${id} of the torture suite.`;
   const domain = action === "mutate" ? { writeDomain: "lab" } : {};
   return { id, title: id, description, destination, action, cost: 1, ...domain };
@@ -117,6 +127,19 @@ function sqlTool(tool: SqlTool): object {
     },
     input: texts(sql.params),
     output: { kind: "json", schema },
+  };
+}
+
+function queryTool(tool: QueryTool): object {
+  const { query, timeoutMs = 5_000 } = tool;
+  return {
+    ...named(tool),
+    tier: "confidential",
+    timeoutMs,
+    maxResultBytes: 65_536,
+    query: { statement: "text", maxRows: 100, ...query },
+    input: texts(["text"]),
+    output: { kind: "rows" },
   };
 }
 
