@@ -18,11 +18,16 @@ export function differences(reviewed: JsonObject, imported: JsonObject): readonl
 }
 
 function contractOf(tool: JsonObject): Json {
-  const { http, input, output } = tool;
+  const { http, mcp, input, output } = tool;
   const sent = isObject(http)
     ? Object.fromEntries(Object.entries(http).filter(([key]) => SENT.includes(key)))
     : null;
-  return { http: sent, input: plain(input ?? null, false), output: plain(output ?? null, false) };
+  return {
+    http: sent,
+    mcp: mcp ?? null,
+    input: plain(input ?? null, false),
+    output: plain(output ?? null, false),
+  };
 }
 
 /** `members`: its keys are names that a service gave, not keywords. */

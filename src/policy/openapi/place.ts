@@ -24,8 +24,8 @@ export interface Placement {
   readonly writes: BundleFiles;
 }
 
-const HEADER =
-  '// Imported from an OpenAPI document. Nobody may call this tool until the list "review" is empty.\n';
+const header = (source: string): string =>
+  `// Imported from ${source}. Nobody may call this tool until the list "review" is empty.\n`;
 const TITLES = {
   record: "What this service answers",
   personal: "What is about people",
@@ -34,11 +34,18 @@ const TITLES = {
 const HIDDEN = /[[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]--[\t\n]]/gv;
 
 /** Where the tools of a document go in a bundle that may have some of them already. Pure. */
-export function placeTools(files: BundleFiles, imported: Import, classOf: ClassOf): Placement {
+export function placeTools(
+  files: BundleFiles,
+  imported: Pick<Import, "levels"> & {
+    readonly tools: readonly Pick<Import["tools"][number], "id" | "tool">[];
+  },
+  classOf: ClassOf,
+  source = "an OpenAPI document",
+): Placement {
   const writes: Record<string, string> = {};
   const tools = imported.tools.map(({ id, tool }): Placed => {
     const path = `tools/${id}.jsonc`;
-    const text = HEADER + fileText(tool);
+    const text = header(source) + fileText(tool);
     const before = Object.hasOwn(files, path) ? files[path] : undefined;
     if (before === undefined) {
       writes[path] = text;
