@@ -12,6 +12,7 @@ export interface RunOptions {
   readonly gateway: string;
   readonly gatewayCa?: string;
   readonly join?: string;
+  readonly listen?: string;
 }
 
 interface Failure {
@@ -32,9 +33,11 @@ export async function runConnector({
   gateway,
   gatewayCa: file,
   join,
+  listen,
 }: RunOptions): Promise<number> {
   const env = process.env;
   const gatewayCa = file === undefined ? undefined : readAuthority(file);
+  const address = listen === undefined ? null : readAddress(listen);
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort());
   if (join !== undefined) {
@@ -50,6 +53,7 @@ export async function runConnector({
     configPath,
     gateway,
     gatewayCa,
+    ...(address && { listen: address }),
     env,
     log: jsonLog(
       (line) => process.stderr.write(line),
@@ -63,6 +67,15 @@ export async function runConnector({
     await Promise.race([once(stop.signal, "abort"), started.connector.told]);
   await started.connector.stop();
   return EXIT.ok;
+}
+
+/** `10.0.0.7:7070`, `[fd00::7]:7070`. */
+function readAddress(text: string): { readonly host: string; readonly port: number } {
+  const [, six, four, digits] = /^(?:\[([0-9a-fA-F:.]+)\]|([^:\s]+)):(\d{1,5})$/.exec(text) ?? [];
+  const host = six ?? four;
+  const port = Number(digits);
+  if (host !== undefined && port <= 65_535) return { host, port };
+  throw new CliError(`--listen ${text}: say HOST:PORT`, EXIT.usage);
 }
 
 function readAuthority(file: string): string {
@@ -92,6 +105,7 @@ const WORDS: { readonly [fault in EnrollFault | RunFault]: string } = {
   not_enrolled: "give a one-time code with --join",
   enrolled_elsewhere:
     "this key was given for another network or tier: use another stateDir and enrol",
+  address_in_use: "somebody else listens on the address of --listen, or it is not of this machine",
   journal_corrupt:
     "the journal cannot be read, so what was sent is unknown: move the stateDir away and enrol again",
 };

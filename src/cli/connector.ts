@@ -37,6 +37,10 @@ export function connectorCommand(finish: Finish): Command {
     .requiredOption("--config <file>", "connector.jsonc: what this connector may reach")
     .requiredOption("--gateway <url>", "the gateway to dial")
     .option("--gateway-ca <file>", "PEM of the authority that the gateway's certificate comes from")
+    .option(
+      "--listen <address>",
+      "do not dial: wait at this private HOST:PORT for the gateway (it names this URL in postern.jsonc)",
+    )
     .option("--join <code>", "enrol first with this one-time code, where that was not done yet")
     .action(async (options: RunOptions) => {
       finish(await runConnector(options));

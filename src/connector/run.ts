@@ -1,26 +1,22 @@
-import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { setTimeout as sleep } from "node:timers/promises";
-import { HANDSHAKE_MS } from "../tunnel/protocol.ts";
-import type { Clock } from "../tunnel/socket.ts";
-import { backoffMs } from "./backoff.ts";
-import type { Agent } from "undici";
 import { loadGrammar } from "../sql/parse.ts";
 import { isGuarded } from "./allow.ts";
 import { readConfig, type ConnectorConfig, type Destination, type Environment } from "./config.ts";
-import { dial, gatewayAgent, gatewayUrl, tunnelUrl } from "./dial.ts";
-import { ConnectorEnd, type EndReason, type Identity } from "./end.ts";
+import { gatewayAgent, gatewayUrl, tunnelUrl } from "./dial.ts";
+import { Dialler } from "./dialler.ts";
+import type { Identity } from "./end.ts";
 import { HeldBytes, type Executor } from "./executor.ts";
 import { GuardedExecutor } from "./guarded.ts";
 import { HttpExecutor } from "./http.ts";
 import { horizonAt, Journal, JournalCorrupt } from "./journal.ts";
+import { Listener } from "./listener.ts";
 import type { Log } from "./log.ts";
 import { OwnKey } from "./own-key.ts";
 import { McpExecutor } from "./mcp.ts";
 import { PostgresExecutor } from "./postgres.ts";
 import type { Mistake } from "./reader.ts";
-import { seenState } from "./seen.ts";
-import { serve, type Service } from "./serve.ts";
+import type { Service } from "./serve.ts";
+import { type SessionParts, systemClock } from "./session.ts";
 import {
   type ConnectorState,
   lockStateDir,
@@ -37,6 +33,8 @@ export interface RunOptions {
   readonly gateway: string;
   /** PEM: believed at the gateway instead of the public authorities. */
   readonly gatewayCa?: string | undefined;
+  /** A private address on which the gateway dials us, instead of us the gateway. */
+  readonly listen?: { readonly host: string; readonly port: number };
   readonly env: Environment;
   readonly log: Log;
   /** Called once, when the first session has begun. */
@@ -51,6 +49,7 @@ export const RUN_FAULTS = [
   "enrolled_elsewhere",
   "state_in_use",
   "journal_corrupt",
+  "address_in_use",
 ] as const;
 export type RunFault = (typeof RUN_FAULTS)[number];
 
@@ -66,18 +65,6 @@ export interface RunningConnector {
 }
 
 const DRAIN_MS = 10_000;
-/** It goes on dialling all the same: who answers at an address can change. */
-const ENROL_ANEW =
-  "whoever answers is not the gateway of this connector's enrolment, or its key was locked or changed too often while this connector was away: check the URL; if it is right, move stateDir away and enrol anew with --join";
-
-const clock: Clock = {
-  now: () => Date.now(),
-  elapsed: () => performance.now(),
-  after(ms, run) {
-    const timer = setTimeout(run, ms);
-    return () => clearTimeout(timer);
-  },
-};
 
 function isGuardedDatabase(destination: Destination): boolean {
   return destination.kind === "postgres" && isGuarded(destination.statements);
@@ -110,7 +97,7 @@ export async function startConnector(options: RunOptions): Promise<RunResult> {
   let journal: Journal;
   try {
     // Without its journal, whatever came before this moment cannot be denied.
-    journal = await Journal.open(config.stateDir, horizonAt(clock.now()));
+    journal = await Journal.open(config.stateDir, horizonAt(systemClock.now()));
   } catch (error) {
     if (error instanceof JournalCorrupt) return refuse("journal_corrupt");
     lock.release();
@@ -128,29 +115,47 @@ export async function startConnector(options: RunOptions): Promise<RunResult> {
   };
   const executors = makeExecutors(config, options.log);
   const service = makeService(config, state, keys, executors, journal, options.log);
-  const stop = new AbortController();
-  const { gatewayCa: ca } = options;
-  const agent = gatewayAgent(ca === undefined ? {} : { ca });
   const told = Promise.withResolvers<void>();
-  const dialler = new Dialler({
-    ...{ identity, service, journal, keys, own, agent },
-    url: tunnelUrl(gateway, state.tenant),
-    stop: stop.signal,
-    ready: () => options.ready(state.connector, config),
+  let wasReady = false;
+  const parts: SessionParts = {
+    ...{ identity, service, journal, keys, own },
+    ready: () => {
+      if (!wasReady) options.ready(state.connector, config);
+      wasReady = true;
+    },
     told: () => told.resolve(),
-  });
-  const dialling = dialler.run();
+  };
+  const way = await wayTo(parts, gateway, state.tenant, options);
+  if (way === null) {
+    await journal.close();
+    return refuse("address_in_use");
+  }
   const stopping = async (): Promise<void> => {
-    stop.abort();
-    await dialler.drain();
-    await dialling;
-    await agent.destroy();
+    await way.stop(DRAIN_MS);
     await Promise.all([...executors.values()].map((one) => one.close()));
     await Promise.all([journal.close(), keys.settled(), own.settled()]);
     lock.release();
   };
   let stopped: Promise<void> | null = null;
   return { ok: true, connector: { told: told.promise, stop: () => (stopped ??= stopping()) } };
+}
+
+/** It dials the gateway, or waits to be dialled. Null: somebody else has the address. */
+async function wayTo(
+  parts: SessionParts,
+  gateway: URL,
+  tenant: string,
+  { listen, gatewayCa: ca }: RunOptions,
+): Promise<{ stop(ms: number): Promise<void> } | null> {
+  if (listen === undefined) {
+    const agent = gatewayAgent(ca === undefined ? {} : { ca });
+    return new Dialler(parts, tunnelUrl(gateway, tenant), agent);
+  }
+  const listener = new Listener(parts);
+  const port = await listener.listen(listen.host, listen.port);
+  if (port === null) return null;
+  parts.service.log("info", "listening", { port });
+  return listener;
 }
 
 function fault(name: RunFault, mistakes: readonly Mistake[] = []): RunResult {
@@ -165,7 +170,7 @@ function makeExecutors(config: ConnectorConfig, log: Log): ReadonlyMap<string, E
       new GuardedExecutor(
         executorOf(name, destination, config, held.share()),
         destination.limits,
-        clock.elapsed,
+        systemClock.elapsed,
         (open) =>
           log(open ? "warn" : "info", open ? "destination_gone" : "destination_back", {
             destination: name,
@@ -185,9 +190,9 @@ function executorOf(
     case "http":
       return new HttpExecutor(destination, held);
     case "postgres":
-      return new PostgresExecutor(destination, clock.elapsed);
+      return new PostgresExecutor(destination, systemClock.elapsed);
     case "mcp":
-      return new McpExecutor(destination, mcpFolder(stateDir, name), held, clock.elapsed);
+      return new McpExecutor(destination, mcpFolder(stateDir, name), held, systemClock.elapsed);
   }
 }
 
@@ -210,100 +215,4 @@ function makeService(
     journal,
     log,
   };
-}
-
-interface DiallerParts {
-  readonly identity: Identity;
-  readonly service: Service;
-  readonly journal: Journal;
-  readonly keys: TrustedKeys;
-  readonly own: OwnKey;
-  readonly agent: Agent;
-  readonly url: URL;
-  readonly stop: AbortSignal;
-  ready(): void;
-  told(): void;
-}
-
-/** One session after the other, with growing pauses while the gateway does not answer. */
-class Dialler {
-  readonly #parts: DiallerParts;
-  #end: ConnectorEnd | null = null;
-  #wasReady = false;
-
-  constructor(parts: DiallerParts) {
-    this.#parts = parts;
-  }
-
-  async run(): Promise<void> {
-    const { stop, own } = this.#parts;
-    let failures = 0;
-    while (!stop.aborted) {
-      const began = await this.#session();
-      if (!began) own.failed();
-      // A gateway that restarts twice in a row has let us in between: nobody waits longer for that.
-      failures = began ? 0 : failures + 1;
-      const pause = backoffMs(failures, Math.random());
-      await sleep(pause, undefined, { signal: stop }).catch(() => undefined);
-    }
-  }
-
-  async drain(): Promise<void> {
-    const end = this.#end;
-    if (end === null) return;
-    const late = new AbortController();
-    await Promise.race([
-      end.drain(),
-      sleep(DRAIN_MS, undefined, { signal: late.signal }).catch(() => undefined),
-    ]);
-    late.abort();
-    end.stop();
-  }
-
-  /** Resolves when it is over: whether it ever began. */
-  async #session(): Promise<boolean> {
-    const { identity, service, journal, keys, own, agent, url, stop, ready, told } = this.#parts;
-    const { log } = service;
-    // Dialling stops at once; a session that runs is drained first.
-    const dialled = await dial(url, agent, HANDSHAKE_MS, stop);
-    if (dialled === null || stop.aborted) {
-      dialled?.socket.close(1000);
-      log("info", "gateway_unreachable", {});
-      return false;
-    }
-    return new Promise((resolve) => {
-      let began = false;
-      const end = new ConnectorEnd(identity, dialled.socket, clock, {
-        serve: (job) => serve(service, job),
-        seen: (call) => seenState(journal, service.executors, call),
-        nonce: () => randomBytes(32).toString("hex"),
-        keys: (known) => keys.replace(known),
-        rotate: (text) => own.offer(text),
-        rotated: () => {
-          log("info", "key_rotated", { connector: identity.connector });
-          void own.taken();
-        },
-        drain: () => {
-          log("info", "drain_asked", { connector: identity.connector });
-          told();
-        },
-        began: (session) => {
-          began = true;
-          void own.began();
-          log("info", "session_begun", { connector: identity.connector, session });
-          if (!this.#wasReady) ready();
-          this.#wasReady = true;
-        },
-        ended: (reason: EndReason) => {
-          log(reason === "stopped" ? "info" : "warn", "session_ended", { reason });
-          if (reason === "gateway_key_unknown") log("error", reason, { advice: ENROL_ANEW });
-          this.#end = null;
-          resolve(began);
-        },
-      });
-      this.#end = end;
-      dialled.onmessage = (text) => end.message(text);
-      dialled.onclose = () => end.closed();
-    });
-  }
 }

@@ -21,6 +21,8 @@ export interface Network {
         readonly audience: string;
         readonly algorithms: readonly string[];
       };
+      /** Origins at which connectors of this tenant wait to be dialled. */
+      readonly listening?: readonly string[];
       /** Bundle folder to activate. */
       readonly bundle: string;
     };
@@ -39,6 +41,8 @@ export interface ConnectorPlan {
   /** Name servers that it asks; none: the system's. */
   readonly resolvers?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
+  /** `HOST:PORT` at which it waits for the gateway, instead of dialling it. */
+  readonly listen?: string;
   /** Dialled instead of the gateway's own address: somebody stands in between. */
   readonly gatewayUrl?: string;
 }

@@ -7,6 +7,7 @@ import {
   getNodeValue,
 } from "jsonc-parser";
 import { z } from "zod";
+import { CONNECTOR_URL_FIX, isConnectorUrl } from "./connector-url.ts";
 import type { WrappingSource } from "./wrapping.ts";
 
 /** In the data folder; the local CLI speaks to the gateway over it. */
@@ -20,6 +21,9 @@ const MAX_SIGN_IN_AGE_S = 300;
 /** Longer than an ID token lives anywhere: one from before the event opens nothing after it. */
 const EVENT_LOCK_MIN = 60;
 const MAX_EVENT_LOCK_MIN = 7 * 24 * 60;
+
+/** Connectors that this gateway dials: each costs a connection and a beat a second. */
+const MAX_LISTENING = 256;
 
 const name = z
   .string()
@@ -60,6 +64,10 @@ const schema = z.strictObject({
               lockMinutes: z.int().min(1).max(MAX_EVENT_LOCK_MIN).default(EVENT_LOCK_MIN),
             })
             .optional(),
+          connectors: z
+            .array(z.string().refine(isConnectorUrl, CONNECTOR_URL_FIX))
+            .max(MAX_LISTENING)
+            .default([]),
           approvals: z
             .strictObject({
               audience: z.string().min(1),
@@ -114,6 +122,8 @@ export interface TenantConfig {
         readonly lockMinutes: number;
       }
     | undefined;
+  /** Origins at which connectors listen for this gateway; all others dial it. */
+  readonly connectors: readonly string[];
   /** How humans sign in to decide approvals; absent: none can be decided. */
   readonly approvals?: { readonly audience: string; readonly maxAgeSeconds: number } | undefined;
 }

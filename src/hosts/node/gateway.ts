@@ -30,6 +30,7 @@ import { Directory } from "./directory.ts";
 import { Draining } from "./drain.ts";
 import { agentServer } from "./http-server.ts";
 import { loadTls } from "./server-tls.ts";
+import { dialListening } from "./listening-connectors.ts";
 import { lingering } from "./linger.ts";
 import { tenantDoors } from "./doors.ts";
 import { nodeEvidence } from "./evidence.ts";
@@ -228,6 +229,7 @@ export async function startGateway(
     });
     server.on("request", lingering(getRequestListener(app.fetch)));
     const tunnels = createTunnelServer(end);
+    closing.use(dialListening(config.tenants, end));
     server.on("upgrade", (request, socket, head) => {
       if (!tunnels.upgrade(request, socket, head)) socket.destroy();
     });

@@ -2,7 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import type { ConnectorPlan } from "../host.ts";
 import type { Outcome, Workflow } from "../support/workflow.ts";
-import { doomed, type World } from "../support/world.ts";
+import { doomed } from "../support/plans.ts";
+import type { World } from "../support/world.ts";
 
 /** A connector that comes, goes, dies, and that is not one. */
 export function connectorCases(world: () => World): void {

@@ -214,6 +214,7 @@ class Processes implements NodeHost {
         idp: tenant.idp,
         ...(tenant.approvals && { approvals: tenant.approvals }),
         ...(tenant.events && { events: tenant.events }),
+        ...(tenant.listening && { connectors: tenant.listening }),
       },
     ]);
     const config = {
@@ -244,7 +245,11 @@ class Processes implements NodeHost {
       JSON.stringify({ network, tier, stateDir: join(folder, "state"), resolvers, destinations }),
     );
     const where = ["--config", file, "--gateway", plan.gatewayUrl ?? this.#url];
-    return postern("connector", "run", ...where, ...(code === undefined ? [] : ["--join", code]));
+    const more = {
+      join: code === undefined ? [] : ["--join", code],
+      listen: plan.listen === undefined ? [] : ["--listen", plan.listen],
+    };
+    return postern("connector", "run", ...where, ...more.join, ...more.listen);
   }
 
   #connectorFolder(name: string): string {

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 
 /** The project's folder: every process runs from it. */
@@ -121,4 +122,13 @@ export async function run(argv: readonly string[], env: NodeJS.ProcessEnv = {}):
 /** The `postern` command, as npm would start it. */
 export function postern(...args: readonly string[]): string[] {
   return [process.execPath, `${ROOT}bin/postern.js`, ...args];
+}
+
+/** Of this machine, and free a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
 }

@@ -1,4 +1,5 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse } from "jsonc-parser";
@@ -10,7 +11,8 @@ import { Contract } from "./contract.ts";
 import { holdTo, send } from "./http.ts";
 import { Agent, keyPair } from "./keys.ts";
 import { Lab } from "./lab.ts";
-import { ROOT, Running } from "./process.ts";
+import { doomed, starter, wired } from "./plans.ts";
+import { freePort, ROOT, Running } from "./process.ts";
 import { EVENTS_AUDIENCE, Provider } from "./provider.ts";
 import { Tenant } from "./tenant.ts";
 import { Wire } from "./wire.ts";
@@ -117,6 +119,7 @@ export async function startWorld(
     audience: EVENTS_AUDIENCE,
     algorithms: ["ES256"],
   };
+  const listen = `127.0.0.1:${await freePort()}`;
   let wire: Wire | null = null;
   const network: Network = {
     folder,
@@ -127,6 +130,7 @@ export async function startWorld(
         starter: {
           idp: { issuer: provider.issuer, ...idp },
           approvals,
+          listening: [`http://${listen}`],
           bundle: starterBundle,
         },
       }),
@@ -152,7 +156,7 @@ export async function startWorld(
         doomed(lab),
         wired(lab, wire),
         billing,
-        starter(lab),
+        starter(lab, listen),
       ];
     },
   };
@@ -306,41 +310,6 @@ function internal(lab: Lab, ticketsOrigin: string | null, gatewayUrl: string): C
   };
 }
 
-export function doomed(lab: Lab): ConnectorPlan {
-  return {
-    name: "doomed",
-    tenant: "acme",
-    network: "acme",
-    tier: "public",
-    destinations: {
-      doomed: {
-        kind: "http",
-        origin: lab.origin,
-        methods: ["GET", "POST"],
-        paths: ["/gate/{key}", "/keyed/{key}"],
-      },
-    },
-  };
-}
-
-function wired(lab: Lab, { url }: Wire): ConnectorPlan {
-  return {
-    name: "wired",
-    tenant: "acme",
-    network: "wire",
-    tier: "internal",
-    gatewayUrl: url,
-    destinations: {
-      wired: {
-        kind: "http",
-        origin: lab.origin,
-        methods: ["GET", "POST"],
-        paths: ["/note", "/status/{code}"],
-      },
-    },
-  };
-}
-
 /** What Acme's own connector allows of queries that agents write. */
 function queried(database: object): ConnectorPlan["destinations"] {
   const file = readFileSync(join(ROOT, "examples/acme/connectors/billing.jsonc"), "utf8");
@@ -357,21 +326,6 @@ function queried(database: object): ConnectorPlan["destinations"] {
 
 /** Who is what at the team with the starter bundle. */
 const GROUPS: { readonly [login: string]: string } = { sam: "staff", rhea: "reviewers" };
-
-function starter({ origin }: Lab): ConnectorPlan {
-  const service = { kind: "http", origin, methods: ["GET"], paths: [] };
-  return {
-    name: "starter",
-    tenant: "starter",
-    network: "corp",
-    tier: "internal",
-    destinations: {
-      directory: { ...service, paths: ["/people"] },
-      inbox: { ...service, paths: ["/messages"] },
-      mail: { ...service, methods: ["POST"], paths: ["/messages"] },
-    },
-  };
-}
 
 async function confidential(
   services: Map<string, Running>,

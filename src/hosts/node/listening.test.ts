@@ -1,0 +1,293 @@
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { enrollConnector } from "../../connector/enroll.ts";
+import { startConnector, type RunningConnector } from "../../connector/run.ts";
+import { mint } from "../../connector/testing.ts";
+import { FRAME_TYPE, MAX_OVERTAKING, OPEN_PATH, SOCKET_HEADER } from "../../tunnel/post.ts";
+import { MAX_HANDSHAKE_FRAME_BYTES } from "../../tunnel/protocol.ts";
+import { isConnectorUrl } from "./connector-url.ts";
+import { dialListening } from "./listening-connectors.ts";
+import { TestGateway } from "./testing-tunnel.ts";
+
+let dir: string;
+let gateway: TestGateway;
+let service: Server;
+let connector: RunningConnector | null;
+let origin: string;
+let lines: string[];
+/** Requests that wait at the service. */
+let held: (() => void)[];
+let given: number;
+const dialling: Disposable[] = [];
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), "postern-listening-"));
+  gateway = new TestGateway();
+  gateway.server.listen(0, "127.0.0.1");
+  await once(gateway.server, "listening");
+  [held, given, lines] = [[], 0, []];
+  service = createServer((request, response) => {
+    response.once("close", () => (given += response.writableFinished ? 0 : 1));
+    response.setHeader("content-type", "text/plain");
+    const answer = (): void => void response.end(request.url);
+    if (request.url === "/tickets/held") held.push(answer);
+    else answer();
+  });
+  service.listen(0, "127.0.0.1");
+  await once(service, "listening");
+  const at = `http://127.0.0.1:${(service.address() as AddressInfo).port}`;
+  const tickets = { kind: "http", origin: at, methods: ["GET"], paths: ["/tickets/{id}"] };
+  const config = { network: "acme", tier: "internal", stateDir: "./state" };
+  const configPath = join(dir, "connector.jsonc");
+  await writeFile(configPath, JSON.stringify({ ...config, destinations: { tickets } }));
+  const where = { configPath, gateway: gateway.url, env: {} };
+  await enrollConnector({ ...where, tenant: "acme", code: gateway.code });
+  connector = null;
+  const started = await startConnector({
+    ...{ ...where, listen: { host: "127.0.0.1", port: 0 }, ready: () => undefined },
+    log: (_level, event, fields) => {
+      lines.push(event);
+      if (event === "listening") origin = `http://127.0.0.1:${String(fields["port"])}`;
+    },
+  });
+  if (!started.ok) throw new Error(started.fault);
+  ({ connector } = started);
+});
+afterEach(async () => {
+  for (const one of dialling.splice(0)) one[Symbol.dispose]();
+  for (const answer of held) answer();
+  await connector?.stop();
+  await gateway.close();
+  service.closeAllConnections();
+  await new Promise((resolve) => service.close(resolve));
+  await rm(dir, { recursive: true, force: true });
+});
+
+const until = async (holds: () => boolean): Promise<void> => {
+  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
+};
+const here = () => gateway.end.choose("acme", "acme", "internal");
+
+async function opened(): Promise<{ connector: string; session: string }> {
+  dialling.push(dialListening({ acme: { connectors: [origin] } }, gateway.end));
+  await until(() => here() !== null);
+  return here()!;
+}
+
+let calls = 0;
+function call(id: string, presenter = here()!, timeoutMs = 5_000) {
+  const http = { method: "GET", destination: "tickets", path: `/tickets/${id}`, query: "" };
+  const operation = { http: { ...http, contentDigest: null } };
+  const name = `call_${++calls}`;
+  const change = { txn: `txn_${calls}` };
+  const token = mint(gateway.key, operation, presenter, Date.now(), change, { call: name });
+  const request = { operation, body: null, contentType: null };
+  return gateway.end.send("acme", presenter, { call: name, token, request, cap: 1_000, timeoutMs });
+}
+
+const post = (path: string, body: string | Uint8Array<ArrayBuffer> = ""): Promise<Response> =>
+  fetch(`${origin}${path}`, { method: "POST", body });
+
+/** A stranger, who has proved nothing. */
+async function stranger(): Promise<string> {
+  const response = await post(OPEN_PATH);
+  expect(response.headers.get("content-type")).toBe(FRAME_TYPE);
+  expect(await response.text()).toMatch(/^\{"t":"hello",[^\n]*\}\n$/);
+  return `${OPEN_PATH}/${response.headers.get(SOCKET_HEADER)}`;
+}
+
+describe("a connector that listens", () => {
+  it("serves the gateway that dials it: answers as they come, and in no order", async () => {
+    await opened();
+    const slow = call("held");
+    await until(() => held.length === 1);
+    const many = await Promise.all(Array.from({ length: 40 }, (_, n) => call(`t-${n}`)));
+    for (const [n, answer] of many.entries()) {
+      expect(answer).toMatchObject({ ok: true, body: `/tickets/t-${n}` });
+    }
+    held.pop()?.();
+    expect(await slow).toMatchObject({ ok: true, body: "/tickets/held" });
+  });
+
+  it("stops what is cut, says what it has seen, and follows the gateway's keys", async () => {
+    const presenter = await opened();
+    const cut = call("held");
+    await until(() => held.length === 1);
+    gateway.end.cut("acme", new Set([`call_${calls}`]));
+    expect(await cut).toMatchObject({ code: "interrupted" });
+    await until(() => given === 1);
+    expect(await gateway.end.seen("acme", presenter.connector, "call_never")).toBe("never");
+    gateway.rotate();
+    expect(await call("after")).toMatchObject({ ok: true });
+    expect((await gateway.end.rotate("acme", presenter.connector))?.session).toBe(
+      presenter.session,
+    );
+  });
+
+  it("finishes what it has when it is to stop", async () => {
+    await opened();
+    const last = call("held");
+    await until(() => held.length === 1);
+    gateway.end.drain("acme", "con_1");
+    await connector?.told;
+    const stopping = connector?.stop();
+    held.pop()?.();
+    expect(await last).toMatchObject({ ok: true });
+    await stopping;
+    await gateway.seen("session_ended");
+  });
+
+  it("is dialled again when it was lost, and gives up the session of before", async () => {
+    const before = await opened();
+    const lost = call("held", before);
+    await until(() => held.length === 1);
+    // Another dialler, as after a restart of the gateway: its session is the one that counts.
+    gateway.end.expel("acme", before.connector);
+    expect(await lost).toMatchObject({ code: "connector_lost" });
+    await until(() => given === 1);
+    await until(() => here() !== null);
+    expect(here()?.session).not.toBe(before.session);
+    expect(await call("again")).toMatchObject({ ok: true });
+  });
+
+  it("proves itself to nobody who has not proved to be its gateway", async () => {
+    const other = new TestGateway();
+    other.connectorKey = gateway.connectorKey;
+    dialling.push(dialListening({ acme: { connectors: [origin] } }, other.end));
+    await other.seen("session_refused");
+    expect(lines).toContain("gateway_key_unknown");
+    expect(other.end.choose("acme", "acme", "internal")).toBeNull();
+    other.tunnels.close();
+  });
+});
+
+describe("somebody who reaches the port of a connector", () => {
+  it("finds one path and one method", async () => {
+    for (const path of ["/", "/postern", `${OPEN_PATH}/`, `${OPEN_PATH}/${"0".repeat(32)}`]) {
+      expect((await post(path)).status).toBe(404);
+    }
+    expect((await fetch(`${origin}${OPEN_PATH}`)).status).toBe(404);
+    expect((await post(`${OPEN_PATH}/${"0".repeat(32)}/0`, "{}")).status).toBe(404);
+  });
+
+  it.each([
+    ["no JSON", "{"],
+    ["a frame of the other side", '{"t":"hello"}'],
+    ["a request before any proof", '{"t":"request","id":"0"}'],
+    ["two frames in one", '{"t":"beat","now":1,"epoch":0}\n{"t":"beat","now":1,"epoch":0}'],
+    ["a key twice", '{"t":"beat","t":"beat","now":1,"epoch":0}'],
+  ])("ends a session with %s", async (_, text) => {
+    const socket = await stranger();
+    expect((await post(`${socket}/0`, text)).status).toBe(410);
+    expect((await post(`${socket}/1`, text)).status).toBe(404);
+  });
+
+  it("may not say more than a handshake needs, to the byte", async () => {
+    const socket = await stranger();
+    const fits = "x".repeat(MAX_HANDSHAKE_FRAME_BYTES);
+    expect((await post(`${socket}/0`, `${fits}x`)).status).toBe(413);
+    expect((await post(`${socket}/0`, fits)).status).toBe(410);
+  });
+
+  it("may not hold more sessions than it has handshakes, nor run ahead for ever", async () => {
+    const sockets = await Promise.all(Array.from({ length: 16 }, () => stranger()));
+    expect((await post(OPEN_PATH)).status).toBe(503);
+    const [first] = sockets;
+    expect((await post(`${first}/${MAX_OVERTAKING}`, "{}")).status).toBe(409);
+    // One short of it waits for those before, and goes with its session.
+    const ahead = post(`${first}/${MAX_OVERTAKING - 1}`, "{}");
+    expect((await post(`${first}/0`, "{")).status).toBe(410);
+    expect((await ahead).status).toBe(410);
+    expect((await post(OPEN_PATH)).status).toBe(200);
+  });
+
+  it("gets nothing by a copy of a frame, or by a frame in somebody else's session", async () => {
+    const socket = await stranger();
+    const waits = post(`${socket}/1`, "{}");
+    await until(() => true);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect((await post(`${socket}/1`, "{}")).status).toBe(409);
+    expect((await post(`${socket}/close`)).status).toBe(204);
+    expect((await waits).status).toBe(410);
+    const presenter = await opened();
+    expect((await post(`${OPEN_PATH}/${presenter.session}/0`, "{}")).status).toBe(404);
+    expect(await call("still")).toMatchObject({ ok: true });
+  });
+});
+
+describe("a peer that pretends to be a connector that listens", () => {
+  const pretending = async (
+    answer: (url: string) => { type?: string; socket?: string; body: string; status?: number },
+  ): Promise<number> => {
+    let asked = 0;
+    const server = createServer((request, response) => {
+      asked++;
+      const {
+        type = FRAME_TYPE,
+        socket = "ab".repeat(16),
+        body,
+        status = 200,
+      } = answer(request.url ?? "");
+      response.writeHead(status, { "content-type": type, [SOCKET_HEADER]: socket });
+      response.end(body);
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const at = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    using _dialling = dialListening({ acme: { connectors: [at] } }, gateway.end);
+    await until(() => asked >= 2);
+    server.closeAllConnections();
+    server.close();
+    return gateway.events.filter(({ type }) => type === "session_begun").length;
+  };
+  const hello = JSON.stringify({
+    ...{ t: "hello", v: 1, tenant: "acme", connector: "con_1", nonce: "cd".repeat(32) },
+  });
+
+  it.each([
+    ["another type", () => ({ type: "text/html", body: "" })],
+    ["a session of no form", () => ({ socket: "../..", body: hello })],
+    ["a frame out of turn", () => ({ body: '{"t":"beat"}\n' })],
+    ["an answer to nothing", () => ({ body: `${hello}\n{"t":"answer"}\n` })],
+    ["a hello for ever", () => ({ body: `${hello}\n` })],
+    ["a redirect", () => ({ status: 302, body: "" })],
+    ["bytes that are no text", () => ({ body: "\ufffd\u0000" })],
+  ])("is let in by nobody: it says %s", async (_, answer) => {
+    expect(await pretending(answer)).toBe(0);
+  });
+});
+
+describe("where a gateway finds connectors that listen", () => {
+  it("is an origin: https, or a private address in clear", () => {
+    for (const url of [
+      "https://connector.internal",
+      "https://10.0.0.7:7070",
+      "http://127.0.0.1:7070",
+      "http://10.1.2.3:7070",
+      "http://172.31.0.1",
+      "http://[::1]:7070",
+      "http://[fd00::7]:7070",
+    ]) {
+      expect(isConnectorUrl(url), url).toBe(true);
+    }
+    for (const url of [
+      "http://connector.internal",
+      "http://localhost:7070",
+      "http://8.8.8.8",
+      "http://172.32.0.1",
+      "http://[2001:db8::1]",
+      "https://a.example/path",
+      "https://a.example/",
+      "https://user@a.example",
+      "ftp://10.0.0.1",
+      "connector",
+    ]) {
+      expect(isConnectorUrl(url), url).toBe(false);
+    }
+  });
+});

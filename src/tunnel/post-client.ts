@@ -1,0 +1,125 @@
+import type { Peer } from "./gateway-end.ts";
+import { FRAME_TYPE, OPEN_PATH, SOCKET_HEADER, SOCKET_ID } from "./post.ts";
+import { HANDSHAKE_MS, MAX_FRAME_BYTES } from "./protocol.ts";
+import type { Socket } from "./socket.ts";
+
+/** Whatever else the connector has to say comes with an answer: never more than twice a frame. */
+const MAX_LINES_BYTES = 2 * MAX_FRAME_BYTES;
+
+/**
+ * A socket to a connector that listens, out of `fetch` alone. Resolves when it is over; false: there was
+ * nobody.
+ */
+export async function openByPost(
+  origin: string,
+  accept: (socket: Socket) => Peer,
+  stop: AbortSignal,
+): Promise<boolean> {
+  const gone = new AbortController();
+  const over = AbortSignal.any([stop, gone.signal]);
+  const opened = await post(
+    `${origin}${OPEN_PATH}`,
+    "",
+    AbortSignal.any([over, AbortSignal.timeout(HANDSHAKE_MS)]),
+  );
+  const id = opened?.socket ?? "";
+  if (opened === null || !SOCKET_ID.test(id)) return false;
+  const sending = new Posts(`${origin}${OPEN_PATH}/${id}`, over, () => gone.abort());
+  const peer = accept(sending);
+  sending.listen((line) => peer.message(line));
+  for (const line of opened.lines) peer.message(line);
+  await new Promise<void>((resolve) => {
+    if (over.aborted) resolve();
+    over.addEventListener("abort", () => resolve(), { once: true });
+  });
+  peer.closed();
+  return true;
+}
+
+class Posts implements Socket {
+  readonly #url: string;
+  readonly #over: AbortSignal;
+  readonly #close: () => void;
+  #next = 0;
+  #bytes = 0;
+  #heard: (line: string) => void = () => undefined;
+
+  constructor(url: string, over: AbortSignal, close: () => void) {
+    this.#url = url;
+    this.#over = over;
+    this.#close = close;
+  }
+
+  listen(heard: (line: string) => void): void {
+    this.#heard = heard;
+  }
+
+  send(text: string): boolean {
+    if (this.#over.aborted) return false;
+    void this.#post(`${this.#url}/${this.#next++}`, text);
+    return true;
+  }
+
+  /** The other end finds out by itself, as it does where a network is lost; a frame says it sooner. */
+  close(code: number): void {
+    if (this.#over.aborted) return;
+    void post(`${this.#url}/close`, String(code), AbortSignal.timeout(HANDSHAKE_MS));
+    this.#close();
+  }
+
+  buffered(): number {
+    return this.#bytes;
+  }
+
+  async #post(url: string, text: string): Promise<void> {
+    this.#bytes += text.length;
+    const answer = await post(url, text, this.#over);
+    this.#bytes -= text.length;
+    if (this.#over.aborted) return;
+    // One frame that is lost is a hole in the session.
+    if (answer === null) return this.#close();
+    for (const line of answer.lines) this.#heard(line);
+  }
+}
+
+interface Posted {
+  readonly socket: string | null;
+  readonly lines: readonly string[];
+}
+
+/** Null: no answer, or none of this protocol. */
+async function post(url: string, body: string, signal: AbortSignal): Promise<Posted | null> {
+  try {
+    const response = await fetch(url, {
+      method: "POST",
+      headers: { "content-type": FRAME_TYPE },
+      body,
+      // Wherever it points to, nobody there has proved anything.
+      redirect: "error",
+      signal,
+    });
+    const type = response.headers.get("content-type");
+    if (response.status !== 200 || type !== FRAME_TYPE) {
+      await response.body?.cancel();
+      return null;
+    }
+    const text = await bounded(response);
+    if (text === null) return null;
+    const socket = response.headers.get(SOCKET_HEADER);
+    return { socket, lines: text.split("\n").filter((line) => line !== "") };
+  } catch {
+    return null;
+  }
+}
+
+async function bounded(response: Response): Promise<string | null> {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  let text = "";
+  let size = 0;
+  for await (const chunk of response.body ?? []) {
+    size += chunk.length;
+    if (size > MAX_LINES_BYTES) return null;
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}
