@@ -140,13 +140,13 @@ function failed(call: string, reason: FailureReason, retryAfterMs?: number): Fai
   };
 }
 
-export type ArgumentFault = Pick<FailureReason, "at" | "why">;
+export type ArgumentFault = Pick<FailureReason, "at" | "expected" | "why">;
 
 /** What is wrong with the arguments, only where that is why the call was refused. */
 function faultOf(code: FailureCode, fault: ArgumentFault = {}): ArgumentFault {
   if (code !== "invalid_arguments") return {};
-  const { at, why } = fault;
-  return { ...(at && { at }), ...(why && { why }) };
+  const { at, expected, why } = fault;
+  return { ...(at && { at }), ...(expected && { expected }), ...(why && { why }) };
 }
 
 function failure(

@@ -240,6 +240,8 @@ export type ShapedArguments =
       readonly ok: false;
       /** JSON Pointers of what is wrong. */
       readonly at: readonly string[];
+      /** What their schema asks for there, by pointer. */
+      readonly expected?: { readonly [at: string]: string };
       readonly why?: Fault;
     };
 

@@ -7,6 +7,8 @@ export interface SchemaFault {
   readonly keyword: string;
   /** JSON Pointer. */
   readonly at: string;
+  /** JSON Pointer into the schema; leads nowhere where a reference was followed. */
+  readonly schemaAt: string;
 }
 
 /** A general JSON Schema, compiled once. `null`: the schema or the value made the checker throw. */
@@ -32,8 +34,9 @@ export class CompiledSchema {
   faults(value: Json, depth: "first" | "all"): readonly SchemaFault[] | null {
     try {
       const { errors } = (depth === "first" ? this.#first : this.#all).validate(value);
-      return errors.map(({ keyword, instanceLocation }) => ({
+      return errors.map(({ keyword, keywordLocation, instanceLocation }) => ({
         keyword,
+        schemaAt: decodeURIComponent(keywordLocation.slice(1)),
         // A URI fragment: `#`, then a percent-encoded pointer.
         at: decodeURIComponent(instanceLocation.slice(1)),
       }));

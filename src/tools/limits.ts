@@ -5,6 +5,8 @@ export const MAX_ARGUMENT_BYTES = 1_024 * 1_024;
 export const MAX_FAULTS = 20;
 /** UTF-16 units. A longer key in a pointer is the agent's own text echoed back: its parent is named. */
 export const MAX_FAULT_CHARS = 256;
+/** Characters that say what one place should hold: a list of fifty values helps no more than its schema. */
+export const MAX_EXPECTED_CHARS = 200;
 /** Up to here, in bytes, every fault of the arguments is collected; beyond, the first one only. */
 export const MAX_EXPLAINED_BYTES = 16 * 1_024;
 

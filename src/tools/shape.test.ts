@@ -46,9 +46,90 @@ describe("shaping arguments", () => {
     expect(args).toEqual({ customerId: "c-1", filter: {} });
   });
 
-  it("coerces nothing and normalises nothing", () => {
+  it("takes for a number what can be read in one way only, and nothing else for another type", () => {
+    const limit = (given: Json): unknown => {
+      const shaped = shape({ customerId: "c-1", limit: given });
+      return shaped.ok ? shaped.args["limit"] : "refused";
+    };
+    expect(["20", "1", "100"].map(limit)).toEqual([20, 1, 100]);
+    for (const given of ["05", "+5", "5.0", "5e0", " 5", "5 ", "", "-0", "0x5", "٥", "true"]) {
+      expect(limit(given)).toBe("refused");
+    }
+    expect(limit("101")).toBe("refused");
+    expect(limit(["5"])).toBe("refused");
     expect(at({ customerId: 1 })).toEqual(["/customerId"]);
-    expect(at({ customerId: "c-1", limit: "20" })).toEqual(["/limit"]);
+    expect(at({ customerId: "c-1", tags: "a" })).toEqual(["/tags"]);
+  });
+
+  it("coerces what comes back as the same text, and leaves texts alone", () => {
+    const typed = compileShaper(
+      {
+        properties: {
+          whole: { type: "integer" },
+          score: { type: "number" },
+          flag: { type: "boolean" },
+          either: { type: ["integer", "string"] },
+          text: { type: "string" },
+        },
+      },
+      ["whole", "flag"],
+      () => [],
+    );
+    fc.assert(
+      fc.property(
+        fc.maxSafeInteger(),
+        fc.double({ noNaN: true, min: -1e9, max: 1e9 }),
+        fc.boolean(),
+        (n, x, flag) => {
+          const given = { whole: String(n), score: String(x), flag: String(flag) };
+          const shaped = typed({ ...given, either: String(n), text: String(n) });
+          if (!shaped.ok) {
+            expect(shaped.at).toEqual(["/score"]);
+            return;
+          }
+          const { whole, score, ...others } = shaped.args;
+          expect([JSON.stringify(whole), JSON.stringify(score)]).toEqual([
+            given.whole,
+            given.score,
+          ]);
+          expect(others).toEqual({ flag, either: String(n), text: String(n) });
+          expect(shaped.policyArguments).toEqual({ whole: n, flag });
+        },
+      ),
+    );
+    for (const given of [
+      "9007199254740993",
+      "1.10",
+      "1e400",
+      "NaN",
+      "Infinity",
+      "-0",
+      "0.1234567890123456789",
+    ]) {
+      expect(typed({ score: given })).toMatchObject({ ok: false, at: ["/score"] });
+    }
+    expect(typed({ flag: "TRUE" })).toMatchObject({ ok: false, at: ["/flag"] });
+  });
+
+  it("says what belongs in each place, in the words of the schema, and never what was there", () => {
+    const wrong = { limit: 1_000, status: "canary", month: "canary", tags: [7], other: "canary" };
+    const shaped = shape(wrong);
+    expect(shaped).toEqual({
+      ok: false,
+      at: ["/customerId", "/limit", "/month", "/other", "/status", "/tags/0"],
+      expected: {
+        "/customerId": "required",
+        "/limit": "maximum 100",
+        "/month": String.raw`pattern "^20\\d\\d-\\d\\d$"`,
+        "/other": "no such argument",
+        "/status": 'enum ["open","closed"]',
+        "/tags/0": 'type "string"',
+      },
+    });
+    expect(JSON.stringify(shaped)).not.toContain("canary");
+  });
+
+  it("normalises nothing", () => {
     const decomposed = { customerId: "e\u0301", limit: 1 };
     expect(shape(decomposed)).toMatchObject({ args: decomposed });
   });
@@ -83,7 +164,7 @@ describe("shaping arguments", () => {
   it("refuses undeclared arguments even where the schema forgot to", () => {
     expect(at({ customerId: "c-1", admin: true })).toEqual(["/admin"]);
     const open = compileShaper({ ...SCHEMA, additionalProperties: true }, [], () => []);
-    expect(open({ customerId: "c-1", admin: true })).toEqual({ ok: false, at: ["/admin"] });
+    expect(open({ customerId: "c-1", admin: true })).toMatchObject({ ok: false, at: ["/admin"] });
   });
 
   it.each<[string, Json]>([

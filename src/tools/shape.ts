@@ -1,5 +1,7 @@
 import { isObject, type Json, type JsonObject, MAX_JSON_DEPTH } from "../core/model/json.ts";
 import type { ShapedArguments } from "../gateway/ports.ts";
+import { compileCoercion } from "./coerce.ts";
+import { expectations } from "./expected.ts";
 import { CompiledSchema, type SchemaFault } from "./json-schema.ts";
 import {
   MAX_ARGUMENT_BYTES,
@@ -14,8 +16,9 @@ import type { Renderer } from "./renderer.ts";
 export type Shaper = (args: Json) => ShapedArguments;
 
 /**
- * The check of arguments before anything is decided. Nothing is coerced or normalised: what policy
- * judged is, byte for byte, what the tool gets. Faults are places, never values.
+ * The check of arguments before anything is decided. Nothing is normalised, and nothing coerced but what
+ * has one form as text: what policy judged is, byte for byte, what the tool gets. Faults are places and
+ * what belongs there, never values.
  */
 export function compileShaper(
   input: JsonObject,
@@ -25,6 +28,7 @@ export function compileShaper(
   const schema = closed(input);
   const compiled = new CompiledSchema(schema);
   const defaults = compileDefaults(schema);
+  const coerced = compileCoercion(schema);
   const required = strings(schema["required"]);
   const patterned = patternedArguments(schema);
 
@@ -35,16 +39,18 @@ export function compileShaper(
     const bytes = Buffer.byteLength(JSON.stringify(args));
     if (bytes > MAX_ARGUMENT_BYTES) return { ok: false, at: [""] };
 
-    const complete = withDefaults(args, defaults);
+    const complete = withDefaults(coerced(args), defaults);
     const overlong = patterned.filter((name) => holdsOverlong(complete[name]));
     if (overlong.length > 0) return refused(overlong.map((name) => pointer([name])));
     if (compiled.matches(complete) !== true) {
       const depth = bytes <= MAX_EXPLAINED_BYTES ? "all" : "first";
       const missing = required.filter((name) => !Object.hasOwn(complete, name));
-      return refused([
-        ...missing.map((name) => pointer([name])),
-        ...deepest(compiled.faults(complete, depth) ?? [], missing.length > 0),
-      ]);
+      const faults = compiled.faults(complete, depth) ?? [];
+      const absent = missing.map((name) => pointer([name]));
+      return refused([...absent, ...deepest(faults, missing.length > 0)], {
+        ...expectations(schema, faults),
+        ...Object.fromEntries(absent.map((place) => [place, "required"])),
+      });
     }
     const unsendable = misplaced(complete);
     if (unsendable.length > 0) return refused(unsendable);
@@ -165,9 +171,20 @@ function deepest(faults: readonly SchemaFault[], missingTold: boolean): readonly
   return [...places].filter((place) => !around.has(place));
 }
 
-function refused(places: readonly string[]): ShapedArguments {
+function refused(
+  places: readonly string[],
+  wanted: { readonly [place: string]: string } = {},
+): ShapedArguments {
   const at = [...new Set(places.map(shortened))].sort().slice(0, MAX_FAULTS);
-  return { ok: false, at: at.length > 0 ? at : [""] };
+  const told = at.flatMap((place) => {
+    const text = Object.hasOwn(wanted, place) ? wanted[place] : undefined;
+    return text === undefined ? [] : [[place, text] as const];
+  });
+  return {
+    ok: false,
+    at: at.length > 0 ? at : [""],
+    ...(told.length > 0 && { expected: Object.fromEntries(told) }),
+  };
 }
 
 function shortened(place: string): string {

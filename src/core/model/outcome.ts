@@ -114,6 +114,8 @@ export interface FailureReason {
   readonly status?: number;
   /** JSON Pointers of the arguments that were refused; never their values. */
   readonly at?: readonly string[];
+  /** What the tool's schema asks for at some of these places, in its own words. */
+  readonly expected?: { readonly [at: string]: string };
   /** What is wrong with an argument that fits its schema, such as a statement. */
   readonly why?: Fault;
 }

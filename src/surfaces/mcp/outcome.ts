@@ -106,7 +106,12 @@ function deniedSentence({ reason, remedy }: PolicyDenied): string {
 }
 
 function failedSentence({ reason, retryable, retryAfter }: Failed): string {
-  const at = reason.at === undefined ? "" : ` At: ${reason.at.map(placeOf).join(", ")}.`;
+  const { expected = {} } = reason;
+  const places = reason.at?.map((place) => {
+    const wanted = Object.hasOwn(expected, place) ? expected[place] : undefined;
+    return wanted === undefined ? placeOf(place) : `${placeOf(place)} (${wanted})`;
+  });
+  const at = places === undefined ? "" : ` At: ${places.join(", ")}.`;
   const why = reason.why === undefined ? "" : ` ${reason.why.code}: ${reason.why.fix}`;
   const status = reason.status === undefined ? "" : ` The service answered ${reason.status}.`;
   const after = retryAfter === undefined ? "" : ` after ${retryAfter} s`;

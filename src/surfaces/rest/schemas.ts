@@ -47,6 +47,10 @@ const failureReason = z.object({
   message: z.string(),
   status: z.int().optional().describe("HTTP status of the upstream, where it answered one."),
   at: z.array(z.string()).optional().describe("JSON Pointers of refused arguments; never values."),
+  expected: z
+    .record(z.string(), z.string())
+    .optional()
+    .describe("What the tool's schema asks for at some of these places."),
   why: z
     .strictObject({ code: z.string(), fix: z.string(), position: z.int().optional() })
     .optional()
