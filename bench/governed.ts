@@ -83,8 +83,7 @@ export async function startGoverned(
     kind: "http",
     origin: upstream,
     methods: ["GET"],
-    paths: ["/notes/{id}"],
-    queue: 448,
+    paths: ["/notes/{id}", "/bodies/{size}"],
   };
   writeFileSync(
     connectorFile,
@@ -92,7 +91,7 @@ export async function startGoverned(
       network: "bench",
       tier: "internal",
       stateDir: state,
-      destinations: { notes },
+      destinations: { notes: { ...notes, queue: 448 }, slow: notes },
     }),
   );
   const connector = await run(

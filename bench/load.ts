@@ -8,8 +8,9 @@ export interface LoadPlan {
   readonly headers: { readonly [name: string]: string };
   readonly body: string | null;
   readonly connections: number;
-  /** Measured calls; before them come WARM_UP others over the same connections. */
+  /** Measured calls; before them come others over the same connections. */
   readonly calls: number;
+  readonly warmUp: number;
   /** One fresh proof a call, warm-up included, signed before the clock starts. */
   readonly proofs: readonly string[] | null;
   /** What an answer must contain to count; anything else voids the run. */
@@ -30,7 +31,8 @@ export const WARM_UP = 1_000;
 /** `begin` runs when the measured part starts. */
 export async function load(plan: LoadPlan, begin: () => void): Promise<LoadResult> {
   const { origin, pathname, search } = new URL(plan.url);
-  const total = WARM_UP + plan.calls;
+  const { warmUp } = plan;
+  const total = warmUp + plan.calls;
   const latencies = new Float64Array(plan.calls);
   let next = 0;
   let started = 0;
@@ -40,7 +42,7 @@ export async function load(plan: LoadPlan, begin: () => void): Promise<LoadResul
   );
   const loop = async (client: Client): Promise<void> => {
     for (let at = next++; at < total; at = next++) {
-      if (at === WARM_UP) {
+      if (at === warmUp) {
         begin();
         started = performance.now();
       }
@@ -53,7 +55,7 @@ export async function load(plan: LoadPlan, begin: () => void): Promise<LoadResul
         body: plan.body,
       });
       const text = await answer.body.text();
-      if (at >= WARM_UP) latencies[at - WARM_UP] = performance.now() - sent;
+      if (at >= warmUp) latencies[at - warmUp] = performance.now() - sent;
       if (answer.statusCode !== 200 || !text.includes(plan.expect)) {
         throw new Error(`void: status ${answer.statusCode}, answer without ${plan.expect}`);
       }

@@ -3,6 +3,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type Governed, startGoverned } from "./governed.ts";
+import { bodies } from "./bodies.ts";
 import { load, type LoadPlan, signProofs, WARM_UP } from "./load.ts";
 import { cpuSeconds, residentMb, start } from "./process.ts";
 import { report, type Row } from "./report.ts";
@@ -55,6 +56,9 @@ try {
     rows.push(await governedRow("postern rest", governed, restPlan(governed, connections)));
     rows.push(await governedRow("postern mcp", governed, mcpPlan(governed, connections)));
   }
+  say("bodies");
+  const sized = await bodies(governed, upstreamUrl);
+  made += sized.calls;
   const record = await governed.record();
   const faults = [
     record.verified ? "" : "the chain does not verify",
@@ -65,13 +69,14 @@ try {
       : `${record.events} events for ${made} calls`,
   ].filter((fault) => fault !== "");
   if (faults.length > 0) throw new Error(`void: ${faults.join("; ")}`);
-  process.stdout.write(report(rows, { calls: made, events: record.events }, values.json === true));
+  const total = { calls: made, events: record.events };
+  process.stdout.write(report(rows, sized, total, values.json === true));
 } finally {
   await proxy.stop();
   await upstream.stop();
 }
 
-type Unproven = Omit<LoadPlan, "calls" | "proofs">;
+type Unproven = Omit<LoadPlan, "calls" | "warmUp" | "proofs">;
 
 function restPlan(governed: Governed, connections: number): Unproven {
   return {
@@ -121,12 +126,16 @@ async function governedRow(name: string, governed: Governed, plan: Unproven): Pr
   const { method, url } = plan;
   const proofs = await signProofs(proofKey, WARM_UP + calls, { method, url, credential });
   made += WARM_UP + calls;
-  return row(name, gateway.pid, { ...plan, calls, proofs });
+  return row(name, gateway.pid, { ...plan, calls, warmUp: WARM_UP, proofs });
 }
 
 /** A direct or proxied call costs so little that twice as many take no longer. */
-function measured(name: string, pid: number | null, plan: Omit<LoadPlan, "calls">): Promise<Row> {
-  return row(name, pid, { ...plan, calls: callsAt(plan.connections) * 2 });
+function measured(
+  name: string,
+  pid: number | null,
+  plan: Omit<LoadPlan, "calls" | "warmUp">,
+): Promise<Row> {
+  return row(name, pid, { ...plan, calls: callsAt(plan.connections) * 2, warmUp: WARM_UP });
 }
 
 async function row(name: string, pid: number | null, plan: LoadPlan): Promise<Row> {

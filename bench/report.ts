@@ -1,3 +1,4 @@
+import { type Bodies, bodiesReport } from "./bodies.ts";
 import type { LoadResult } from "./load.ts";
 
 export interface Row extends LoadResult {
@@ -11,6 +12,7 @@ export interface Row extends LoadResult {
 /** Figures of one run, and each as a ratio of the direct call at the same number of connections. */
 export function report(
   rows: readonly Row[],
+  bodies: Bodies,
   total: { readonly calls: number; readonly events: number },
   json: boolean,
 ): string {
@@ -22,7 +24,7 @@ export function report(
       addedP50Ms: direct === undefined ? null : row.p50Ms - direct.p50Ms,
     };
   });
-  if (json) return `${JSON.stringify({ rows: withRatios, total })}\n`;
+  if (json) return `${JSON.stringify({ rows: withRatios, bodies, total })}\n`;
   const head = [
     "",
     "conns",
@@ -53,5 +55,5 @@ export function report(
       .map((cell, at) => (at === 0 ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0)))
       .join("  "),
   );
-  return `${lines.join("\n")}\n${total.calls} governed calls, ${total.events} events, chain verified, every token spent once\n`;
+  return `${lines.join("\n")}\n${bodiesReport(bodies)}\n${total.calls} governed calls, ${total.events} events, chain verified, every token spent once\n`;
 }
