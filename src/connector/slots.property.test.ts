@@ -81,7 +81,7 @@ describe("arguments in their slots", () => {
       await fc.assert(
         fc.asyncProperty(call, async (args) => {
           if (http.misplaced(args).length > 0) return;
-          const request = http.render(args, {});
+          const request = http.render(args, {}, "acme");
           const { path, query, headers = {} } = httpOfRequest(request);
           const frame = { ...request, idempotencyKey: null, preview: null };
           const refusal = refusalOf(frame, DESTINATION);
@@ -149,7 +149,7 @@ describe("arguments in their slots", () => {
   });
 
   it("are sent only in headers that the connector's own list names", () => {
-    const request = http.render({ team: "t", file: "f", version: "2", theme: "dark" }, {});
+    const request = http.render({ team: "t", file: "f", version: "2", theme: "dark" }, {}, "acme");
     const frame = { ...request, idempotencyKey: null, preview: null };
     expect(refusalOf(frame, DESTINATION)).toBeNull();
     for (const names of [[], ["cookie"], ["x-api-version"]]) {
@@ -170,7 +170,7 @@ describe("arguments in their slots", () => {
     ["too long a value", { a: "x".repeat(4_097) }],
   ])("stand in no frame as %s", (_, headers) => {
     const frame = (more: object): string => {
-      const { operation, body, contentType } = http.render({ team: "t", file: "f" }, {});
+      const { operation, body, contentType } = http.render({ team: "t", file: "f" }, {}, "acme");
       return JSON.stringify({
         t: "request",
         ...{

@@ -163,7 +163,7 @@ async function perform(
   if (expected && approved && approved.seal.changes !== expected.changes) {
     return failed("preview_stale", "none");
   }
-  const request = executionOf(event, runtime, args, approved?.seal ?? expected);
+  const request = executionOf(event, runtime, args, caller.tenant, approved?.seal ?? expected);
   // Over HTTP only an entity tag holds what happens against what has to, where humans approve it or not.
   if (expected?.etag === null && approved === null && "http" in request.operation) {
     return failed("preview_unavailable", "none");

@@ -17,10 +17,11 @@ export function executionOf(
   { call, plan }: CallAdmitted,
   runtime: ToolRuntime,
   args: JsonObject,
+  tenant: string,
   seal: PreviewSeal | null,
 ): Request {
   return {
-    ...runtime.request(args, plan),
+    ...runtime.request(args, plan, tenant),
     ...(runtime.sendsIdempotencyKey && { idempotencyKey: call }),
     ...(seal && { preview: seal }),
   };

@@ -222,8 +222,11 @@ export interface ToolRuntime {
     args: JsonObject,
     observed: { readonly before: Json; readonly after: Json },
   ): { readonly tool: string; readonly arguments: JsonObject } | null;
-  /** Exactly what the connector will execute; denied columns are left out where the kind allows. */
-  request(args: JsonObject, plan: RedactionPlan): Request;
+  /**
+   * Exactly what the connector will execute; denied columns are left out where the kind allows. Only
+   * a search depends on whose workflow it is.
+   */
+  request(args: JsonObject, plan: RedactionPlan, tenant: string): Request;
   /** Output check, classification, redaction plan. */
   finish(answer: RawAnswer, plan: RedactionPlan, args: JsonObject): Finished;
 }

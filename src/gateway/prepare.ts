@@ -44,7 +44,7 @@ export function prepared(gateway: Gateway, tenant: string, found: LookedUp): Pre
   if (gateway.bundles.active(tenant) !== bundle) return null;
   return {
     ...found,
-    shaped: shapedOf(gateway, bundle, runtime, shape, sources),
+    shaped: shapedOf(gateway, bundle, tenant, runtime, shape, sources),
     presenter: runtime === undefined ? null : presenterOf(gateway, tenant, runtime),
   };
 }
@@ -60,6 +60,7 @@ function presenterOf(gateway: Gateway, tenant: string, runtime: ToolRuntime): Pr
 function shapedOf(
   gateway: Gateway,
   bundle: Bundle,
+  tenant: string,
   runtime: ToolRuntime | undefined,
   shape: ReturnType<ToolRuntime["shape"]> | undefined,
   sources: ArgumentSources,
@@ -70,7 +71,7 @@ function shapedOf(
   return {
     ok: true,
     policyArguments,
-    operation: operationOf(gateway, bundle, runtime, args),
+    operation: operationOf(gateway, bundle, tenant, runtime, args),
     target: runtime.target(args),
     sources,
     ...(named && { named }),
@@ -80,12 +81,13 @@ function shapedOf(
 function operationOf(
   gateway: Gateway,
   bundle: Bundle,
+  tenant: string,
   runtime: ToolRuntime,
   args: JsonObject,
 ): string | null {
   const { sha256 } = gateway.system;
   if (hasEffect(runtime.tool.action)) {
-    return operationDigest(sha256, runtime.request(args, {}).operation);
+    return operationDigest(sha256, runtime.request(args, {}, tenant).operation);
   }
   return bundle.view.approvalKinds.length > 0 ? sha256(canonical(args)) : null;
 }

@@ -29,7 +29,7 @@ export async function resend(
   const shape = runtime.shape(argumentsOf(input));
   const approved = await approvedChange(gateway, session, event);
   if (!shape.ok || approved === "gone") return false;
-  const request = executionOf(event, runtime, shape.args, approved?.seal ?? null);
+  const request = executionOf(event, runtime, shape.args, tenant, approved?.seal ?? null);
   const operation = operationDigest(gateway.system.sha256, request.operation);
 
   const txn = gateway.system.id("txn");

@@ -18,6 +18,8 @@ describe("compileBundle", () => {
       "shelves_change",
       "tables_reserve",
       "titles_ask",
+      "titles_search",
+      "titles_similar",
     ]);
     expect(view.tool("books_find")).toBe(tools[0]?.tool);
     expect(view.trust.map((edge) => edge.id)).toEqual(["staff", "visitors"]);

@@ -41,7 +41,7 @@ function featuresOf(text: string): Features {
   for (const [word] of text.normalize("NFKC").toLowerCase().matchAll(WORD)) {
     if (COMMON.has(word)) continue;
     add(word, WORD_WEIGHT);
-    const characters = [..."<", ...word, ">"];
+    const characters = Array.from(`<${word}>`);
     for (const size of PART_SIZES) {
       for (let at = 0; at + size <= characters.length; at++) {
         // The mark keeps a part apart from the word that is spelled like it.

@@ -37,7 +37,7 @@ export function compileHttpPreview(
     schema,
     ignored: new Set(ignored.flat()),
     misplaced: read.misplaced,
-    request: (args) => read.render(args, {}),
+    request: (args) => read.render(args, {}, ""),
     see(answer, args): Seen {
       const refused = refusedStatus(answer.status);
       if (refused !== null) return refused;

@@ -98,8 +98,8 @@ describe("a SQL preview", () => {
     });
     const digest = operationDigest(sha256, request.operation);
     for (const plan of [{}, planOf(["ticket"]), planOf([], ["ticket"])]) {
-      expect(runtime.request(ARGS, plan)).toEqual(request);
-      expect(operationDigest(sha256, runtime.request(ARGS, plan).operation)).toBe(digest);
+      expect(runtime.request(ARGS, plan, "acme")).toEqual(request);
+      expect(operationDigest(sha256, runtime.request(ARGS, plan, "acme").operation)).toBe(digest);
     }
   });
 
@@ -164,7 +164,7 @@ describe("a SQL preview", () => {
 describe("what a tool says of its calls", () => {
   it("has no preview where none is declared", () => {
     expect(runtimeOf(null).preview).toBe(null);
-    expect(runtimeOf(null).request(ARGS, {}).operation).not.toHaveProperty("sql.observe");
+    expect(runtimeOf(null).request(ARGS, {}, "acme").operation).not.toHaveProperty("sql.observe");
   });
 
   it("names the target, whatever else is in the call", () => {

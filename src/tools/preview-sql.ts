@@ -15,7 +15,7 @@ export function compileSqlPreview(preview: SqlPreview, renderer: Renderer): Prev
     schema,
     ignored: new Set(ignore),
     misplaced: () => [],
-    request: (args) => renderer.render(args, {}),
+    request: (args) => renderer.render(args, {}, ""),
     see({ observed }): Seen {
       if (observed === undefined || !areRows(observed.before) || !areRows(observed.after)) {
         return { ok: false, code: "preview_unavailable" };

@@ -82,7 +82,7 @@ describe("a tool whose agent writes the query", () => {
 
   it("sends a statement in which a denied column does not exist, and values apart from it", () => {
     const args = { sql: "select c.* from customer c where id = $1", values: [7] };
-    expect(runtime.request(args, allow("customer"))).toEqual({
+    expect(runtime.request(args, allow("customer"), "acme")).toEqual({
       operation: {
         sql: {
           destination: runtime.tool.destination,
@@ -95,14 +95,14 @@ describe("a tool whose agent writes the query", () => {
       body: null,
       contentType: null,
     });
-    const all = runtime.request(args, allow("customer", "contact"));
+    const all = runtime.request(args, allow("customer", "contact"), "acme");
     expect(JSON.stringify(all)).toContain("email");
   });
 
   it("adds what a group has to have to a summary", () => {
     const args = { sql: "select count(*) from customer" };
     expect(summary.shape(args)).toMatchObject({ ok: true, named: ["customer"] });
-    expect(JSON.stringify(summary.request(args, allow("customer")))).toContain(
+    expect(JSON.stringify(summary.request(args, allow("customer"), "acme"))).toContain(
       "having count(*) >= 5",
     );
     expect(summary.shape({ sql: "select id from customer where id < 3 limit 1" })).toMatchObject({

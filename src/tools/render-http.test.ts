@@ -23,14 +23,18 @@ const TEMPLATE: HttpTemplate = {
 const http = compileHttp(TEMPLATE, "tickets", sha256);
 
 function operation(args: JsonObject, template: HttpTemplate = TEMPLATE) {
-  const { operation: made } = compileHttp(template, "tickets", sha256).render(args, {});
+  const { operation: made } = compileHttp(template, "tickets", sha256).render(args, {}, "acme");
   if (!("http" in made)) throw new Error("not http");
   return made.http;
 }
 
 describe("rendering an HTTP request", () => {
   it("puts each argument into its slot", () => {
-    const request = http.render({ ticketId: "t-1", status: "open", text: "é", pinned: true }, {});
+    const request = http.render(
+      { ticketId: "t-1", status: "open", text: "é", pinned: true },
+      {},
+      "acme",
+    );
     expect(request).toEqual({
       operation: {
         http: {
@@ -48,12 +52,12 @@ describe("rendering an HTTP request", () => {
 
   it("sends no body where the tool has none, and an empty object where all of it is optional", () => {
     const bodiless = compileHttp({ ...TEMPLATE, body: null }, "tickets", sha256);
-    expect(bodiless.render({ ticketId: "t-1" }, {})).toMatchObject({
+    expect(bodiless.render({ ticketId: "t-1" }, {}, "acme")).toMatchObject({
       body: null,
       contentType: null,
       operation: { http: { contentDigest: null } },
     });
-    expect(http.render({ ticketId: "t-1" }, {}).body).toBe("{}");
+    expect(http.render({ ticketId: "t-1" }, {}, "acme").body).toBe("{}");
   });
 
   it("digests the bytes of the body", () => {
@@ -133,7 +137,7 @@ describe("rendering an HTTP request", () => {
         ]);
         expect(decodeURIComponent(path.split("/")[2] ?? "")).toBe(ticketId);
         expect([...url.searchParams]).toEqual([["status", status]]);
-        expect(JSON.parse(http.render(args, {}).body ?? "")).toEqual({ text: note });
+        expect(JSON.parse(http.render(args, {}, "acme").body ?? "")).toEqual({ text: note });
       }),
       { numRuns: 2_000 },
     );

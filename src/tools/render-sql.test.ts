@@ -49,7 +49,7 @@ const NO_CONTACT: RedactionPlan = {
 
 function columns(schema: AnnotatedSchema, plan: RedactionPlan, mode: SqlTemplate["mode"] = "read") {
   const sql = compileSql({ ...TEMPLATE, mode }, "billing", classify(schema));
-  const { operation } = sql.render({}, plan);
+  const { operation } = sql.render({}, plan, "acme");
   return "sql" in operation ? operation.sql.columns : null;
 }
 
@@ -60,7 +60,7 @@ function withRecords(...records: RecordClass[]): AnnotatedSchema {
 describe("rendering a SQL request", () => {
   it("keeps statement and parameters apart; a missing argument is null", () => {
     const sql = compileSql(TEMPLATE, "billing", null);
-    expect(sql.render({ id: "1'; drop table customers; --" }, {})).toEqual({
+    expect(sql.render({ id: "1'; drop table customers; --" }, {}, "acme")).toEqual({
       operation: {
         sql: {
           destination: "billing",
@@ -77,7 +77,7 @@ describe("rendering a SQL request", () => {
 
   it("takes no parameter from a prototype", () => {
     const sql = compileSql({ ...TEMPLATE, params: ["constructor"] }, "billing", null);
-    expect(sql.render({}, {})).toMatchObject({ operation: { sql: { params: [null] } } });
+    expect(sql.render({}, {}, "acme")).toMatchObject({ operation: { sql: { params: [null] } } });
   });
 
   it("fetches all columns while none is denied", () => {
@@ -119,7 +119,7 @@ describe("rendering a SQL request", () => {
       schema: rows(),
     };
     const sql = compileSql({ ...TEMPLATE, mode: "write", preview }, "billing", null);
-    expect(sql.render({ id: 7, region: "eu" }, {}).operation).toEqual({
+    expect(sql.render({ id: 7, region: "eu" }, {}, "acme").operation).toEqual({
       sql: {
         destination: "billing",
         statement: TEMPLATE.statement,

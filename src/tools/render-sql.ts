@@ -54,7 +54,7 @@ function valuesOf(args: JsonObject, names: readonly string[]): readonly Json[] {
  * The columns worth reading out, in schema order; null: all. A column stays if any of it may be
  * disclosed, or if a condition that withholds records, or is a trap, looks at it.
  */
-function compileColumns(
+export function compileColumns(
   output: OutputTree,
 ): ((plan: RedactionPlan) => readonly string[] | null) | null {
   const row = output.root.properties.find(({ key }) => key === "rows")?.node.items;

@@ -6,6 +6,6 @@ import type { RedactionPlan } from "../core/model/policy.ts";
 export interface Renderer {
   /** Arguments that have no form in their place of the request, as JSON Pointers. */
   readonly misplaced: (args: JsonObject) => readonly string[];
-  /** Only for arguments that `misplaced` has nothing to say about. */
-  readonly render: (args: JsonObject, plan: RedactionPlan) => Request;
+  /** Only for arguments that `misplaced` has nothing to say about. `tenant`: whose data it is about. */
+  readonly render: (args: JsonObject, plan: RedactionPlan, tenant: string) => Request;
 }

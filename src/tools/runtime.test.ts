@@ -75,7 +75,7 @@ describe("a tool at run time", () => {
     if (!shaped.ok) throw new Error("refused");
     expect(shaped.policyArguments).toEqual({ customerId: 7 });
 
-    const request = runtime.request(shaped.args, PLAN);
+    const request = runtime.request(shaped.args, PLAN, "acme");
     expect(request.operation).toEqual({
       sql: {
         destination: "billing",

@@ -15,6 +15,7 @@ import {
 } from "./query.ts";
 import { compileHttp } from "./render-http.ts";
 import { compileMcp } from "./render-mcp.ts";
+import { compileSearch } from "./render-search.ts";
 import { compileSql } from "./render-sql.ts";
 import type { Renderer } from "./renderer.ts";
 import { closed, compileShaper } from "./shape.ts";
@@ -85,6 +86,10 @@ function compileTemplate(
   }
   if (template.kind === "mcp")
     return { renderer: compileMcp(template, id), preview: null, query: null };
+  if (template.kind === "search") {
+    if (tree === null) throw new TypeError("a search answers json");
+    return { renderer: compileSearch(template, id, tree, sha256), preview: null, query: null };
+  }
   const renderer = compileSql(template, id, tree);
   const preview = template.preview && compileSqlPreview(template.preview, renderer);
   return { renderer, preview, query: null };

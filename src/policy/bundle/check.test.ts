@@ -53,7 +53,16 @@ describe("checkBundle", () => {
     expect(bundle.delegations).toMatchObject([
       { limits: { calls: 3, tokens: 1_000, tools: { books_find: 2 } }, maxLifeMs: 300_000 },
     ]);
-    const [find, lend, move, reserve] = bundle.tools;
+    const [find, lend, move, reserve, , search, similar] = bundle.tools;
+    expect(search).toMatchObject({
+      tool: { action: "summarize", dataClasses: ["book.record", "reader.name"], preview: null },
+      template: { kind: "search", mode: "text", index: { kind: "http", path: "/v1/search" } },
+      output: { kind: "json", schema: { properties: { rows: { maxItems: 100 } } } },
+    });
+    expect(similar).toMatchObject({
+      tool: { dataClasses: ["book.record", "book.restricted"] },
+      template: { mode: "vector", limit: "limit", index: { kind: "postgres" } },
+    });
     expect(move).toMatchObject({
       tool: { sourceArguments: ["shelf"], preview: ["book.record"] },
       target: ["book"],
@@ -345,7 +354,7 @@ describe("checkBundle", () => {
     const text = before
       .replace(/"input":[^]*"output"/, () => input)
       .replace('["reader", "days"]', '["reader", "days", "by"]');
-    expect(checked({ ...good, [path]: text }).tools).toHaveLength(5);
+    expect(checked({ ...good, [path]: text }).tools).toHaveLength(7);
   });
 
   it("keeps a mistake in agents.jsonc from hiding what the tests say", () => {

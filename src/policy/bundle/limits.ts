@@ -15,6 +15,10 @@ export const MAX_RELATIONS = 200;
 export const MAX_COLUMNS = 500;
 /** Rows that a group of a summary may be asked to have. */
 export const MAX_GROUP = 1_000_000;
+/** The best of an index; who wants more of them wants the documents. */
+export const MAX_HITS = 100;
+/** What is looked for; a connector makes a vector of no longer text. */
+export const MAX_QUERY_CHARS = 8_192;
 /** How long a service knows an idempotency key; a call is sent again well within it, or not at all. */
 export const MIN_IDEMPOTENCY_MINUTES = 10;
 export const MAX_IDEMPOTENCY_MINUTES = 1_440;

@@ -106,7 +106,7 @@ export interface UndoDescription {
 }
 
 /** What a tool does, by `kind`. */
-export type Template = HttpTemplate | SqlTemplate | QueryTemplate | McpTemplate;
+export type Template = HttpTemplate | SqlTemplate | QueryTemplate | McpTemplate | SearchTemplate;
 
 export const HTTP_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const;
 export type HttpMethod = (typeof HTTP_METHODS)[number];
@@ -196,6 +196,38 @@ export interface QueryTemplate {
   /** Rows that every group has at least; null for the action read. */
   readonly minGroup: number | null;
   readonly preview: null;
+}
+
+/** Top-k over an index, behind the filter that policy puts in front of it. */
+export interface SearchTemplate {
+  readonly kind: "search";
+  readonly mode: SearchMode;
+  readonly index: SearchIndex;
+  /** Argument: what is looked for. */
+  readonly query: string;
+  /** Argument: how many hits; null: always `maxHits`. */
+  readonly limit: string | null;
+  readonly maxHits: number;
+  readonly classes: SearchClasses;
+  /** It changes nothing. */
+  readonly preview: null;
+}
+
+/** `text`: words; `vector`: closeness of what stands for the text. */
+export const SEARCH_MODES = ["text", "vector"] as const;
+export type SearchMode = (typeof SEARCH_MODES)[number];
+
+/** A service that speaks docs/protocol/search.md, or a table that we have a statement for. */
+export type SearchIndex =
+  | { readonly kind: "http"; readonly path: string }
+  | { readonly kind: "postgres"; readonly statement: string };
+
+export interface SearchClasses {
+  /** Of a hit's id, title, score and class. */
+  readonly hit: string;
+  readonly snippet: string;
+  /** Each hit is of one of these: it is searched, and delivered, only where this one is disclosed. */
+  readonly records: readonly string[];
 }
 
 export type OutputDescription =

@@ -4,12 +4,13 @@ import { optional, raw, type Place } from "./read.ts";
 import { checkQueryOutput, readQueryTemplate } from "./template-query.ts";
 import { readHttpTemplate } from "./template-http.ts";
 import { checkMcpOutput, readMcpTemplate } from "./template-mcp.ts";
+import { readSearchTemplate, refuseOutput } from "./template-search.ts";
 import { checkRows, readSqlTemplate } from "./template-sql.ts";
 import { add, type ReadTemplate, type TemplateContext } from "./template.ts";
 
 interface TemplateKind {
   /** Where such a template can be sent. */
-  readonly destination: DestinationKind;
+  readonly destinations: readonly DestinationKind[];
   readonly read: (
     node: Located,
     context: TemplateContext,
@@ -21,10 +22,11 @@ interface TemplateKind {
 
 /** Key of the tool file → what it stands for. A tool has exactly one of these keys. */
 const KINDS = {
-  http: { destination: "http", read: readHttpTemplate },
-  sql: { destination: "postgres", read: readSqlTemplate, output: checkRows },
-  query: { destination: "postgres", read: readQueryTemplate },
-  mcp: { destination: "mcp", read: readMcpTemplate, output: checkMcpOutput },
+  http: { destinations: ["http"], read: readHttpTemplate },
+  sql: { destinations: ["postgres"], read: readSqlTemplate, output: checkRows },
+  query: { destinations: ["postgres"], read: readQueryTemplate },
+  mcp: { destinations: ["mcp"], read: readMcpTemplate, output: checkMcpOutput },
+  search: { destinations: ["http", "postgres"], read: readSearchTemplate, output: refuseOutput },
 } as const satisfies { readonly [key: string]: TemplateKind };
 type TemplateKey = keyof typeof KINDS;
 
@@ -61,14 +63,14 @@ export function readTemplate(
   }
   const kind: TemplateKind = KINDS[key];
   const { destination } = context;
-  if (destination !== undefined && destination.kind !== kind.destination) {
-    const fitting = KEYS.filter((name) => KINDS[name].destination === destination.kind);
+  if (destination !== undefined && !kind.destinations.includes(destination.kind)) {
+    const fitting = KEYS.filter((name) => destinationsOf(name).includes(destination.kind));
     place.report.add(
       place.file,
       keyOffset(key),
       "kind_mismatch",
       `"${key}" does not go with "${destination.id}", a destination of the kind "${destination.kind}"`,
-      `use ${choice(fitting)}, or a destination of the kind "${kind.destination}"`,
+      `use ${choice(fitting)}, or a destination of the kind ${choice(kind.destinations)}`,
     );
   }
   if (output !== undefined) {
@@ -77,6 +79,10 @@ export function readTemplate(
   }
   const node = tool.members.get(key)?.node;
   return node && kind.read(node, context, place);
+}
+
+function destinationsOf(key: TemplateKey): readonly DestinationKind[] {
+  return KINDS[key].destinations;
 }
 
 function choice(keys: readonly string[]): string {

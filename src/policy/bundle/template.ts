@@ -3,12 +3,15 @@ import type { CedarType } from "../cedar/schema.ts";
 import type { Arguments } from "./input.ts";
 import type { Located } from "./located.ts";
 import type { DestinationDescription } from "./model.ts";
+import type { Output } from "./output.ts";
 import type { Place } from "./read.ts";
 
 /** A template, and the data classes that its preview may show; null: it has none. */
 export interface ReadTemplate<T> {
   readonly template: T;
   readonly preview: readonly string[] | null;
+  /** Of a kind whose answers have one form: the tool file describes none. */
+  readonly output?: Output;
   /** Where the arguments themselves say what a call is about. */
   readonly derived?: Derived;
 }
@@ -25,6 +28,7 @@ export interface TemplateContext {
   readonly action: Action | undefined;
   readonly args: Arguments | undefined;
   readonly dataClasses: readonly string[];
+  /** Undefined: not known. */
   readonly destination: DestinationDescription | undefined;
 }
 

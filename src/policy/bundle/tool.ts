@@ -28,6 +28,7 @@ import {
   id,
   integer,
   list,
+  missing,
   oneOf,
   optional,
   pointer,
@@ -69,7 +70,7 @@ const spec = {
   maxResultBytes: required(integer(1, MAX_RESULT_BYTES)),
   ...templateFields,
   input: required(raw),
-  output: required(raw),
+  output: optional(raw),
 };
 const read = fields(spec);
 type ToolValues = Values<typeof spec>;
@@ -122,7 +123,9 @@ export function readTool(
   const context = { action: values.action, args, dataClasses, destination };
   const template = readTemplate(node, values.output, context, place);
   const derived = template?.derived?.policyArguments ?? [];
-  const output = values.output && readOutput(values.output, dataClasses, place);
+  if (values.output === undefined && !node.members.has("search")) missing(node, "output", place);
+  const output =
+    template?.output ?? (values.output && readOutput(values.output, dataClasses, place));
 
   const whole =
     place.report.count === before &&
