@@ -1,10 +1,10 @@
-import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "jsonc-parser";
 import { describe, expect, it } from "vitest";
 import { checkBundle } from "../../src/policy/bundle/check.ts";
 import { readBundleFolder } from "../../src/policy/bundle/read-folder.ts";
+import { statementsOf } from "../../src/policy/bundle/statements.ts";
 
 const at = (...path: string[]): string => join(import.meta.dirname, ...path);
 const text = (...path: string[]): string => readFileSync(at(...path), "utf8");
@@ -41,27 +41,20 @@ describe("the bundles of Acme", () => {
   });
 });
 
-interface SqlTool {
-  readonly destination: string;
-  readonly sql?: { readonly statement: string; readonly preview?: { readonly statement: string } };
-}
-
 describe.each([
   ["billing", "billing"],
   ["billing", "refunds"],
   ["critical", "payroll"],
+  ["documents", "library"],
 ])("the allow-list of the %s connector for %s", (connector, destination) => {
   it("names every statement of the bundle by its digest, and no other", () => {
     const template = parse(text("connectors", `${connector}.jsonc`)) as {
       destinations: { [name: string]: { statements: string[] } };
     };
-    const digests = Object.entries(base)
-      .filter(([path]) => path.startsWith("tools/"))
-      .map(([, tool]) => parse(tool) as SqlTool)
-      .filter((tool) => tool.destination === destination)
-      .flatMap(({ sql }) => [sql?.statement ?? "", sql?.preview?.statement ?? ""])
-      .filter((statement) => statement !== "")
-      .map((statement) => createHash("sha256").update(statement).digest("hex"));
+    const checked = checkBundle(base);
+    const digests = statementsOf(checked.ok ? checked.bundle.tools : [])
+      .filter((statement) => statement.destination === destination)
+      .map(({ digest }) => digest);
     expect(template.destinations[destination]?.statements.toSorted()).toEqual(digests.toSorted());
   });
 });

@@ -17,7 +17,7 @@ export interface ChildOptions {
   readonly onLine?: (line: string) => void;
 }
 
-export type Facts = { readonly [name: string]: string | number };
+export type Facts = { readonly [name: string]: string | number | boolean };
 
 /** Embedded Postgres takes 2 s on two idle cores; on a busy machine ten times that. */
 const READY_WITHIN_MS = 45_000;

@@ -6,6 +6,7 @@ import { FAULTS, runCase, type CaseRun } from "./demo/case.ts";
 import { gatherEvidence, type Evidence } from "./demo/evidence.ts";
 import { differences } from "./demo/expected.ts";
 import { invitation } from "./demo/invitation.ts";
+import { libraryDifferences, runLibrary } from "./demo/library.ts";
 import { Network } from "./demo/network.ts";
 import { Output } from "./demo/output.ts";
 import type { Row } from "./demo/row.ts";
@@ -68,7 +69,10 @@ async function demo(): Promise<number> {
     if (fault !== null) return await assertAll(run, []);
     output.writesBegin();
     const writes = await runWrites(workspace, network, (row) => output.row(row));
-    return once ? await assertAll(run, writes) : await stayUp(run);
+    output.libraryBegins(network.vectors);
+    const found = await runLibrary(workspace, network.vectors, (row) => output.row(row));
+    const library = libraryDifferences(found, network.vectors);
+    return once ? await assertAll(run, writes, library) : await stayUp(run);
   } catch (error) {
     output.result(false, [error instanceof Error ? error.message : String(error)]);
     output.progress(`The logs are in ${workspace.root}/logs`);
@@ -76,8 +80,12 @@ async function demo(): Promise<number> {
   }
 }
 
-async function assertAll(run: CaseRun, writes: readonly Row[]): Promise<number> {
-  const found = differences(run, writes, await judge(run));
+async function assertAll(
+  run: CaseRun,
+  writes: readonly Row[],
+  library: readonly string[] = [],
+): Promise<number> {
+  const found = [...differences(run, writes, await judge(run)), ...library];
   output.result(found.length === 0, found);
   if (found.length > 0) output.progress(`The logs are in ${workspace.root}/logs`);
   return found.length === 0 ? 0 : 1;

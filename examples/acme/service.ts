@@ -1,7 +1,7 @@
 /** What every process of Acme does the same way: say that it is up, and go when told. */
 
 /** One JSON line on standard output, like Postern's own; whoever started the process waits for it. */
-export function announce(facts: { readonly [name: string]: string | number }): void {
+export function announce(facts: { readonly [name: string]: string | number | boolean }): void {
   process.stdout.write(`${JSON.stringify({ event: "ready", ...facts })}\n`);
 }
 

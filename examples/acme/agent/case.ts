@@ -3,6 +3,8 @@ import { OUTCOME_META_KEY, type Outcome, type Step } from "./step.ts";
 
 /** Nothing here takes that long; a call that does is reported as it is, not waited for. */
 const CALL_TIMEOUT_MS = 20_000;
+/** Of a search. */
+const HITS = 5;
 /** More than any budget of the example: the loop below ends at the budget, or here. */
 const MAX_LOOKS = 50;
 
@@ -100,6 +102,22 @@ export async function* operationsCase(client: Client): AsyncGenerator<Step> {
   yield await call(client, "deploy from the same case", "deploys_start", {
     service: "website",
     version: "4.2.0",
+  });
+}
+
+/** What do the handbooks say? Nothing of what this agent may not know is even looked through. */
+export async function* searchCase(client: Client): AsyncGenerator<Step> {
+  const search = (title: string, query: string): Promise<Step> =>
+    call(client, title, "documents_search", { query, limit: HITS });
+  yield await search("search who may refund", "who may refund how much, who approves");
+  yield await search("search salaries", "salary bands of engineering");
+}
+
+/** The same in words that stand on no page. */
+export async function* similarCase(client: Client): AsyncGenerator<Step> {
+  yield await call(client, "find similar pages", "documents_similar", {
+    query: "refunding: whose aproval, how many euro",
+    limit: HITS,
   });
 }
 

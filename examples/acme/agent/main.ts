@@ -4,7 +4,14 @@ import { parseArgs } from "node:util";
 import { Client } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 import { announce } from "../service.ts";
-import { operationsCase, refundCase, reviewCase, supportCase } from "./case.ts";
+import {
+  operationsCase,
+  refundCase,
+  reviewCase,
+  searchCase,
+  similarCase,
+  supportCase,
+} from "./case.ts";
 
 /**
  * The example support agent, a process of its own and an ordinary MCP client:
@@ -24,12 +31,14 @@ const CASES = {
   refund: refundCase,
   operations: operationsCase,
   review: reviewCase,
+  search: searchCase,
+  similar: similarCase,
 };
 const { profile, customer } = values;
 const wanted = Object.entries(CASES).find(([name]) => name === values.case)?.[1];
 if (profile === undefined || customer === undefined || wanted === undefined) {
   process.stderr.write(
-    "usage: node examples/acme/agent/main.ts --profile FILE --customer NAME [--case support|refund|operations|review]\n",
+    "usage: node examples/acme/agent/main.ts --profile FILE --customer NAME [--case NAME]\n",
   );
   process.exit(2);
 }

@@ -62,7 +62,7 @@ describe("billing", () => {
   });
 
   it("is not filled twice", async () => {
-    expect(await seed(sql)).toBe("present");
+    expect(await seed(sql)).toEqual({ state: "present", vectors: true });
   });
 
   it("shows no row where a principal is missing, and all of them where none is", async () => {

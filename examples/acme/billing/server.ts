@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { PGlite } from "@electric-sql/pglite";
+import { vector } from "@electric-sql/pglite-pgvector";
 import { PGLiteSocketServer } from "@electric-sql/pglite-socket";
 import postgres from "postgres";
 import { announce, untilStopped } from "../service.ts";
@@ -23,9 +24,9 @@ const external = process.env["ACME_PG_URL"];
 
 if (external !== undefined) {
   const sql = postgres(external, { max: 1, onnotice: () => undefined });
-  const state = await seed(sql);
+  const { state, vectors } = await seed(sql);
   await sql.end();
-  announce({ state });
+  announce({ state, vectors });
   const idle = setInterval(() => undefined, 60_000);
   untilStopped(async () => clearInterval(idle));
 } else {
@@ -35,13 +36,13 @@ if (external !== undefined) {
   const path = join(directory, `.s.PGSQL.${PORT}`);
   // Left behind by a process that was killed; the folder is ours alone.
   rmSync(path, { force: true });
-  const db = await PGlite.create();
+  const db = await PGlite.create({ extensions: { vector } });
   const server = new PGLiteSocketServer({ db, path, maxConnections: MAX_CONNECTIONS });
   await server.start();
   const sql = postgres({ path, max: 1, database: "postgres", onnotice: () => undefined });
-  const state = await seed(sql);
+  const { state, vectors } = await seed(sql);
   await sql.end();
-  announce({ state, host: directory, port: PORT, database: "postgres", user: "postgres" });
+  announce({ state, vectors, host: directory, port: PORT, database: "postgres", user: "postgres" });
   untilStopped(async () => {
     await server.stop();
     await db.close();

@@ -8,6 +8,15 @@ import type { Workspace } from "./workspace.ts";
 /** A step that takes longer is a hang; the agent itself gives every call 20 s. */
 const STEP_WITHIN_MS = 30_000;
 
+export type AgentCase =
+  | "support"
+  | "refund"
+  | "operations"
+  | "review"
+  | "second-look"
+  | "search"
+  | "similar";
+
 /** The agent's process, moved on one call at a time. */
 export class AgentProcess {
   readonly #child: Child;
@@ -23,7 +32,7 @@ export class AgentProcess {
   static async start(
     workspace: Workspace,
     profile: string,
-    name: "support" | "refund" | "operations" | "review" | "second-look" = "support",
+    name: AgentCase = "support",
   ): Promise<AgentProcess> {
     const lines = new EventEmitter();
     const child = await Child.start({

@@ -8,7 +8,13 @@ import { writeGatewayConfig, writeProfiles } from "./settings.ts";
 import { fill, type Workspace } from "./workspace.ts";
 
 /** Where people look first; another port where something else is there already. */
-const PREFERRED_PORT = { gateway: 8_787, idp: 8_788, tickets: 8_789, deploys: 8_790 } as const;
+const PREFERRED_PORT = {
+  gateway: 8_787,
+  idp: 8_788,
+  tickets: 8_789,
+  deploys: 8_790,
+  documents: 8_791,
+} as const;
 const TENANT = "acme";
 const HERE = join(import.meta.dirname, "..");
 
@@ -18,6 +24,7 @@ const CONNECTORS = {
   // The same once more: one of the two may die.
   "billing-2": { network: "acme", tier: "confidential", template: "billing" },
   critical: { network: "acme", tier: "critical", template: "critical" },
+  documents: { network: "acme", tier: "internal", template: "documents" },
   tickets: { network: "office", tier: "internal", template: "tickets" },
 } as const;
 const CONNECTOR_NAMES = Object.keys(CONNECTORS);
@@ -32,6 +39,8 @@ export class Network {
   url = "";
   issuer = "";
   ticketsOrigin = "";
+  /** The database knows vectors. */
+  vectors = false;
 
   /** `anyPort`: where nobody has to find it, so that many demos can run side by side. */
   constructor(workspace: Workspace, anyPort: boolean, progress: (line: string) => void) {
@@ -62,8 +71,10 @@ export class Network {
         ...["--debug-request", workspace.leak],
       ]),
       this.#acme("deploys", ["--port", String(ports.deploys), ...trust]),
+      this.#acme("documents", ["--port", String(ports.documents), ...trust]),
       this.#gateway(),
     ]);
+    this.vectors = billing?.facts["vectors"] === true;
     const address = billingAddress(billing?.facts ?? {}, process.env["ACME_PG_URL"]);
     await this.#together([
       this.#connector("billing", { ...address }),
@@ -71,6 +82,10 @@ export class Network {
       this.#connector("tickets", {
         ticketsOrigin: this.ticketsOrigin,
         gatewayOrigin: this.url,
+      }),
+      this.#connector("documents", {
+        ...address,
+        documentsOrigin: `http://127.0.0.1:${ports.documents}`,
       }),
       this.#connector("critical", { ...address, deploysOrigin }),
     ]);
@@ -93,7 +108,10 @@ export class Network {
     await child?.ended();
   }
 
-  #acme(name: "idp" | "billing" | "tickets" | "deploys", args: readonly string[]): Promise<Child> {
+  #acme(
+    name: "idp" | "billing" | "tickets" | "deploys" | "documents",
+    args: readonly string[],
+  ): Promise<Child> {
     const log = this.#workspace.log(name);
     return this.#start({ name, args: [join(HERE, name, "server.ts"), ...args], log });
   }
@@ -104,7 +122,9 @@ export class Network {
     const gateway = await choose(PREFERRED_PORT.gateway);
     const idp = await choose(PREFERRED_PORT.idp);
     const tickets = await choose(PREFERRED_PORT.tickets);
-    return { gateway, idp, tickets, deploys: await choose(PREFERRED_PORT.deploys) };
+    const deploys = await choose(PREFERRED_PORT.deploys);
+    const documents = await choose(PREFERRED_PORT.documents);
+    return { gateway, idp, tickets, deploys, documents };
   }
 
   #gateway(): Promise<Child> {

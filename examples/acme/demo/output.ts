@@ -23,6 +23,12 @@ export class Output {
       this.#write(pc.dim("\na connector dies, then changes: refunds, operations, the switch"));
   }
 
+  libraryBegins(vectors: boolean): void {
+    if (this.#json) return;
+    const without = vectors ? "" : " (no pgvector in this database: by words only)";
+    this.#write(pc.dim(`\nand what do the handbooks say?${without}`));
+  }
+
   row(row: Row): void {
     this.#say({ event: "step", ...row }, lines(row));
   }

@@ -25,10 +25,20 @@ export function lines(row: Row): string {
     colour(row)(row.outcome.padEnd(OUTCOME_WIDTH)),
     row.ms.toFixed(1).padStart(MS_WIDTH),
   ];
-  const why = [...because(row), ...row.change.map((line) => pc.cyan(line))].map(
+  const why = [...because(row), ...row.change.map((line) => pc.cyan(line)), ...found(row)].map(
     (reason) => `\n  ${pc.dim("↳")} ${reason}`,
   );
   return cells.join(" ") + why.join("");
+}
+
+/** Characters of a title, so that a hit is one line of a narrow terminal. */
+const HIT_WIDTH = 60;
+
+function found({ hits = [] }: Row): string[] {
+  return hits.map(({ score, title }) => {
+    const shown = title.length > HIT_WIDTH ? `${title.slice(0, HIT_WIDTH - 1)}…` : title;
+    return `${pc.dim(score.toFixed(2).padStart(5))} ${pc.cyan(shown)}`;
+  });
 }
 
 function because({ code, ruleIds, redactions, dropped }: Row): string[] {

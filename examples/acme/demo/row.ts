@@ -11,6 +11,8 @@ export interface Row {
   /** `<JSON Pointer> <data class> <rule ids>`, sorted. */
   readonly redactions: readonly string[];
   readonly dropped: number;
+  /** What a search found, best first; absent where nothing was searched. */
+  readonly hits?: readonly Hit[];
   /** What a human is asked to approve: `<JSON Pointer> <before> → <after>`. */
   readonly change: readonly string[];
   readonly ms: number;
@@ -18,8 +20,17 @@ export interface Row {
   readonly call: string | null;
 }
 
-export function rowOf({ title, tool, ms, outcome }: Step): Row {
+export interface Hit {
+  readonly id: string;
+  readonly title: string;
+  readonly score: number;
+  /** Null where the agent may not see it. */
+  readonly snippet: string | null;
+}
+
+export function rowOf({ title, tool, ms, outcome, result }: Step): Row {
   const { reason, redactions = [], dropped = 0, call } = outcome;
+  const hits = hitsOf(result);
   return {
     title,
     tool,
@@ -28,10 +39,17 @@ export function rowOf({ title, tool, ms, outcome }: Step): Row {
     ruleIds: reason?.ruleIds ?? [...new Set(redactions.flatMap((one) => one.ruleIds))].sort(),
     redactions: redactions.map((one) => [one.path, one.dataClass, ...one.ruleIds].join(" ")).sort(),
     dropped,
+    ...(hits.length > 0 && { hits }),
     change: changeOf(outcome.approval?.proposedDiff ?? []),
     ms,
     call,
   };
+}
+
+/** Rows of any other tool have no score. */
+function hitsOf(result: unknown): readonly Hit[] {
+  const { rows = [] } = (result ?? {}) as { readonly rows?: readonly Partial<Hit>[] };
+  return rows.filter((row): row is Hit => typeof row.score === "number");
 }
 
 type Diff = NonNullable<NonNullable<Step["outcome"]["approval"]>["proposedDiff"]>;

@@ -1,30 +1,16 @@
-import { createHash } from "node:crypto";
-import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { beforeAll, describe, expect, it } from "vitest";
-import { canonical } from "../../../src/core/model/json.ts";
-import { fixedKeys, MemorySpentStore } from "../../../src/sdk/verify.ts";
+import { CallTokens } from "../testing-tokens.ts";
 import { ticketsApp } from "./app.ts";
 import { TicketStore } from "./store.ts";
 
-const ISSUER = "http://gateway.example/acme";
 const NEW_TICKET = { customerId: "cus_000001", title: "Overdue", text: "Sent twice." };
 
 let app: ReturnType<typeof ticketsApp>;
-let signingKey: CryptoKey;
-let nextTxn = 0;
+let tokens: CallTokens;
 
 beforeAll(async () => {
-  const pair = await generateKeyPair("EdDSA");
-  signingKey = pair.privateKey;
-  const jwk = { ...(await exportJWK(pair.publicKey)), kid: "k1", alg: "EdDSA" };
-  app = ticketsApp(new TicketStore(":memory:"), {
-    keys: fixedKeys({ keys: [jwk] }),
-    issuer: ISSUER,
-    audience: ISSUER,
-    tenant: "acme",
-    destination: "tickets",
-    spent: new MemorySpentStore(),
-  });
+  tokens = await CallTokens.for("tickets");
+  app = ticketsApp(new TicketStore(":memory:"), tokens.trust);
 });
 
 describe("tickets", () => {
@@ -116,42 +102,7 @@ async function post(path: string, body: object, token: string): Promise<Response
   return app.request(path, { method: "POST", headers, body: JSON.stringify(body) });
 }
 
-/** A call token as the gateway mints it; docs/protocol/tokens.md. */
-async function tokenFor(
-  tool: string,
-  method: string,
-  target: string,
-  body?: object,
-): Promise<string> {
-  const [path = "", query = ""] = target.split("?");
-  const contentDigest = body === undefined ? null : sha256(JSON.stringify(body));
-  const operation = { http: { method, destination: "tickets", path, query, contentDigest } };
-  return new SignJWT({
-    txn: `txn_${nextTxn++}`,
-    sub: "hum_1",
-    act: { sub: "support-agent", sub_profile: "ai_agent" },
-    scope: `tool:${tool}`,
-    req_wl: "con_1/s1",
-    tctx: {
-      tenant: "acme",
-      workflow: "wf_1",
-      call: "call_1",
-      policy_version: sha256("bundle"),
-      mode: "execute",
-      operation: sha256(canonical(operation)),
-      preview: null,
-      record: sha256("admission"),
-      lock_epoch: 0,
-    },
-  })
-    .setProtectedHeader({ typ: "txntoken+jwt", alg: "EdDSA", kid: "k1" })
-    .setIssuer(ISSUER)
-    .setAudience(ISSUER)
-    .setIssuedAt()
-    .setExpirationTime("10s")
-    .sign(signingKey);
-}
-
-function sha256(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
+function tokenFor(tool: string, method: string, target: string, body?: object): Promise<string> {
+  const text = body === undefined ? {} : { body: JSON.stringify(body) };
+  return tokens.mint({ tool, method, target, ...text });
 }
