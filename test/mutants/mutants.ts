@@ -14,6 +14,10 @@ const APPROVERS = "test/torture/29.test.ts";
 const CALL = "src/gateway/call.test.ts";
 const KEYS = "src/hosts/node/keys.test.ts";
 const VOUCHERS = "src/tunnel/vouch.test.ts";
+const QUERIES = "src/sql/guard.test.ts";
+const SUMMARIES = "src/sql/summary.test.ts";
+const ALLOWED = "src/connector/allow.test.ts";
+const DECIDER = "src/core/session/call.test.ts";
 const FIT = "src/connector/fit.test.ts";
 
 export const MUTANTS: readonly Mutant[] = [
@@ -220,5 +224,46 @@ export const MUTANTS: readonly Mutant[] = [
     },
     suite: VOUCHERS,
     noticedBy: "counts for its own tenant, under its own signature",
+  },
+  {
+    name: "a fence lets every column through",
+    patch: {
+      file: "src/sql/rewrite.ts",
+      find: "visible(column) ? [quoted(name)] : [],",
+      replace: "column !== undefined || visible(column) ? [quoted(name)] : [],",
+    },
+    suite: QUERIES,
+    noticedBy: "leaves a star with the columns that may be seen, and none that nobody declared",
+  },
+  {
+    name: "the connector runs a query without a fence",
+    patch: {
+      file: "src/sql/sealed.ts",
+      find: "expectFences(tree, readable, new Set());",
+      replace: "",
+    },
+    suite: ALLOWED,
+    noticedBy: "refuses a listed column without a fence",
+  },
+  {
+    name: "a class that a call names need not be disclosed",
+    patch: {
+      file: "src/core/session/judge.ts",
+      find: "const withheld = named.map((at) => disclosures[at] ?? UNASKED).filter((one) => !one.allow);",
+      replace:
+        "const withheld = named.map((at) => disclosures[at] ?? UNASKED).filter((one) => one.failed);",
+    },
+    suite: DECIDER,
+    noticedBy: "is denied where one of them may not, by the rules that withhold it",
+  },
+  {
+    name: "a group of a summary may be smaller",
+    patch: {
+      file: "src/sql/summary.ts",
+      find: "limit < minGroup",
+      replace: "limit < 1",
+    },
+    suite: SUMMARIES,
+    noticedBy: 'select count(*) from "order" having count(*) >= 4 does not count as having them',
   },
 ];

@@ -121,7 +121,7 @@ export interface FailureReason {
 }
 
 export interface Fault {
-  /** Stable: see docs/concepts.md. */
+  /** Stable: of a query, see docs/protocol/query.md. */
   readonly code: string;
   /** What to do about it. */
   readonly fix: string;
