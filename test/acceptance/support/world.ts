@@ -1,8 +1,6 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parse } from "jsonc-parser";
 import { APPROVALS_CLIENT_ID } from "../../../examples/acme/idp/client.ts";
 import { signIn } from "../../../examples/acme/idp/sign-in.ts";
 import { type ConnectorPlan, type Host, hostOfThisRun, type Network } from "../host.ts";
@@ -14,6 +12,7 @@ import { Lab } from "./lab.ts";
 import { doomed, starter, wired } from "./plans.ts";
 import { freePort, ROOT, Running } from "./process.ts";
 import { EVENTS_AUDIENCE, Provider } from "./provider.ts";
+import { queried } from "./queried.ts";
 import { Tenant } from "./tenant.ts";
 import { Wire } from "./wire.ts";
 
@@ -308,20 +307,6 @@ function internal(lab: Lab, ticketsOrigin: string | null, gatewayUrl: string): C
       }),
     },
   };
-}
-
-/** What Acme's own connector allows of queries that agents write. */
-function queried(database: object): ConnectorPlan["destinations"] {
-  const file = readFileSync(join(ROOT, "examples/acme/connectors/billing.jsonc"), "utf8");
-  const { destinations } = parse(file) as {
-    destinations: { [name: string]: { role: string; statements: object } };
-  };
-  return Object.fromEntries(
-    ["questions", "summaries"].map((name) => {
-      const { role, statements } = destinations[name]!;
-      return [name, { ...database, role, statements }];
-    }),
-  );
 }
 
 /** Who is what at the team with the starter bundle. */
