@@ -262,6 +262,21 @@ describe("a second session with the same key", () => {
     expect(world.signals).toEqual([]);
   });
 
+  it.each([
+    ["another key", { publicKey: bare(testKey()) }],
+    ["a lock", { revoked: true }],
+  ])("does not get in on a proof from before its connector got %s", async (_, change) => {
+    const world = new World();
+    const first = world.connect();
+    const second = world.hello();
+    world.prove(second);
+    world.enrol("con_1", change);
+    first.peer.closed();
+    await world.clock.pass(2_000);
+    expect(second.socket.closedWith).toBe(CLOSE.unauthorized);
+    expect(world.end.live("acme", "con_1")).toBeNull();
+  });
+
   it("is not joined by a third one while that is undecided", async () => {
     const world = new World();
     world.connect();

@@ -134,8 +134,13 @@ export class Handshake {
       this.#state = { at: "challenge" };
       void admission.decided.then((begin) => {
         if (this.#state.at !== "challenge") return;
-        if (begin === null) this.refuse(CLOSE.duplicate);
-        else this.#begin(begin());
+        if (begin === null) return this.refuse(CLOSE.duplicate);
+        // Rotated, removed or locked while the first session was asked for a sign of life.
+        const now = this.#ports.connector(tenant, connector);
+        if (now === null || now.revoked || now.publicKey.x !== record.publicKey.x) {
+          return this.refuse(CLOSE.unauthorized);
+        }
+        this.#begin(begin());
       });
     }
   }
