@@ -307,6 +307,7 @@ describe("postern init refuses", () => {
     ["a path with a place for an argument", [...HTTP, "--path", "/orders/{id}"], "--path"],
     ["a path that is two", [...HTTP, "--path", "/orders/../people"], "--path"],
     ["a tool that the server does not have", [...MCP, "--tool", "nodes"], "search_nodes"],
+    ["a tool that changes something", [...MCP, "--tool", "delete_entities"], "changes something"],
     ["a server that is none", [...MCP, "--command", "/bin/false"], "does not answer"],
     ["a server without its whole path", [...MCP, "--command", "false"], "--command"],
     ["two servers at once", [...MCP, "--url", "https://notes.example/mcp"], "--url"],

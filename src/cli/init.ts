@@ -71,7 +71,7 @@ async function completed(plan: Plan): Promise<Plan> {
   if (plan.serverTool === null) return plan;
   const asked = await askServer(plan, plan.serverTool, process.env);
   if (!asked.ok) throw refused(asked.problems);
-  return { ...plan, values: { ...plan.values, ...asked.values } };
+  return asked.plan;
 }
 
 function refused(problems: readonly string[]): CliError {

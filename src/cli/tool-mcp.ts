@@ -2,8 +2,6 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { Command } from "commander";
 import { readConfig, type McpDestination } from "../connector/config.ts";
-import { HeldBytes } from "../connector/executor.ts";
-import { McpExecutor } from "../connector/mcp.ts";
 import { mcpFolder } from "../connector/state.ts";
 import { parseJsonc } from "../policy/bundle/jsonc.ts";
 import { readManifest } from "../policy/bundle/manifest.ts";
@@ -12,11 +10,12 @@ import type { BundleFiles } from "../policy/bundle/model.ts";
 import { DATA_CLASS_ID } from "../policy/bundle/names.ts";
 import { MANIFEST_FILE } from "../policy/bundle/paths.ts";
 import { SourceFile } from "../policy/bundle/source-file.ts";
-import { importMcp, type McpTarget, type Offered, type Refused } from "../policy/mcp/import.ts";
+import { importMcp, type McpTarget, type Refused } from "../policy/mcp/import.ts";
 import { type Placed, placeTools } from "../policy/openapi/place.ts";
 import { bundleFiles } from "./bundle-files.ts";
 import { CliError, EXIT } from "./exit.ts";
 import type { Finish } from "./main.ts";
+import { offeredBy } from "./mcp-offer.ts";
 import { jsonOption } from "./options.ts";
 import { pc, print, printable, printJson } from "./output.ts";
 import { readText } from "./read-text.ts";
@@ -45,7 +44,11 @@ export function importMcpCommand(finish: Finish): Command {
     .action(async (options: Options) => {
       const files = await bundleFiles(options.bundle);
       const found = destinationOf(files, options);
-      const offered = await offeredBy(found);
+      const offered = await offeredBy(found.server, found.folder);
+      if (offered === null) {
+        const what = `${options.destination} does not answer as an MCP server`;
+        throw new CliError(what, EXIT.unreachable);
+      }
       const { tools, refused } = importMcp(offered, files, found);
       const imported = { tools, levels: tools.length > 0 ? (["record"] as const) : [] };
       const placed = placeTools(files, imported, () => found.dataClass, "an MCP server");
@@ -94,18 +97,6 @@ function destinationOf(files: BundleFiles, options: Options): Found {
   }
   const folder = mcpFolder(read.config.stateDir, name);
   return { destination: name, tier: declared.tier, dataClass, server, folder };
-}
-
-async function offeredBy({ server, folder, destination }: Found): Promise<readonly Offered[]> {
-  const executor = new McpExecutor(server, folder, new HeldBytes());
-  try {
-    return [...(await executor.list()).values()];
-  } catch {
-    // Whatever it said, a server wrote it.
-    throw new CliError(`${destination} does not answer as an MCP server`, EXIT.unreachable);
-  } finally {
-    await executor.close();
-  }
 }
 
 function printReport(

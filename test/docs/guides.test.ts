@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -6,7 +6,13 @@ import { freePort } from "../../examples/acme/demo/ports.ts";
 import { ROOT, Running } from "../acceptance/support/process.ts";
 import { follow } from "./follow.ts";
 import { applyDiff, readGuide } from "./guide.ts";
-import { type OwnDatabase, type OwnDesk, startDatabase, startDesk } from "./own-services.ts";
+import {
+  type OwnDatabase,
+  type OwnDesk,
+  startDatabase,
+  startDesk,
+  writeNotes,
+} from "./own-services.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "guide-"));
 const signIn = join(folder, "print-id-token");
@@ -21,8 +27,7 @@ beforeAll(async () => {
   issuer = String((await ready)["issuer"]);
   const words = [process.execPath, `${ROOT}examples/acme/idp/sign-in.ts`, issuer, "dana"];
   const command = words.map((word) => `'${word}'`).join(" ");
-  writeFileSync(signIn, `#!/bin/sh\nexec ${command}\n`);
-  chmodSync(signIn, 0o700);
+  writeFileSync(signIn, `#!/bin/sh\nexec ${command}\n`, { mode: 0o700 });
 });
 
 afterAll(async () => {
@@ -32,6 +37,8 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
+/** A dozen processes one after another; on a busy machine each takes seconds. */
+const CHAIN_MS = 240_000;
 const RANGE = "10.20.0.0/24";
 
 /** What a reader has in the place of what the guide's table names. */
@@ -42,6 +49,7 @@ const OWN: { readonly [guide: string]: () => { readonly [placeholder: string]: s
     "https://desk.internal": desk.origin,
     [RANGE]: RANGE,
   }),
+  mcp: () => ({ "my-notes": join(folder, "notes"), "/opt/notes/notes-mcp": writeNotes(folder) }),
 };
 
 describe("the guides", () => {
@@ -54,18 +62,22 @@ describe("the guides", () => {
     );
   });
 
-  it.concurrent.each(Object.keys(OWN))("%s: every command does what is said", async (name) => {
-    const guide = readGuide(`${name}.md`);
-    const own = {
-      "https://login.example.com": issuer,
-      "print-id-token": signIn,
-      "http://127.0.0.1:8787": `http://127.0.0.1:${await freePort(0)}`,
-      ...OWN[name]!(),
-    };
-    expect(guide.placeholders.toSorted()).toEqual(Object.keys(own).toSorted());
-    const cache = join(folder, "compiled");
-    await follow(guide, { own, sql: database.exec, env: { NODE_COMPILE_CACHE: cache } });
-  });
+  it.concurrent.each(Object.keys(OWN))(
+    "%s: every command does what is said",
+    async (name) => {
+      const guide = readGuide(`${name}.md`);
+      const own = {
+        "https://login.example.com": issuer,
+        "print-id-token": signIn,
+        "http://127.0.0.1:8787": `http://127.0.0.1:${await freePort(0)}`,
+        ...OWN[name]!(),
+      };
+      expect(guide.placeholders.toSorted()).toEqual(Object.keys(own).toSorted());
+      const cache = join(folder, "compiled");
+      await follow(guide, { own, sql: database.exec, env: { NODE_COMPILE_CACHE: cache } });
+    },
+    CHAIN_MS,
+  );
 });
 
 describe("an edit of a guide", () => {

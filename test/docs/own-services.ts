@@ -1,8 +1,10 @@
+import { writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { PGlite } from "@electric-sql/pglite";
 import { PGLiteSocketServer } from "@electric-sql/pglite-socket";
+import { ROOT } from "../acceptance/support/process.ts";
 
 /** What the readers of the guides have in their private network. */
 
@@ -87,4 +89,16 @@ export async function startDesk(): Promise<OwnDesk> {
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+/** The memory server of MCP's authors with one note in it; answers with the program's whole path. */
+export function writeNotes(folder: string): string {
+  const notes = join(folder, "notes.jsonl");
+  const note = { type: "entity", name: "printer", entityType: "thing", observations: ["upstairs"] };
+  writeFileSync(notes, `${JSON.stringify(note)}\n`);
+  const program = join(folder, "notes-mcp");
+  const entry = `${ROOT}node_modules/@modelcontextprotocol/server-memory/dist/index.js`;
+  const line = `MEMORY_FILE_PATH='${notes}' exec '${process.execPath}' '${entry}'`;
+  writeFileSync(program, `#!/bin/sh\n${line}\n`, { mode: 0o700 });
+  return program;
 }

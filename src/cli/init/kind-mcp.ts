@@ -1,7 +1,6 @@
 import { isAbsolute } from "node:path";
 import { MCP_TOOL_NAME } from "../../core/model/operation.ts";
 import { addressesOf, type Answers, headersOf, wordsOf } from "./answers.ts";
-import { toolId } from "./names.ts";
 import type { KindPlan } from "./plan.ts";
 
 /** An MCP server: one of its tools, pinned to what the server says of it now. */
@@ -20,7 +19,8 @@ export function planMcp(answers: Answers, service: string): KindPlan {
   }
   const { headers, secrets } = headersOf(answers, service);
   return {
-    tool: toolId(service, tool.toLowerCase().replaceAll(/[^a-z0-9]+/g, "_")),
+    // The import says what it is called here, once the server has said what it is.
+    tool: "",
     secrets,
     serverTool: tool,
     values: {
