@@ -7,7 +7,7 @@ import { ROOT } from "../acceptance/support/process.ts";
 /** What is laid over the laboratory's bundle. */
 export interface Layer {
   readonly destinations: { readonly [id: string]: object };
-  readonly tools: readonly (SqlTool | QueryTool | HttpTool)[];
+  readonly tools: readonly (SqlTool | QueryTool | HttpTool | McpTool)[];
   /** Cedar, behind the laboratory's own action policies. */
   readonly actionPolicies?: string;
   /** Of these tools a sub-agent may be given any. */
@@ -53,6 +53,14 @@ export interface HttpTool {
   };
 }
 
+/** Takes a text, answers with content. */
+export interface McpTool {
+  readonly id: string;
+  readonly destination: string;
+  readonly action: "read";
+  readonly mcp: { readonly tool: string; readonly pin: string };
+}
+
 /** A folder for `overlays` of a world: the laboratory's manifest with more in it, and these tools. */
 export function layerFolder(layer: Layer): string {
   const { destinations, tools, actionPolicies = "", delegated = [] } = layer;
@@ -82,15 +90,25 @@ function texts(names: readonly string[]): object {
   return { ...closed, properties: Object.fromEntries(properties) as object, required: names };
 }
 
-function described(tool: SqlTool | QueryTool | HttpTool): object {
+function described(tool: SqlTool | QueryTool | HttpTool | McpTool): object {
+  if ("mcp" in tool) return mcpTool(tool);
   if ("query" in tool) return queryTool(tool);
   return "sql" in tool ? sqlTool(tool) : httpTool(tool);
 }
 
-function named({ id, destination, action }: SqlTool | QueryTool | HttpTool): object {
+function named({ id, destination, action }: SqlTool | QueryTool | HttpTool | McpTool): object {
   const description = `${id} of the torture suite.`;
   const domain = action === "mutate" ? { writeDomain: "lab" } : {};
   return { id, title: id, description, destination, action, cost: 1, ...domain };
+}
+
+function mcpTool(tool: McpTool): object {
+  return {
+    ...named(tool),
+    ...{ tier: "internal", timeoutMs: 5_000, maxResultBytes: 65_536, mcp: tool.mcp },
+    input: texts(["text"]),
+    output: { kind: "mcp-content", dataClass: "lab.note" },
+  };
 }
 
 function httpTool(tool: HttpTool): object {

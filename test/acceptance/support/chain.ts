@@ -19,7 +19,7 @@ export function sha256(text: string): string {
 }
 
 /** RFC 8785, as far as events need it: they hold no fractions. */
-function canonical(value: unknown): string {
+export function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
   if (typeof value !== "object" || value === null) return JSON.stringify(value);
   const members = Object.entries(value)
