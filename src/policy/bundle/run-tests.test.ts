@@ -43,6 +43,27 @@ describe("tests.yaml", () => {
     );
   });
 
+  it("denies a query that names a class which is not disclosed, as production would", () => {
+    const asking = (columns: string): string =>
+      `${good["policies/tests.yaml"] ?? ""}
+  - name: a question
+    agent: librarian
+    tool: titles_ask
+    arguments: { relations: [library.books], columns: [${columns}] }
+    expect: allow
+    redacts: [reader.name]
+`;
+    const messages = (columns: string): readonly string[] =>
+      spoil("policies/tests.yaml", null, asking(columns)).map(({ message }) => message);
+    expect(messages("library.books.title")).toEqual([]);
+    expect(messages("library.books.title, library.books.reader")).toEqual([
+      '"a question": expected allow, got deny by data (readers-stay-private)',
+    ]);
+    expect(messages("library.books.pages")).toEqual([
+      '"a question": expected allow, got deny by data (default:data)',
+    ]);
+  });
+
   it("counts a tool that trust gives to nobody as denied, as production would", () => {
     const trusted =
       good["trust.jsonc"]?.replace('"tools": ["*"]', '"tools": ["books_find", "shelves_change"]') ??

@@ -11,6 +11,7 @@ import {
   type WorkflowState,
 } from "../../core/session/state.ts";
 import type { CompiledBundle } from "../compile.ts";
+import { classesNamed } from "./template-query.ts";
 import type { PolicyTest } from "./tests.ts";
 
 /** What production would answer. */
@@ -168,10 +169,12 @@ function caseOf(
 ): Case {
   const seat = seatOf(test, [tool.id], edge);
   const state = stateOf(test, edge, seat);
+  const template = bundle.tools.find((one) => one.tool.id === tool.id)?.template;
   return {
     state,
     seat,
     tool,
+    ...(template?.kind === "query" && { named: classesNamed(template, test.arguments) }),
     after: plus(state.used, chargeOf(tool, [seat]), tool.id),
     policyArguments: shown(tool, test),
     sources: Object.fromEntries(

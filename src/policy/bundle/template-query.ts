@@ -1,3 +1,4 @@
+import type { Json, JsonObject } from "../../core/model/json.ts";
 import { hasEffect, type Action } from "../../core/model/policy.ts";
 import { MIN_GROUP } from "../../sql/summary.ts";
 import { typesOf } from "./keywords.ts";
@@ -50,6 +51,23 @@ export function readQueryTemplate(
   };
   const derived = { policyArguments: POLICY_ARGUMENTS, dataClasses: classesOf(relations) };
   return { template, preview: null, derived };
+}
+
+/**
+ * Classes that a query would name, by what a policy test says it is about: relations and columns. A
+ * name that is none of the tool's has no class, and whoever names it is denied.
+ */
+export function classesNamed(
+  { relations }: QueryTemplate,
+  { relations: ids = [], columns = [] }: JsonObject,
+): readonly string[] {
+  const classes = new Map<Json, string>();
+  for (const { schema, name, dataClass, columns: all } of relations) {
+    classes.set(`${schema}.${name}`, dataClass);
+    for (const one of all) classes.set(`${schema}.${name}.${one.name}`, one.dataClass);
+  }
+  const names = [ids, columns].flatMap((list) => (Array.isArray(list) ? (list as Json[]) : []));
+  return [...new Set(names.map((name) => classes.get(name) ?? ""))].sort();
 }
 
 /** Which columns come back is up to the query, so no schema describes them. */
