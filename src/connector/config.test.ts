@@ -71,6 +71,32 @@ describe("connector.jsonc", () => {
     });
   });
 
+  it("lets requests set the headers it names, and none that is a secret's, ours or the message's", () => {
+    const config = (names: readonly string[]): string =>
+      JSON.stringify({
+        ...{ network: "acme", tier: "internal", stateDir: "./state" },
+        destinations: {
+          tickets: {
+            ...{ kind: "http", origin: "http://127.0.0.1:4010", methods: ["GET"], paths: ["/x"] },
+            headers: { "x-key": { env: "TICKETS_KEY" } },
+            requestHeaders: names,
+          },
+        },
+      });
+    const read = readConfig(config(["X-Api-Version", "cookie"]), PATH, env);
+    const tickets = read.ok ? read.config.destinations.get("tickets") : undefined;
+    expect(tickets).toMatchObject({ requestHeaders: new Set(["x-api-version", "cookie"]) });
+    for (const name of [
+      ...["authorization", "host", "content-length", "txn-token", "postern-x", "X-Key"],
+      ...["a b", "a:b", "transfer-encoding", "if-match", "forwarded"],
+    ]) {
+      const refused = readConfig(config([name]), PATH, env);
+      expect(refused.ok ? name : refused.mistakes.map(({ code }) => code)).toEqual([
+        "invalid_value",
+      ]);
+    }
+  });
+
   it("reports every mistake at once, with line and fix", () => {
     const bad = `{
   "netwrok": "acme",

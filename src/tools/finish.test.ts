@@ -43,6 +43,31 @@ const base64 = (bytes: string | Uint8Array): string =>
   Buffer.from(bytes as string).toString("base64");
 
 describe("finishing a structured answer", () => {
+  it("takes what is no object for the one member of the result, and redacts inside of it", () => {
+    const schema: AnnotatedSchema = {
+      type: "object",
+      properties: { items: { type: "array", items: SCHEMA } },
+      required: ["items"],
+    };
+    const output = { kind: "json", schema, wrap: "items" } as const;
+    const wrapped = compileFinisher(output, classify(schema), CAP);
+    expect(wrapped(answer('[{"id":1,"email":"a@x"},{"id":2}]'), PLAN)).toMatchObject({
+      ok: true,
+      result: {
+        value: {
+          items: [
+            { id: 1, email: null },
+            { id: 2, email: null },
+          ],
+        },
+      },
+      redactions: [{ path: "/items/0/email" }, { path: "/items/1/email" }],
+    });
+    for (const body of ['{"items":[]}', "7", '[{"id":"x"}]']) {
+      expect(wrapped(answer(body), PLAN)).toEqual({ ok: false, code: "output_invalid" });
+    }
+  });
+
   it("redacts, and says what the record needs", () => {
     const body = '{"id":1,"email":"é@x","more":1}';
     expect(finishJson(answer(body))).toEqual({

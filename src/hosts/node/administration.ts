@@ -63,7 +63,10 @@ export function nodeAdministration(parts: AdministrationParts): Administration {
         const { command } = JSON.parse(input) as { command: CallCommand };
         const shaped = runtime?.shape(command.arguments);
         if (runtime === undefined || shaped?.ok !== true) return null;
-        return operationDigest(sha256, runtime.request(shaped.args, admission.plan, tenant).operation);
+        return operationDigest(
+          sha256,
+          runtime.request(shaped.args, admission.plan, tenant).operation,
+        );
       }
     },
   };

@@ -38,6 +38,19 @@ describe("readOutput", () => {
     expect(read(json(schema))).toEqual({ classes: ["a", "b", "c", "d"], codes: [] });
   });
 
+  it("wraps an answer in the one property there is", () => {
+    const schema = { type: "object", dataClass: "a", properties: { list: leaf } };
+    const wrapped = (wrap: string, of: object = schema): readonly string[] =>
+      read({ kind: "json", schema: of, wrap }).codes;
+    expect(wrapped("list")).toEqual([]);
+    expect(wrapped("other")).toEqual(["wrong_value"]);
+    const two = { ...schema, properties: { list: leaf, more: leaf } };
+    expect(wrapped("list", two)).toEqual(["wrong_value"]);
+    expect(read({ kind: "text", dataClass: "a", wrap: "list" }).codes).toEqual([
+      "annotation_misplaced",
+    ]);
+  });
+
   it("leaves out a class that no leaf ends up with: policy is not asked about it", () => {
     const schema = {
       type: "object",
