@@ -4,11 +4,13 @@ import type { BundleSource } from "../policy/bundle/model.ts";
 import { statementsOf } from "../policy/bundle/statements.ts";
 import type { Activation } from "../surfaces/admin/ports.ts";
 import { bundleFiles } from "./bundle-files.ts";
+import { checkConnectors } from "./connector-file.ts";
 import { CliError, EXIT } from "./exit.ts";
 import { mistakeLines } from "./mistakes.ts";
 import type { Finish } from "./main.ts";
 import { adminOf, dataOption, type GatewayOptions, jsonOption, tenantOption } from "./options.ts";
 import { pc, print, printJson } from "./output.ts";
+import { readText } from "./read-text.ts";
 
 /** With what the allow-lists of connectors have to name: nobody should have to hash by hand. */
 function summary({ digest, tools }: BundleSource): object {
@@ -19,9 +21,24 @@ export function bundleCommand(finish: Finish): Command {
   const check = new Command("check")
     .description("report every mistake of a bundle at once")
     .argument("<dir>")
+    .option(
+      "--connector <file...>",
+      "the connector files, too: whether each destination is at a connector of its network and tier",
+    )
     .addOption(jsonOption())
-    .action(async (dir: string, options: { json?: boolean }) => {
+    .action(async (dir: string, options: { json?: boolean; connector?: readonly string[] }) => {
       const checked = checkBundle(await bundleFiles(dir));
+      if (checked.ok && options.connector !== undefined) {
+        const files = options.connector.map(
+          (file) => [file, readText(file, "connector file")] as const,
+        );
+        const mistakes = checkConnectors(checked.bundle.destinations, new Map(files));
+        if (mistakes.length > 0) {
+          if (options.json === true) printJson({ ok: false, mistakes });
+          else print(mistakeLines(mistakes));
+          return finish(EXIT.no);
+        }
+      }
       if (options.json === true) {
         printJson(checked.ok ? summary(checked.bundle) : checked);
       } else {

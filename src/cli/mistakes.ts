@@ -1,8 +1,8 @@
-import type { Mistake } from "../policy/bundle/mistake.ts";
+import type { Told } from "../policy/bundle/mistake.ts";
 import { formatMistakes } from "../policy/bundle/mistake.ts";
 import { pc } from "./output.ts";
 
-export function mistakeLines(mistakes: readonly Mistake[]): string {
+export function mistakeLines(mistakes: readonly Told[]): string {
   const count = `${mistakes.length} ${mistakes.length === 1 ? "mistake" : "mistakes"}`;
   return `${formatMistakes(mistakes)}\n${pc.red(count)}`;
 }

@@ -167,8 +167,11 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
+/** Also of what is no part of a bundle, and has codes of its own. */
+export type Told = Omit<Mistake, "code"> & { readonly code: string };
+
 /** Plain text, one mistake in two lines; colour is the caller's. */
-export function formatMistakes(mistakes: readonly Mistake[]): string {
+export function formatMistakes(mistakes: readonly Told[]): string {
   return mistakes
     .map(
       (mistake) =>
