@@ -22,6 +22,15 @@ export async function* supportCase(client: Client, customerName: string): AsyncG
   yield invoices;
   const overdue = rows(invoices.result).find((row) => row["status"] === "overdue");
 
+  // Questions that nobody foresaw, in SQL of its own: about what it may know, and about what not.
+  yield await call(client, "ask a question of its own", "billing_query", {
+    sql: "SELECT status, count(*) AS invoices FROM acme.invoices WHERE customer_id = $1 GROUP BY status ORDER BY status",
+    params: [customerId],
+  });
+  yield await call(client, "ask for card numbers", "billing_query", {
+    sql: "SELECT upper(card_number) AS code FROM acme.payments ORDER BY card_number LIMIT 10",
+  });
+
   const opened = await call(client, "open a ticket", "tickets_create", {
     customerId,
     ...(overdue && { invoiceId: overdue["id"] }),

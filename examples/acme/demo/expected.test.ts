@@ -16,7 +16,7 @@ const sound: Evidence = {
   workflow: "wf_1",
   findings: [],
   events: 36,
-  replay: { identical: true, events: 29 },
+  replay: { identical: true, events: 30 },
 };
 const rowsWith = (at: number, change: object): CaseRun => ({
   ...good,
@@ -31,12 +31,12 @@ describe("the assertions of --once", () => {
   it.each([
     [
       "an outcome",
-      rowsWith(4, { outcome: "ok" }),
+      rowsWith(6, { outcome: "ok" }),
       "read the payroll: outcome is ok, not policy_denied",
     ],
     [
       "a rule",
-      rowsWith(4, { ruleIds: ["other"] }),
+      rowsWith(6, { ruleIds: ["other"] }),
       "read the payroll: ruleIds is other, not payroll-is-off-limits",
     ],
     [
@@ -52,10 +52,10 @@ describe("the assertions of --once", () => {
     ],
     [
       "the thief",
-      rowsWith(6, { outcome: "accepted" }),
+      rowsWith(8, { outcome: "accepted" }),
       "a thief replays the call token: outcome is accepted, not refused",
     ],
-    ["the end", { ...good, rows: good.rows.slice(0, -1) }, "did not happen: look again, 9"],
+    ["the end", { ...good, rows: good.rows.slice(0, -1) }, "did not happen: look again, 8"],
   ] satisfies [string, CaseRun, string][])("notice %s", (_, run, said) => {
     expect(differences(run, written, sound)).toEqual([said]);
   });
@@ -87,9 +87,9 @@ describe("the assertions of --once", () => {
 
   it.each([
     ["a broken chain", { ...sound, findings: [{ fault: "hash" }] }],
-    ["another decision on replay", { ...sound, replay: { identical: false, events: 29 } }],
-    ["an event too few", { ...sound, replay: { identical: true, events: 28 } }],
-    ["an event too many", { ...sound, replay: { identical: true, events: 30 } }],
+    ["another decision on replay", { ...sound, replay: { identical: false, events: 30 } }],
+    ["an event too few", { ...sound, replay: { identical: true, events: 29 } }],
+    ["an event too many", { ...sound, replay: { identical: true, events: 31 } }],
   ])("notice %s", (_, evidence) => {
     expect(differences(good, written, evidence)).toHaveLength(1);
   });

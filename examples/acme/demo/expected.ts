@@ -6,7 +6,7 @@ import type { Row } from "./row.ts";
 /** Calls that the trust edge `support` grants to one workflow. */
 const BUDGET_CALLS = 12;
 /** Admitted before the agent begins to look again and again. */
-const CALLS_BEFORE_LOOKING = 4;
+const CALLS_BEFORE_LOOKING = 5;
 
 /** Lists are compared as sets: their order says nothing. */
 export type Expected = Omit<Row, "ms" | "call" | "hits">;
@@ -63,6 +63,8 @@ export const EXPECTED: readonly Expected[] = [
     dropped: 1,
     change: [],
   },
+  ok("ask a question of its own", "billing_query"),
+  denied("ask for card numbers", "billing_query", "data_denied", ["card-numbers-stay-home"]),
   ok("open a ticket", "tickets_create"),
   ok("ask whether the payroll is open", "policy_evaluate"),
   denied("read the payroll", "payroll_list", "action_denied", ["payroll-is-off-limits"]),
@@ -153,7 +155,7 @@ export const EXPECTED_WRITES: readonly Expected[] = [
  * One event opens the workflow and one closes it, two stand for each admitted call (admission and
  * settlement), one for each refused call. One less, and something happened off the record.
  */
-const REFUSED_CALLS = 3;
+const REFUSED_CALLS = 4;
 const EXPECTED_EVENTS = 2 + 2 * BUDGET_CALLS + REFUSED_CALLS;
 
 /** Everything that is not as it must be, in words; empty when all is well. */
