@@ -12,6 +12,7 @@ import type { JsonObject } from "../../../src/core/model/json.ts";
 import type { RedactionPlan } from "../../../src/core/model/policy.ts";
 import type { Finished, RawAnswer, ToolRuntime } from "../../../src/gateway/ports.ts";
 import { checkBundle } from "../../../src/policy/bundle/check.ts";
+import { textStatement } from "../../../src/policy/bundle/search-statement.ts";
 import { readBundleFolder } from "../../../src/policy/bundle/read-folder.ts";
 import { toolRuntime } from "../../../src/tools/runtime.ts";
 import { PageIndex, type Hit, type Question } from "./index.ts";
@@ -142,11 +143,12 @@ describe("vectors", () => {
       create schema acme;
       create table acme.pages (
         id text, title text, text text, tenant text, class text,
-        embedding vector(${DIMENSIONS})
+        embedding vector(${DIMENSIONS}), words tsvector
       )`);
     const from = "jsonb_populate_recordset(null::acme.pages, $1::jsonb)";
     const all = JSON.stringify([...library, ...shuffled].map(rowOf));
     await db.query(`insert into acme.pages select * from ${from}`, [all]);
+    await db.exec(`update acme.pages set words = to_tsvector('english', title || ' ' || text)`);
     server = new PGLiteSocketServer({ db, path: join(dir, ".s.PGSQL.5432"), maxConnections: 8 });
     await server.start();
     const embedding = { kind: "hashed-ngrams", dimensions: DIMENSIONS } as const;
@@ -203,6 +205,36 @@ describe("vectors", () => {
     expect(rows(found)).toHaveLength(10);
     // Nothing had to be taken out afterwards.
     expect(found).toMatchObject({ dropped: 0 });
+  });
+
+  it("have a sister: full text in the same table, by the statement that a tool file stands for", async () => {
+    const statement = textStatement(
+      {
+        relation: { schema: "acme", name: "pages" },
+        columns: {
+          ...{ id: "id", title: "title", text: "text", class: "class", tenant: "tenant" },
+          index: "words",
+        },
+      },
+      "english",
+    );
+    const ask = async (query: string, classes: readonly string[]): Promise<readonly Hit[]> => {
+      const sql = { statement, params: [query, "acme", classes, 3], maxRows: 3 };
+      const answer = await executor.execute(execution(sql));
+      if (!answer.ok) throw new Error(answer.code);
+      return (JSON.parse(answer.body) as { rows: readonly Hit[] }).rows;
+    };
+    const found = await ask("refund approves euros", PAGE_CLASSES);
+    expect(found[0]).toMatchObject({
+      id: "acme-handbook/refunds#who-may-refund-how-much",
+      class: "document.internal",
+    });
+    expect(found[0]?.snippet).toContain("approves it in Postern");
+    expect(found[0]?.snippet).not.toContain("<b>");
+    expect(found[0]?.score).toBeGreaterThan(0);
+    expect(await ask("refund approves euros", ["document.public"])).toEqual([]);
+    expect(await ask("salary OR bands", ["document.internal"])).toEqual([]);
+    expect(await ask(`'); drop table acme.pages; --`, PAGE_CLASSES)).toEqual([]);
   });
 
   it("do not find it in a shuffled index", async () => {
