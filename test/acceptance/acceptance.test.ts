@@ -27,6 +27,7 @@ import { requestCases } from "./cases/requests.ts";
 import { securityEventCases } from "./cases/security-events.ts";
 import { toolCases } from "./cases/tools.ts";
 import { trustCases } from "./cases/trust.ts";
+import { searchCases } from "./cases/search.ts";
 import { sourceCases } from "./cases/sources.ts";
 import { signingKeyCases } from "./cases/signing-keys.ts";
 import { stockOAuthCases } from "./cases/stock-oauth.ts";
@@ -56,6 +57,7 @@ describe("acceptance", () => {
   exchangeCases(world);
   keyCases(world);
   requestCases(world);
+  searchCases(world);
   stockOAuthCases(world);
   outcomeCases(world);
   acmeCases(world);

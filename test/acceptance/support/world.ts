@@ -145,13 +145,15 @@ export async function startWorld(
         wire = await Wire.start(gatewayUrl);
         return [{ ...own, gatewayUrl: wire.url }, ...connectors(lab)];
       }
-      const [origin, billing] = await Promise.all([
+      const [origin, library, billing] = await Promise.all([
         tickets(services, gatewayUrl, leak),
+        documents(services, gatewayUrl),
         confidential(services, folder),
       ]);
+      const inside = internal(lab, origin, gatewayUrl);
       wire = await Wire.start(gatewayUrl);
       return [
-        internal(lab, origin, gatewayUrl),
+        { ...inside, destinations: { ...inside.destinations, documents: library } },
         doomed(lab),
         wired(lab, wire),
         billing,
@@ -256,6 +258,13 @@ async function tickets(
   const argv = example("tickets/server.ts", "--issuer", issuer, "--tenant", "acme", ...leaking);
   const { origin } = await serve(services, "tickets", argv);
   return String(origin);
+}
+
+/** Acme's library, as a destination. */
+async function documents(services: Map<string, Running>, gatewayUrl: string): Promise<object> {
+  const argv = example("documents/server.ts", "--issuer", `${gatewayUrl}/acme`);
+  const { origin } = await serve(services, "documents", argv);
+  return { kind: "http", origin, methods: ["POST"], paths: ["/search"] };
 }
 
 function internal(lab: Lab, ticketsOrigin: string | null, gatewayUrl: string): ConnectorPlan {
