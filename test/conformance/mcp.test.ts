@@ -7,39 +7,49 @@ import { runSuite, type SuiteCheck } from "./suite.ts";
 import { byName, type Expectation, expectedStatus, render, type Table } from "./table.ts";
 
 /**
- * The official MCP suite against Postern's own endpoint. The suite cannot send a credential, so it
+ * The official MCP suite, by both requirement sets that we serve, against Postern's own endpoint. The suite cannot send a credential, so it
  * runs through `postern connect`; everything behind that is the real thing.
  */
-const table = JSON.parse(
-  readFileSync(join(import.meta.dirname, "expected-2026-07-28.json"), "utf8"),
-) as Table;
+const tables = ["2026-07-28", "2025-11-25"].map(
+  (revision) =>
+    JSON.parse(
+      readFileSync(join(import.meta.dirname, `expected-${revision}.json`), "utf8"),
+    ) as Table,
+);
 
 const START_AND_RUN_TIMEOUT_MS = 360_000;
 
 const root = mkdtempSync(join(tmpdir(), "postern-mcp-"));
 const processes = new Processes(root);
-let found: ReadonlyMap<string, SuiteCheck> = new Map();
+let url = "";
 
 beforeAll(async () => {
-  const results = join(root, "results");
-  mkdirSync(results);
-  found = byName(await runSuite(await processes.start(), table.revision, results));
+  url = await processes.start();
 }, START_AND_RUN_TIMEOUT_MS);
 
 afterAll(async () => {
   await processes.stop();
   rmSync(root, { recursive: true, force: true });
-  process.stdout.write(render(table, found));
 });
 
-describe.each(Object.entries(table.checks))("%s", (scenario, checks) => {
-  it.each(Object.entries(checks).map(titled))("%s", (_title, check, expectation) => {
-    const ran = found.get(`${scenario} ${check}`);
-    expect(ran?.status, ran?.message).toBe(expectedStatus(expectation));
+describe.each(tables.map((table) => [table.revision, table] as const))("MCP %s", (_, table) => {
+  let found: ReadonlyMap<string, SuiteCheck> = new Map();
+  beforeAll(async () => {
+    const results = join(root, `results-${table.revision}`);
+    mkdirSync(results);
+    found = byName(await runSuite(url, table.revision, results));
+  }, START_AND_RUN_TIMEOUT_MS);
+  afterAll(() => {
+    process.stdout.write(render(table, found));
   });
-});
 
-describe("the table", () => {
+  describe.each(Object.entries(table.checks))("%s", (scenario, checks) => {
+    it.each(Object.entries(checks).map(titled))("%s", (_title, check, expectation) => {
+      const ran = found.get(`${scenario} ${check}`);
+      expect(ran?.status, ran?.message).toBe(expectedStatus(expectation));
+    });
+  });
+
   it("knows every check that the suite runs", () => {
     const known = Object.entries(table.checks).flatMap(([scenario, checks]) =>
       Object.keys(checks).map((check) => `${scenario} ${check}`),
