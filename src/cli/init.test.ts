@@ -249,7 +249,7 @@ describe("what postern init writes", () => {
     const dir = join(folder, "ada's shop");
     const { out } = await init(`${dir}/`, [...HTTP, "--json"]);
     const { next } = JSON.parse(out) as { next: string[] };
-    expect(next[0]).toMatch(/postern.* bundle check '.*\/ada'\\''s shop\/bundle'$/);
+    expect(next[0]).toMatch(/postern.* bundle check '.*\/ada'\\''s shop\/bundle' --connector /);
   });
 
   it("is told with what is left to do, and the commands in their order", async () => {

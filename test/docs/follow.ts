@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { expect } from "vitest";
 import { ROOT, run, Running } from "../acceptance/support/process.ts";
-import { applyDiff, type Guide, type Shown, type Step } from "./guide.ts";
+import { applyDiff, type Guide, type Step } from "./guide.ts";
 
 export interface Reader {
   /** What a reader has in the place of each placeholder. */
@@ -62,14 +62,12 @@ async function command(
   if (shows !== null) compare(stdout, shows);
 }
 
-function compare(stdout: string, { kind, text }: Shown): void {
-  if (kind === "text") return expect(stdout.trimEnd()).toBe(text);
-  const lines = stdout.trimEnd().split("\n");
+function compare(stdout: string, shows: string): void {
   // "…" stands for what is different each time.
-  const shown: unknown = JSON.parse(text, (_, value) =>
+  const shown: unknown = JSON.parse(shows, (_, value) =>
     value === "…" ? expect.anything() : value,
   );
-  expect(JSON.parse(lines.at(-1) ?? "")).toMatchObject(shown as object);
+  expect(JSON.parse(stdout)).toMatchObject(shown as object);
 }
 
 function shell(text: string): string[] {

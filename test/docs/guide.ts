@@ -7,19 +7,14 @@ export type Step = { readonly line: number; readonly text: string } & (
   | {
       readonly kind: "sh";
       readonly exit: number;
-      /** What the guide shows as its output, in the block behind it. */
-      readonly shows: Shown | null;
+      /** What the guide shows of its output, as JSON, in the block behind it. */
+      readonly shows: string | null;
     }
   /** An edit of one file: context and lines with - and +, as `diff -u` has them. */
   | { readonly kind: "diff" }
   /** For the reader's own database. */
   | { readonly kind: "sql" }
 );
-
-export interface Shown {
-  readonly kind: "json" | "text";
-  readonly text: string;
-}
 
 export interface Guide {
   /** Of the table of what a reader has to replace, in its order. */
@@ -55,8 +50,8 @@ function add(
   const before = steps.at(-1);
   if (kind === "sh") steps.push({ kind, exit, text, line, shows: null });
   else if (kind === "diff" || kind === "sql") steps.push({ kind, text, line });
-  else if ((kind === "json" || kind === "text") && before?.kind === "sh" && before.shows === null) {
-    steps.splice(-1, 1, { ...before, shows: { kind, text } });
+  else if (kind === "json" && before?.kind === "sh" && before.shows === null) {
+    steps.splice(-1, 1, { ...before, shows: text });
   } else throw new Error(`line ${line}: a block that nobody runs or compares: ${kind}`);
 }
 

@@ -6,7 +6,7 @@ export function nextCommands(dir: string, plan: Plan, postern: string): readonly
   const at = (name: string): string => shellWord(dir === "/" ? `/${name}` : `${dir}/${name}`);
   const environment = secrets.map((name) => `${name}=… `).join("");
   return [
-    `${postern} bundle check ${at("bundle")}`,
+    `${postern} bundle check ${at("bundle")} --connector ${at("connector.jsonc")}`,
     `${postern} gateway run --config ${at("postern.jsonc")} --bundle ${at("bundle")}`,
     `${postern} connector enroll --network ${network} --tier ${tier} --data ${at("data")}`,
     `${environment}${postern} connector run --config ${at("connector.jsonc")} --gateway ${gateway} --join CODE`,
