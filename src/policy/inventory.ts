@@ -3,7 +3,7 @@ import type { Action, Tier } from "../core/model/policy.ts";
 import { lockRules } from "../core/session/locks.ts";
 import type { BundleSource, ToolDescription } from "./bundle/model.ts";
 
-/** `quarantined`: a lock on the tool itself; `locked`: on what it belongs to, or nobody can tell. */
+/** `quarantined`: a lock on the tool itself, or on its definition; `locked`: on what it belongs to, or nobody can tell. */
 export const TOOL_STATES = ["callable", "unreviewed", "quarantined", "locked"] as const;
 export type ToolState = (typeof TOOL_STATES)[number];
 
@@ -67,7 +67,7 @@ function standing(
 ): Pick<ToolView, "state" | "locks"> {
   // Where locks cannot be vouched for nothing is admitted.
   if (locks === null) return { state: "locked", locks: [] };
-  const own = lockRules(locks, { tool: tool.id });
+  const own = lockRules(locks, { tool: tool.id, definition: tool.definition });
   const around = lockRules(locks, { tenant, destination: tool.destination, bundle });
   const all = [...own, ...around].toSorted();
   if (own.length > 0) return { state: "quarantined", locks: all };
