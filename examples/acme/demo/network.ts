@@ -101,9 +101,10 @@ export class Network {
     return Promise.race(this.#children.map((child) => child.ended().then(() => child.name)));
   }
 
-  /** Gone without a goodbye, as in a power cut. */
+  /** Gone without a goodbye, as in a power cut; nobody is to be told of it as of an accident. */
   async lose(name: string): Promise<void> {
-    const child = this.#children.find((one) => one.name === name);
+    const at = this.#children.findIndex((one) => one.name === name);
+    const [child] = at < 0 ? [] : this.#children.splice(at, 1);
     child?.kill();
     await child?.ended();
   }
