@@ -1,12 +1,17 @@
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
-import { heavyFiles } from "./test/torture/table.ts";
 
 /** Suites that `npm test` leaves to scripts of their own: slow, or in need of more than Node. */
-const ON_DEMAND = ["vectors", "conformance", "mutants", "postgres", "fsync"];
+const ON_DEMAND: readonly (readonly [suite: string, files: string])[] = [
+  ...["vectors", "conformance", "mutants", "postgres", "fsync", "upstream"].map(
+    (suite) => [suite, `test/${suite}/**`] as const,
+  ),
+  ["torture", "test/torture/+([0-9]).test.ts"],
+  ["docs/guides", "test/docs/guides.test.ts"],
+];
 
-const asked = (folder: string): boolean =>
-  process.argv.some((word) => word.includes(`test/${folder}`));
+const asked = (suite: string): boolean =>
+  process.argv.some((word) => word.includes(`test/${suite}`));
 
 /**
  * One file that takes as long as all others together: begun last, it would run alone on one core.
@@ -25,11 +30,7 @@ class LongestFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     include: ["{src,examples,bench,scripts,test}/**/*.test.ts"],
-    exclude: [
-      ...ON_DEMAND.filter((suite) => !asked(suite)).map((suite) => `test/${suite}/**`),
-      // The heavy numbers, as the table in test/torture/README.md has it: `npm run torture`.
-      ...(asked("torture") ? [] : heavyFiles()),
-    ],
+    exclude: [...ON_DEMAND.filter(([suite]) => !asked(suite)).map(([, files]) => files)],
     environment: "node",
     pool: "forks",
     sequence: { sequencer: LongestFirst },

@@ -1,7 +1,7 @@
 import { Command, Option } from "commander";
 import { TIERS } from "../core/model/policy.ts";
 import type { ConnectorStatus, JoinCode } from "../surfaces/admin/ports.ts";
-import { runConnector, type RunOptions } from "./connector-run.ts";
+import type { RunOptions } from "./connector-run.ts";
 import { CliError, EXIT } from "./exit.ts";
 import type { Finish } from "./main.ts";
 import { adminOf, dataOption, type GatewayOptions, jsonOption, tenantOption } from "./options.ts";
@@ -43,6 +43,8 @@ export function connectorCommand(finish: Finish): Command {
     )
     .option("--join <code>", "enrol first with this one-time code, where that was not done yet")
     .action(async (options: RunOptions) => {
+      // All that a connector needs: the other verbs need none of it.
+      const { runConnector } = await import("./connector-run.ts");
       finish(await runConnector(options));
     });
 

@@ -8,8 +8,6 @@ export interface Torture {
   readonly file: string | null;
   /** What the file has to check; the runner counts what it did check. */
   readonly invariants: readonly string[];
-  /** Light enough for `npm test`; all others run only in `npm run torture`. */
-  readonly light: boolean;
 }
 
 const README = new URL("README.md", import.meta.url);
@@ -19,18 +17,10 @@ export function tortures(): Torture[] {
     .split("\n")
     .map((line) => line.split("|").map((cell) => cell.trim()))
     .filter(([, number = ""]) => /^\d+$/.test(number))
-    .map(([, number, fault = "", , test = "", invariants = "", light]) => ({
+    .map(([, number, fault = "", , test = "", invariants = ""]) => ({
       number: Number(number),
       fault,
       file: /\((\d+\.test\.ts)\)/.exec(test)?.[1] ?? null,
       invariants: invariants.match(/\bI\d\b/g) ?? [],
-      light: light === "yes",
     }));
-}
-
-/** What `npm test` leaves out. */
-export function heavyFiles(): string[] {
-  return tortures().flatMap(({ file, light }) =>
-    file === null || light ? [] : [`test/torture/${file}`],
-  );
 }

@@ -40,6 +40,7 @@ export async function* supportCase(client: Client, customerName: string): AsyncG
   });
   yield opened;
 
+  yield await call(client, "ask who is on call", "rota_on_call", { team: "billing" });
   yield await call(client, "ask whether the payroll is open", "policy_evaluate", {
     subject: { type: "agent", id: "support-agent" },
     action: { name: "call" },

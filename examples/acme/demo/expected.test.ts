@@ -31,12 +31,12 @@ describe("the assertions of --once", () => {
   it.each([
     [
       "an outcome",
-      rowsWith(6, { outcome: "ok" }),
+      rowsWith(7, { outcome: "ok" }),
       "read the payroll: outcome is ok, not policy_denied",
     ],
     [
       "a rule",
-      rowsWith(6, { ruleIds: ["other"] }),
+      rowsWith(7, { ruleIds: ["other"] }),
       "read the payroll: ruleIds is other, not payroll-is-off-limits",
     ],
     [
@@ -52,10 +52,10 @@ describe("the assertions of --once", () => {
     ],
     [
       "the thief",
-      rowsWith(8, { outcome: "accepted" }),
+      rowsWith(9, { outcome: "accepted" }),
       "a thief replays the call token: outcome is accepted, not refused",
     ],
-    ["the end", { ...good, rows: good.rows.slice(0, -1) }, "did not happen: look again, 8"],
+    ["the end", { ...good, rows: good.rows.slice(0, -1) }, "did not happen: look again, 7"],
   ] satisfies [string, CaseRun, string][])("notice %s", (_, run, said) => {
     expect(differences(run, written, sound)).toEqual([said]);
   });

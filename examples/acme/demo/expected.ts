@@ -6,7 +6,7 @@ import type { Row } from "./row.ts";
 /** Calls that the trust edge `support` grants to one workflow. */
 const BUDGET_CALLS = 12;
 /** Admitted before the agent begins to look again and again. */
-const CALLS_BEFORE_LOOKING = 5;
+const CALLS_BEFORE_LOOKING = 6;
 
 /** Lists are compared as sets: their order says nothing. */
 export type Expected = Omit<Row, "ms" | "call" | "hits">;
@@ -66,6 +66,12 @@ export const EXPECTED: readonly Expected[] = [
   ok("ask a question of its own", "billing_query"),
   denied("ask for card numbers", "billing_query", "data_denied", ["card-numbers-stay-home"]),
   ok("open a ticket", "tickets_create"),
+  {
+    ...ok("ask who is on call", "rota_on_call"),
+    outcome: "partial_result",
+    ruleIds: ["default:data"],
+    redactions: ["/phone rota.phone default:data"],
+  },
   ok("ask whether the payroll is open", "policy_evaluate"),
   denied("read the payroll", "payroll_list", "action_denied", ["payroll-is-off-limits"]),
   denied("call an unknown tool", "customers_delete", "unknown_tool", ["core:tool"]),

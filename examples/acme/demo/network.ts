@@ -82,6 +82,8 @@ export class Network {
       this.#connector("tickets", {
         ticketsOrigin: this.ticketsOrigin,
         gatewayOrigin: this.url,
+        node: process.execPath,
+        rotaServer: join(HERE, "rota", "server.ts"),
       }),
       this.#connector("documents", {
         ...address,

@@ -200,6 +200,7 @@ describe("enrolment", () => {
       "enrolled_elsewhere",
       "state_in_use",
       "journal_corrupt",
+      "address_in_use",
     ]);
   });
 });

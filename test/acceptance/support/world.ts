@@ -290,7 +290,8 @@ function internal(lab: Lab, ticketsOrigin: string | null, gatewayUrl: string): C
         origin: lab.origin,
         methods: ["GET", "POST", "PATCH"],
         paths,
-        // As many as a session carries: some cases fill it.
+        // As many as a session carries: some cases fill it, and some want 64 at the service at once.
+        concurrency: 96,
         queue: 448,
       },
       // The discard port: nobody listens there.
