@@ -9,8 +9,8 @@ import { checked, figure } from "./checked.ts";
 const WORKFLOWS = 5;
 /** Of each workflow, half of them reads: 500 in all, which one connector takes. */
 const CALLS = 100;
-/** Sockets of the connector to one service; the other calls wait there for one. */
-const AT_THE_SERVICE = 64;
+/** What the laboratory takes at once, as its connector has it; the other calls wait there. */
+const AT_THE_SERVICE = 96;
 const CUT_WITHIN_MS = 2_000;
 
 /**
