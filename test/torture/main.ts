@@ -18,6 +18,7 @@ interface Told {
   readonly fullName: string;
   readonly status: string;
   readonly duration?: number;
+  readonly failureMessages: readonly string[];
   readonly meta: TortureMeta;
 }
 
@@ -27,6 +28,9 @@ const LIMIT_MS = 15 * 60_000;
 /** Of so many tests in one file, those that passed at once are only counted. */
 const MANY = 12;
 const AT_ONCE_MS = 100;
+
+/** Characters; the assertion and where it stands. */
+const TOLD_OF_A_FAILURE = 1_500;
 
 const { values } = parseArgs({ options: { only: { type: "string" }, seed: { type: "string" } } });
 const seed = values.seed === undefined ? Math.floor(Math.random() * 2 ** 32) : whole(values.seed);
@@ -100,12 +104,14 @@ function unremarkable({ status, duration = 0, meta }: Told): boolean {
   return status === "passed" && duration < AT_ONCE_MS && meta.figures === undefined;
 }
 
-function line({ fullName, status, duration = 0, meta }: Told): string {
+function line({ fullName, status, duration = 0, failureMessages, meta }: Told): string {
   const figures = Object.entries(meta.figures ?? {}).map(([name, value]) => `${name} ${value}`);
   const more = figures.length === 0 ? "" : `\n            ${figures.join(" · ")}`;
   const seconds = (duration / 1_000).toFixed(1).padStart(5);
   const name = fullName.replace(/^torture \d+: /, "");
-  return `  ${status.padEnd(7)} ${seconds} s  ${name}${more}\n`;
+  // Beside the name: of a long log often only such lines are kept, and chance may not fail it again.
+  const why = failureMessages.map((message) => `${message.slice(0, TOLD_OF_A_FAILURE)}\n`).join("");
+  return `  ${status.padEnd(7)} ${seconds} s  ${name}${more}\n${why}`;
 }
 
 function whole(text: string): number {
