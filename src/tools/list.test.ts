@@ -42,7 +42,7 @@ const PERMIT: Answer = { decision: "allow", ruleIds: ["net"], errors: [] };
 
 function tool(id: string, destination: string, action: Action = "read"): ToolDescription {
   return toolOf({
-    tool: { id, destination, action },
+    tool: { id, destination, action, definition: `definition of ${id}` },
     title: `Title of ${id}`,
     description: `What ${id} does`,
     destination: { id: destination, kind: "http", network: "acme", tier: "internal" },
@@ -50,10 +50,10 @@ function tool(id: string, destination: string, action: Action = "read"): ToolDes
   });
 }
 
-function bundleOf(evaluate: Evaluator["evaluate"]): Bundle {
+function bundleOf(evaluate: Evaluator["evaluate"], unreviewed?: string): Bundle {
   const vault = tool("vault_dump", "vault");
   const customers = tool("customers_find", "billing");
-  const tools: ToolDescription[] = [
+  const all: ToolDescription[] = [
     {
       ...customers,
       output: {
@@ -66,6 +66,9 @@ function bundleOf(evaluate: Evaluator["evaluate"]): Bundle {
     tool("tickets_delete", "tickets", "execute"),
     { ...vault, tool: { ...vault.tool, canary: true } },
   ];
+  const tools = all.map((one) =>
+    one.tool.id === unreviewed ? { ...one, tool: { ...one.tool, reviewed: false } } : one,
+  );
   const byId = new Map(tools.map((one) => [one.tool.id, one.tool]));
   return gatewayBundle(
     {
@@ -186,6 +189,8 @@ describe("listing tools", () => {
   it.each<[LockTarget, string, readonly string[]]>([
     ["tool", "payroll_read", ["customers_find", "tickets_create"]],
     ["destination", "tickets", ["customers_find", "payroll_read"]],
+    ["definition", "definition of payroll_read", ["customers_find", "tickets_create"]],
+    ["connector", "payroll", ["customers_find", "payroll_read", "tickets_create"]],
     ["bundle", "digest", []],
     ["tenant", "acme", []],
     ["human", "h", []],
@@ -260,16 +265,20 @@ describe("listing tools", () => {
   });
 
   it("leaves out what nobody has reviewed", () => {
-    const bundle = bundleOf(() => PERMIT);
-    const unreviewed: Bundle = {
-      ...bundle,
-      tool(id) {
-        const runtime = bundle.tool(id);
-        const reviewed = id !== "payroll_read";
-        return runtime && { ...runtime, tool: { ...runtime.tool, reviewed } };
+    expect(names(bundleOf(() => PERMIT, "payroll_read"))).toEqual([
+      "customers_find",
+      "tickets_create",
+    ]);
+  });
+
+  it("looks at no tool of the bundle again when a seat asks", () => {
+    const bundle: Bundle = {
+      ...bundleOf(() => PERMIT),
+      tool: () => {
+        throw new Error("this was ready when the bundle was compiled");
       },
     };
-    expect(names(unreviewed)).toEqual(["customers_find", "tickets_create"]);
+    expect(names(bundle)).toEqual(["customers_find", "payroll_read", "tickets_create"]);
   });
 
   it("offers nothing where nobody can vouch for the locks", () => {

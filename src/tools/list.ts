@@ -1,10 +1,11 @@
+import type { Tool } from "../core/model/bundle.ts";
 import type { LockTable } from "../core/model/lock.ts";
-import { hasEffect } from "../core/model/policy.ts";
 import type { ToolListing } from "../core/model/tool-listing.ts";
 import { contextOf, verdict } from "../core/session/judge.ts";
-import { lineLocks } from "../core/session/locks.ts";
+import { lineLocks, lockedValues } from "../core/session/locks.ts";
 import { lineOf, NOTHING_USED, type Seat, type WorkflowState } from "../core/session/state.ts";
-import type { Bundle, ToolRuntime } from "../gateway/ports.ts";
+import type { Bundle } from "../gateway/ports.ts";
+import { catalogueOf } from "./catalogue.ts";
 
 /**
  * The tools of a seat whose `connect` is permitted and which no lock holds, by id. A help to the
@@ -19,77 +20,46 @@ export function listTools(
 ): readonly ToolListing[] {
   // Where locks cannot be vouched for nothing is admitted, so nothing is offered either.
   if (locks === null) return [];
-  return [...new Set(seat.tools)]
-    .sort()
-    .flatMap((id) => bundle.tool(id) ?? [])
-    .filter(
-      (runtime) =>
-        runtime.tool.reviewed &&
-        !isLocked(locks, bundle, state, seat, runtime) &&
-        mayConnect(bundle, state, seat, runtime),
+  const line = lineOf(state, seat);
+  if (lineLocks(locks, state, line, { bundle: bundle.view.digest }).length > 0) return [];
+  const tools = new Set(seat.tools);
+  // A thousand tools under a thousand locks: each is looked at once, not each under each.
+  const ids = lockedValues(locks, "tool");
+  const definitions = lockedValues(locks, "definition");
+  const destinations = lockedValues(locks, "destination");
+  const mayConnect = connecting(bundle, state, seat);
+  return catalogueOf(bundle)
+    .offers.filter(
+      ({ tool }) =>
+        tools.has(tool.id) &&
+        !ids.has(tool.id) &&
+        !definitions.has(tool.definition) &&
+        !destinations.has(tool.destination) &&
+        mayConnect(tool),
     )
-    .map(listing);
+    .map(({ listing }) => listing);
 }
 
-function isLocked(
-  locks: LockTable,
-  bundle: Bundle,
-  state: WorkflowState,
-  seat: Seat,
-  { tool }: ToolRuntime,
-): boolean {
-  const held = lineLocks(locks, state, lineOf(state, seat), {
-    tool: tool.id,
-    definition: tool.definition,
-    destination: tool.destination,
-    bundle: bundle.view.digest,
-  });
-  return held.length > 0;
-}
-
-function mayConnect(
-  bundle: Bundle,
-  state: WorkflowState,
-  seat: Seat,
-  { tool }: ToolRuntime,
-): boolean {
-  try {
-    const answer = bundle.evaluator.evaluate({
-      policyClass: "network",
-      action: "connect",
-      principal: seat.agent,
-      resource: { type: "Destination", id: tool.destination },
-      // Listing charges nothing, and a list that changed with every call would not be cached.
-      context: contextOf({
-        state,
-        seat,
-        tool,
-        after: NOTHING_USED,
-        policyArguments: {},
-        sources: {},
-      }),
+/** Tools differ for a policy of the network in their destination and their name: the rest is built once. */
+function connecting(bundle: Bundle, state: WorkflowState, seat: Seat): (tool: Tool) => boolean {
+  let shared: ReturnType<typeof contextOf> | null = null;
+  return (tool) => {
+    // Listing charges nothing, and a list that changed with every call would not be cached.
+    shared ??= contextOf({
+      ...{ state, seat, tool, after: NOTHING_USED },
+      ...{ policyArguments: {}, sources: {} },
     });
-    return verdict("network", answer).allow;
-  } catch {
-    return false;
-  }
-}
-
-/** The hints come from the bundle's action, which people reviewed, not from what a service claims. */
-function listing({
-  tool,
-  title,
-  description,
-  inputSchema,
-  outputSchema,
-}: ToolRuntime): ToolListing {
-  const effect = hasEffect(tool.action);
-  return {
-    name: tool.id,
-    title,
-    description,
-    inputSchema,
-    ...(outputSchema !== null && { outputSchema }),
-    annotations: { readOnlyHint: !effect, destructiveHint: effect },
+    try {
+      const answer = bundle.evaluator.evaluate({
+        policyClass: "network",
+        action: "connect",
+        principal: seat.agent,
+        resource: { type: "Destination", id: tool.destination },
+        context: { ...shared, tool: tool.id },
+      });
+      return verdict("network", answer).allow;
+    } catch {
+      return false;
+    }
   };
 }

@@ -1,11 +1,11 @@
-import { isObject } from "../core/model/json.ts";
+import type { BundleView } from "../core/model/bundle.ts";
 import type { LockTable } from "../core/model/lock.ts";
 import type { ToolListing } from "../core/model/tool-listing.ts";
 import { lineOf, type Seat, type WorkflowState } from "../core/session/state.ts";
 import type { Bundle } from "../gateway/ports.ts";
 import { Lru } from "../identity/lru.ts";
+import { catalogueOf } from "./catalogue.ts";
 import { listTools } from "./list.ts";
-import { Ranking } from "./rank.ts";
 
 /** Lists kept for one bundle: one for each living seat, and few of those ask at the same time. */
 const MAX_LISTS = 256;
@@ -13,21 +13,16 @@ const MAX_LISTS = 256;
 export const MAX_FOUND = 50;
 export const DEFAULT_FOUND = 10;
 
-interface Remembered {
-  readonly lists: Lru<readonly ToolListing[]>;
-  ranking: Ranking | null;
-}
+/** By view, as the catalogue. Gone with the bundle: nothing has to be invalidated. */
+const remembered = new WeakMap<BundleView, Lru<readonly ToolListing[]>>();
 
-/** Gone with the bundle: nothing has to be invalidated. */
-const remembered = new WeakMap<Bundle, Remembered>();
-
-function memoryOf(bundle: Bundle): Remembered {
-  let memory = remembered.get(bundle);
-  if (memory === undefined) {
-    memory = { lists: new Lru(MAX_LISTS), ranking: null };
-    remembered.set(bundle, memory);
+function listsOf({ view }: Bundle): Lru<readonly ToolListing[]> {
+  let lists = remembered.get(view);
+  if (lists === undefined) {
+    lists = new Lru(MAX_LISTS);
+    remembered.set(view, lists);
   }
-  return memory;
+  return lists;
 }
 
 /** As `listTools`; asked again while nothing it depends on has changed, it is not worked out again. */
@@ -38,7 +33,7 @@ export function selectTools(
   locks: LockTable | null,
 ): readonly ToolListing[] {
   if (locks === null) return [];
-  const { lists } = memoryOf(bundle);
+  const lists = listsOf(bundle);
   const key = keyOf(state, seat, locks);
   let list = lists.get(key);
   if (list === undefined) {
@@ -59,11 +54,9 @@ export function findTools(
 ): readonly ToolListing[] {
   const listed = selectTools(bundle, state, seat, locks);
   if (listed.length === 0) return [];
-  const memory = memoryOf(bundle);
-  memory.ranking ??= rankingOf(bundle);
   const byName = new Map(listed.map((one) => [one.name, one]));
-  return memory.ranking
-    .find(task)
+  return catalogueOf(bundle)
+    .ranking.find(task)
     .flatMap((id) => byName.get(id) ?? [])
     .slice(0, Math.min(most, MAX_FOUND));
 }
@@ -81,17 +74,4 @@ function keyOf(state: WorkflowState, seat: Seat, locks: LockTable): string {
     labels,
     Object.keys(writeDomains).sort(),
   ]);
-}
-
-function rankingOf(bundle: Bundle): Ranking {
-  return new Ranking(
-    bundle.view.toolIds.flatMap((id) => {
-      const runtime = bundle.tool(id);
-      if (runtime === undefined) return [];
-      const { title, description, inputSchema } = runtime;
-      const properties = inputSchema["properties"];
-      const argumentNames = isObject(properties) ? Object.keys(properties) : [];
-      return [{ id, title, description, argumentNames }];
-    }),
-  );
 }

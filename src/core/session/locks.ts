@@ -1,4 +1,4 @@
-import type { LockTable, LockTarget } from "../model/lock.ts";
+import type { LockTable, LockTarget, RevokingTarget } from "../model/lock.ts";
 import { findSeat, type Given, lineOf, type Seat, type WorkflowState } from "./state.ts";
 
 export type LockSubject = { readonly [target in LockTarget]?: string };
@@ -39,6 +39,14 @@ export function lineLocks(
     ),
   );
   return [...new Set(ids)].sort();
+}
+
+/** What the locks of one kind hold, for many at a time. None of these is revoked: when its lock goes, it is free. */
+export function lockedValues(
+  table: LockTable,
+  target: Exclude<LockTarget, RevokingTarget>,
+): ReadonlySet<string> {
+  return new Set(table.locks.flatMap((one) => (one.target === target ? one.value : [])));
 }
 
 /**
