@@ -55,6 +55,8 @@ export class CallTokens {
         tenant: "acme",
         workflow: "wf_1",
         call: "call_1",
+        network: "acme",
+        tier: "internal",
         policy_version: sha256("bundle"),
         mode: "execute",
         operation: sha256(canonical({ http })),

@@ -71,6 +71,28 @@ describe("connector.jsonc", () => {
     });
   });
 
+  it.each([
+    ["a list of tiers", '"tier": ["internal", "critical"]', ["invalid_value"]],
+    ["a tier twice", '"tier": "internal", "tier": "critical"', ["duplicate_key"]],
+    ["tiers beside the tier", '"tier": "internal", "tiers": ["critical"]', ["unknown_key"]],
+    ["every tier", '"tier": "*"', ["invalid_value"]],
+  ])("has room for one tier a process: not for %s", (_name, tier, codes) => {
+    const text = `{ "network": "acme", ${tier}, "stateDir": "./s", "destinations": {} }`;
+    const read = readConfig(text, PATH, env);
+    expect(read.ok ? [] : read.mistakes.map(({ code }) => code)).toEqual(codes);
+  });
+
+  it("leaves no room for a tier of a single destination", () => {
+    const read = readConfig(
+      good.replace('"kind": "http",', '"kind": "http", "tier": "critical",'),
+      PATH,
+      env,
+    );
+    expect(read).toMatchObject({
+      mistakes: [{ at: "destinations.tickets.tier", code: "unknown_key" }],
+    });
+  });
+
   it("lets requests set the headers it names, and none that is a secret's, ours or the message's", () => {
     const config = (names: readonly string[]): string =>
       JSON.stringify({

@@ -204,12 +204,13 @@ function makeService(
   journal: Journal,
   log: Log,
 ): Service {
-  const { issuer, audience, tenant } = state;
+  const { issuer, audience, tenant, network, tier } = state;
   return {
     keys,
     issuer,
     audience,
     tenant,
+    place: { network, tier },
     destinations: config.destinations,
     executors,
     journal,

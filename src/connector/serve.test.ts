@@ -66,6 +66,7 @@ beforeEach(() => {
     issuer: ISSUER,
     audience: ISSUER,
     tenant: "acme",
+    place: { network: "acme", tier: "internal" },
     destinations: new Map([["tickets", tickets]]),
     executors: new Map([["tickets", executor]]),
     journal: {
@@ -306,6 +307,19 @@ describe("the path of one request", () => {
     expect(executed).toEqual([]);
     expect(journal).toEqual([]);
     expect(log).toMatchObject([{ event: "token_refused", code: "preview_mismatch" }]);
+    expect(raised).toEqual([["context_mismatch", "call_1"]]);
+  });
+
+  it.each([
+    ["a higher tier", { tier: "critical" }, "tier_mismatch"],
+    ["a lower tier", { tier: "public" }, "tier_mismatch"],
+    ["another network", { network: "office" }, "network_mismatch"],
+  ] as const)("serves nothing of %s, whoever signed it", async (_name, place, code) => {
+    const token = mint(key, operation, presenter, NOW, {}, place);
+    expect(await serve(service, job(token))).toEqual(refused);
+    expect(executed).toEqual([]);
+    expect(journal).toEqual([]);
+    expect(log).toEqual([{ level: "warn", event: "token_refused", code, call: "call_1" }]);
     expect(raised).toEqual([["context_mismatch", "call_1"]]);
   });
 

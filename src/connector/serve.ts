@@ -1,4 +1,5 @@
 import { destinationOf, type Operation, operationDigest } from "../core/model/operation.ts";
+import type { Place } from "../core/model/policy.ts";
 import {
   verifyCallToken,
   type KeySource,
@@ -19,6 +20,8 @@ export interface Service {
   readonly issuer: string;
   readonly audience: string;
   readonly tenant: string;
+  /** What this connector was enrolled for; it serves nothing else. */
+  readonly place: Place;
   readonly destinations: ReadonlyMap<string, Destination>;
   readonly executors: ReadonlyMap<string, Executor>;
   readonly journal: Pick<Journal, "taken" | "started" | "done">;
@@ -47,7 +50,7 @@ export async function serve(service: Service, job: Job): Promise<ConnectorAnswer
       spent: job.spent,
     });
     if (!verified.ok) return distrusted(service, job, verified.code, verified.call);
-    const misfit = misfitOf(verified.claims.tctx, frame, job.epoch());
+    const misfit = misfitOf(verified.claims.tctx, frame, job.epoch(), service.place);
     if (misfit !== null) return distrusted(service, job, misfit, verified.call);
     // Cut or fenced while the token was verified: not even the journal hears of it.
     if (job.signal.aborted) return failure("deadline_exceeded", "none");
@@ -72,6 +75,8 @@ const SUSPICIOUS: { readonly [code in VerifyCode | Misfit]?: ConnectorSignal } =
   token_replayed: "token_replayed",
   tenant_mismatch: "context_mismatch",
   presenter_mismatch: "context_mismatch",
+  network_mismatch: "context_mismatch",
+  tier_mismatch: "context_mismatch",
   operation_mismatch: "context_mismatch",
   preview_mismatch: "context_mismatch",
   preview_refused: "context_mismatch",

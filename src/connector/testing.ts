@@ -76,6 +76,8 @@ export function mint(
       tenant: "acme",
       workflow: "wf_1",
       call: "call_1",
+      network: "acme",
+      tier: "internal",
       policy_version: "00".repeat(32),
       mode: "execute",
       operation: operationDigest(sha256, operation),

@@ -32,6 +32,8 @@ export function callClaims(
         tenant: workflow.tenant,
         workflow: admission.workflow,
         call: admission.call,
+        network: admission.network,
+        tier: admission.tier,
         policy_version: admission.policyVersion,
         mode: admission.mode,
         operation,

@@ -27,6 +27,8 @@ describe("the path of one call", () => {
         tctx: {
           tenant: "acme",
           workflow: "wf_1",
+          network: "acme",
+          tier: "confidential",
           policy_version: sha256("bundle"),
           mode: "execute",
           preview: null,

@@ -52,7 +52,8 @@ async function move(
   effect: "none" | "possible",
 ): Promise<Leaving | null> {
   const { event, runtime } = leaving;
-  const presenter = gateway.connectors.choose(tenant, runtime.network, runtime.tier);
+  const { network, tier } = runtime.tool.place;
+  const presenter = gateway.connectors.choose(tenant, network, tier);
   if (presenter === null) return null;
   const { call } = event;
   const txn = gateway.system.id("txn");

@@ -201,9 +201,6 @@ export interface ToolRuntime {
   readonly tool: Tool;
   readonly title: string;
   readonly description: string;
-  /** Of the destination: together they say which connectors serve it. */
-  readonly network: string;
-  readonly tier: Tier;
   readonly inputSchema: JsonObject;
   /** As published: classes stripped, redactable fields nullable. Null: the tool's output is opaque. */
   readonly outputSchema: JsonObject | null;

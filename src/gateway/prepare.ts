@@ -50,7 +50,8 @@ export function prepared(gateway: Gateway, tenant: string, found: LookedUp): Pre
 }
 
 function presenterOf(gateway: Gateway, tenant: string, runtime: ToolRuntime): Presenter | null {
-  return gateway.connectors.choose(tenant, runtime.network, runtime.tier);
+  const { network, tier } = runtime.tool.place;
+  return gateway.connectors.choose(tenant, network, tier);
 }
 
 /**

@@ -284,8 +284,6 @@ export class Bench {
       tool,
       title: tool.id,
       description: "",
-      network: "acme",
-      tier: tool.tier,
       inputSchema: {},
       outputSchema: null,
       preview: tool.preview === null ? null : (this.preview ?? PREVIEW),

@@ -148,6 +148,7 @@ describe("exchanging a call token", () => {
       ...{ scope: "tool:ask_ops", req_wl: "con_1/nonce" },
       tctx: {
         ...{ tenant: "acme", workflow: "wf_1", call: "call_1", policy_version: sha },
+        ...{ network: "acme", tier: "internal" },
         ...{ mode: "execute", operation: sha, preview: null, record: sha, lock_epoch: 0 },
         ...over,
       },

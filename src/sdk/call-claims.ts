@@ -1,5 +1,6 @@
 import type { ActClaim, CallContext, CallTokenClaims } from "../core/model/claims.ts";
 import { isObject, type JsonObject } from "../core/model/json.ts";
+import { TIERS } from "../core/model/policy.ts";
 
 /** Agents behind one call. A longer chain is not ours: delegation depth is capped far below. */
 const MAX_CHAIN = 16;
@@ -40,14 +41,16 @@ export function readCallClaims(value: JsonObject | null): ReadCallClaims | null 
 
 function readContext(value: unknown): CallContext | null {
   if (!isObject(value)) return null;
-  const { tenant, workflow, call, policy_version, mode, operation, preview, record, lock_epoch } =
-    value;
+  const { tenant, workflow, call, network, policy_version } = value;
+  const { mode, operation, preview, record, lock_epoch } = value;
+  const tier = TIERS.find((one) => one === value["tier"]);
   if (!isText(tenant) || !isText(workflow) || !isText(call)) return null;
+  if (!isText(network) || tier === undefined) return null;
   if (!isDigest(policy_version) || !isDigest(operation) || !isDigest(record)) return null;
-  if (mode !== "preview" && mode !== "execute") return null;
+  if ((mode !== "preview" && mode !== "execute") || !isSeconds(lock_epoch)) return null;
   if (preview !== null && !isDigest(preview)) return null;
-  if (!isSeconds(lock_epoch)) return null;
-  return { tenant, workflow, call, policy_version, mode, operation, preview, record, lock_epoch };
+  const about = { operation, preview, record, lock_epoch };
+  return { tenant, workflow, call, network, tier, policy_version, mode, ...about };
 }
 
 function readChain(value: unknown): { act: ActClaim; ids: readonly string[] } | null {

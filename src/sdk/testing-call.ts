@@ -51,6 +51,8 @@ export function claims(over: Members = {}, context: Members = {}): object {
       tenant: "acme",
       workflow: "wf_1",
       call: "call_1",
+      network: "acme",
+      tier: "internal",
       policy_version: hex("bundle"),
       mode: "execute",
       operation: operation(),

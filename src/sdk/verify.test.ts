@@ -151,6 +151,11 @@ describe("verifyCall", () => {
     ["actor without profile", { act: { sub: "worker" } }, {}, "token_claims_invalid"],
     ["missing record", {}, { record: undefined }, "token_claims_invalid"],
     ["digest in capitals", {}, { operation: operation().toUpperCase() }, "token_claims_invalid"],
+    ["missing network", {}, { network: undefined }, "token_claims_invalid"],
+    ["empty network", {}, { network: "" }, "token_claims_invalid"],
+    ["missing tier", {}, { tier: undefined }, "token_claims_invalid"],
+    ["tier that there is not", {}, { tier: "secret" }, "token_claims_invalid"],
+    ["list of tiers", {}, { tier: ["internal", "critical"] }, "token_claims_invalid"],
     ["negative epoch", {}, { lock_epoch: -1 }, "token_claims_invalid"],
   ])("refuses a wrong %s", async (_name, over, context, code) => {
     expect(codeOf(await verifyCall(post(token(over, context)), options))).toBe(code);

@@ -62,8 +62,6 @@ describe("a tool at run time", () => {
 
   it("tells where it stands and what it publishes", () => {
     expect(runtime).toMatchObject({
-      network: "acme",
-      tier: "confidential",
       title: "List invoices",
     });
     expect(runtime.tool).toBe(INVOICES.tool);

@@ -28,7 +28,7 @@ export function toolRuntime(
   description: ToolDescription,
   sha256: (text: string) => string,
 ): ToolRuntime {
-  const { tool, title, destination, template, input, output } = description;
+  const { tool, title, template, input, output } = description;
   const tree = output.kind === "json" ? classify(output.schema) : null;
   const { renderer, preview, query } = compileTemplate(description, tree, sha256);
   const shape = compileShaper(input, tool.policyArguments, (args) => [
@@ -40,8 +40,6 @@ export function toolRuntime(
     tool,
     title,
     description: description.description,
-    network: destination.network,
-    tier: destination.tier,
     inputSchema:
       template.kind === "query" ? describeRelations(closed(input), template) : closed(input),
     outputSchema: output.kind === "rows" ? ROWS : tree === null ? null : publish(tree),

@@ -21,6 +21,7 @@ export function toolOf({ tool, ...over }: Over = {}): ToolDescription {
       id: "tickets_update",
       definition: "d",
       destination: "tickets",
+      place: { network: "acme", tier: "internal" },
       action: "mutate",
       tier: "internal",
       critical: false,

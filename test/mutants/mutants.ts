@@ -196,6 +196,16 @@ export const MUTANTS: readonly Mutant[] = [
     noticedBy: "does not dispatch when the lock epoch moves between commit and dispatch",
   },
   {
+    name: "the connector serves another tier than its own",
+    patch: {
+      file: "src/connector/fit.ts",
+      find: 'if (context.tier !== place.tier) return "tier_mismatch";',
+      replace: "",
+    },
+    suite: FIT,
+    noticedBy: "is served in one network and tier, neither below nor above",
+  },
+  {
     name: "the connector takes a request from before a lock",
     patch: {
       file: "src/connector/fit.ts",

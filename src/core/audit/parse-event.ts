@@ -3,7 +3,7 @@ import { isObject, parseStrict } from "../model/json.ts";
 import { FINDINGS, SOURCES } from "../model/command.ts";
 import { LOCK_TARGETS } from "../model/lock.ts";
 import { APPROVAL_CODES, FAILURES, POLICY_CODES } from "../model/outcome.ts";
-import { ACTIONS, POLICY_CLASSES } from "../model/policy.ts";
+import { ACTIONS, POLICY_CLASSES, TIERS } from "../model/policy.ts";
 import { SIGNALS } from "../model/signal.ts";
 
 export type EventFault =
@@ -167,6 +167,8 @@ const FIELDS: { readonly [Event in EventBody as Event["type"]]: FieldsOf<Event> 
     definition: text,
     action: one(...ACTIONS),
     destination: text,
+    network: text,
+    tier: one(...TIERS),
     policyVersion: text,
     rules: ruleMap,
     plan: map(record({ allow: flag, ruleIds: texts })),

@@ -1,4 +1,4 @@
-import type { Action, Tier } from "./policy.ts";
+import type { Action, Place, Tier } from "./policy.ts";
 import type { SignalCode } from "./signal.ts";
 
 /** What the decider knows of a tool. The rest of its description is for shaping and rendering. */
@@ -7,6 +7,8 @@ export interface Tool {
   /** SHA-256, hex, of the canonical description. */
   readonly definition: string;
   readonly destination: string;
+  /** Of the destination: this tool's own tier may be lower. */
+  readonly place: Place;
   readonly action: Action;
   readonly tier: Tier;
   /** Named set of state this tool changes. */

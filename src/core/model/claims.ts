@@ -1,3 +1,5 @@
+import type { Tier } from "./policy.ts";
+
 /**
  * Every name that draft-ietf-oauth-transaction-tokens, RFC 8693 and our own context give to what a
  * call token says. One module, because the drafts still move. See docs/protocol/tokens.md.
@@ -42,6 +44,9 @@ export interface CallContext {
   readonly tenant: string;
   readonly workflow: string;
   readonly call: string;
+  /** Of the destination: a connector of another network or tier refuses. */
+  readonly network: string;
+  readonly tier: Tier;
   readonly policy_version: string;
   readonly mode: "preview" | "execute";
   /** SHA-256, hex, of the operation. */

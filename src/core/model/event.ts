@@ -2,7 +2,7 @@ import type { Limits } from "./bundle.ts";
 import type { ArgumentSources, Finding } from "./command.ts";
 import type { LockTarget } from "./lock.ts";
 import type { ApprovalCode, FailureCode, PolicyCode } from "./outcome.ts";
-import type { Action, PolicyClass, RedactionPlan } from "./policy.ts";
+import type { Action, PolicyClass, RedactionPlan, Tier } from "./policy.ts";
 import type { SignalCode } from "./signal.ts";
 
 /**
@@ -137,6 +137,9 @@ export interface CallAdmitted extends Decided, Chained {
   readonly definition: string;
   readonly action: Action;
   readonly destination: string;
+  /** Of the destination: what a connector has to be to serve it. */
+  readonly network: string;
+  readonly tier: Tier;
   readonly policyVersion: string;
   readonly rules: ClassRules;
   readonly plan: RedactionPlan;

@@ -16,6 +16,12 @@ export function hasEffect(action: Action): boolean {
 export const TIERS = ["public", "internal", "confidential", "critical"] as const;
 export type Tier = (typeof TIERS)[number];
 
+/** Which connectors serve a destination: those of its network and its tier, and no others. */
+export interface Place {
+  readonly network: string;
+  readonly tier: Tier;
+}
+
 export interface Question {
   readonly policyClass: PolicyClass;
   /** Cedar action: `connect`, one of ACTIONS, `disclose` or `spend`. */

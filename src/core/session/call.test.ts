@@ -52,6 +52,8 @@ describe("an admitted call", () => {
         definition: sha256("tickets_open"),
         action: "mutate",
         destination: "tickets",
+        network: "acme",
+        tier: "confidential",
         policyVersion: world.bundle.digest,
         rules: {
           network: ["permit-all"],

@@ -275,6 +275,8 @@ class Request {
           definition: tool.definition,
           action: tool.action,
           destination: tool.destination,
+          network: tool.place.network,
+          tier: tool.place.tier,
           policyVersion: facts.bundle.digest,
           rules,
           plan,

@@ -26,6 +26,7 @@ export const READ: Tool = {
   id: "notes_read",
   definition: sha256("notes_read"),
   destination: "notes",
+  place: { network: "acme", tier: "internal" },
   action: "read",
   tier: "internal",
   dataClasses: ["note.text"],

@@ -143,7 +143,7 @@ export function readTool(
     sourceArguments,
     description: whole
       ? {
-          tool: coreTool(node, values, output.classes, template, manifest),
+          tool: coreTool(node, values, output.classes, template, manifest, destination),
           title: values.title ?? "",
           description: values.description ?? "",
           owner: values.owner ?? manifest.owner,
@@ -207,6 +207,7 @@ function coreTool(
   classes: readonly string[],
   { template, preview, derived }: ReadTemplate<Template>,
   manifest: Manifest,
+  { id: destination, network, tier }: DestinationDescription,
 ): Tool {
   const { writeDomain } = values;
   const minutes = template.kind === "http" ? template.idempotencyMinutes : null;
@@ -214,7 +215,8 @@ function coreTool(
   return {
     id: values.id ?? "",
     definition: createHash("sha256").update(canonical(node.value)).digest("hex"),
-    destination: values.destination ?? "",
+    destination,
+    place: { network, tier },
     action: values.action ?? "execute",
     tier: values.tier ?? "critical",
     ...(writeDomain !== undefined && { writeDomain }),

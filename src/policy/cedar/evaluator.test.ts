@@ -16,6 +16,7 @@ const tool = (id: string, writeDomain?: string): ToolDescription => ({
     id,
     definition: "",
     destination: "billing",
+    place: { network: "acme", tier: "confidential" },
     action: "read",
     tier: "internal",
     ...(writeDomain !== undefined && { writeDomain }),

@@ -239,6 +239,8 @@ export function acmeCases(world: () => World): void {
           tenant: "acme",
           workflow: workflow.id,
           call: outcome.call,
+          network: "acme",
+          tier: "internal",
           policy_version: admitted?.event["policyVersion"],
           mode: "execute",
           operation: sha256(operation),
