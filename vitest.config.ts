@@ -3,7 +3,7 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** Suites that `npm test` leaves to scripts of their own: slow, or in need of more than Node. */
 const ON_DEMAND: readonly (readonly [suite: string, files: string])[] = [
-  ...["vectors", "conformance", "mutants", "postgres", "fsync", "upstream"].map(
+  ...["vectors", "conformance", "mutants", "postgres", "fsync", "upstream", "cloudflare"].map(
     (suite) => [suite, `test/${suite}/**`] as const,
   ),
   ["torture", "test/torture/+([0-9]).test.ts"],

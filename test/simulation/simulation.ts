@@ -2,6 +2,7 @@ import { replay } from "../../src/core/audit/replay.ts";
 import { mac, sha256 } from "../../src/core/testing.ts";
 import { Actors } from "./actions.ts";
 import type { Bug } from "./bugs.ts";
+import type { Disk } from "./disk.ts";
 import { Random } from "./random.ts";
 import { scriptedRules } from "./rules.ts";
 import { promise, Violation } from "./violation.ts";
@@ -24,6 +25,8 @@ export interface Run {
   readonly events: number;
   /** How often each event type, code and signal occurred. */
   readonly counts: ReadonlyMap<string, number>;
+  /** What is on the disk at the end: each workflow's record with the inputs of its decisions. */
+  readonly workflows: Disk["workflows"];
 }
 
 /** One seed, from an empty disk to rest. Throws a Violation, which names the promise. */
@@ -42,7 +45,8 @@ export function simulate(seed: number, bug: Bug | null = null): Run {
   }
   rest(world);
   const events = judge(world);
-  return { seed, steps, crashes: world.crashes, events, counts: world.counts };
+  const { crashes, counts } = world;
+  return { seed, steps, crashes, events, counts, workflows: world.disk.workflows };
 }
 
 /** Whatever can happen next may: this is the scheduler. */
