@@ -54,6 +54,9 @@ export function readEmbedding(reader: Reader, place: Place): Embedding | null {
   const token = secret === undefined ? null : readSecret(secret, place, /^[\x21-\x7e]+$/);
   const reach = readReach(members.get("addresses"), place.resolvers);
   const encrypted = members.get("tls");
+  if (encrypted !== undefined && url?.startsWith("http:") === true) {
+    encrypted.wrong("invalid_value", "a URL with http:// is not encrypted");
+  }
   const tls = encrypted === undefined ? {} : readTls(encrypted, place);
   if (!dimensions || url === null || !model) return null;
   return { kind, dimensions, url, model, token, reach, tls };

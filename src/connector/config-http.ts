@@ -1,5 +1,6 @@
 import type { HttpDestination, Place } from "./config.ts";
 import { readLimits } from "./config-limits.ts";
+import { DEADLINE_HEADER } from "./deadline.ts";
 import { isPlainHost, readReach } from "./config-reach.ts";
 import { HEADER_VALUE, readSecret } from "./config-secret.ts";
 import { readTls } from "./config-tls.ts";
@@ -29,6 +30,7 @@ const RESERVED = new Set([
   "transfer-encoding",
   "txn-token",
   "upgrade",
+  DEADLINE_HEADER,
 ]);
 
 /** Ours, and the ones by which MCP names session, version, method and tool. */
@@ -111,7 +113,7 @@ function readRequestHeader(reader: Reader, secrets: ReadonlyMap<string, unknown>
   const name = reader.string(/./, '"x-api-version"')?.toLowerCase() ?? null;
   if (name === null) return null;
   const free = HEADER_NAME.test(name) && !RESERVED.has(name) && !AUTHORISES.has(name);
-  if (free && !name.startsWith("postern-") && !secrets.has(name)) return name;
+  if (free && !/^(?:postern-|x-envoy-)/.test(name) && !secrets.has(name)) return name;
   return reader.wrong("invalid_value", "this header is not an agent's to set");
 }
 

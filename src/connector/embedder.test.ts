@@ -6,7 +6,7 @@ import { Reach } from "./lookup.ts";
 import { Secret } from "./secret.ts";
 import { embedderOf, type Embedder } from "./embedder.ts";
 
-const never = new AbortController().signal;
+const never = { signal: new AbortController().signal, remainingMs: () => 4_999.9 };
 
 describe("the local embedder", () => {
   it("is the function that the SDK gives to those who fill an index", async () => {
@@ -66,7 +66,9 @@ describe("an embedding endpoint", () => {
         "content-length",
         "content-type",
         "host",
+        "x-envoy-expected-rq-timeout-ms",
       ]);
+      expect(headers["x-envoy-expected-rq-timeout-ms"]).toBe("4999");
       json(good)(request, response, body);
     };
     expect(await embedder.embed(["a", "b"], never)).toEqual({
@@ -146,7 +148,7 @@ describe("an embedding endpoint", () => {
         setImmediate(() => deadline.abort());
       };
       const failed = { ok: false, code: "deadline_exceeded", effect: "none" };
-      expect(await embedder.embed(["a"], deadline.signal)).toEqual(failed);
+      expect(await embedder.embed(["a"], { ...never, signal: deadline.signal })).toEqual(failed);
     }
   });
 

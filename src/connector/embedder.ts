@@ -3,7 +3,8 @@ import { isObject, parseStrict, type Json } from "../core/model/json.ts";
 import type { FailureCode } from "../core/model/outcome.ts";
 import { hashedNgrams } from "../sdk/hashed-ngrams.ts";
 import type { Embedding, EmbeddingEndpoint } from "./config-embedding.ts";
-import { failure, type Failure } from "./executor.ts";
+import { DEADLINE_HEADER, deadlineOf } from "./deadline.ts";
+import { failure, type Execution, type Failure } from "./executor.ts";
 import { networkFailure } from "./network-failure.ts";
 import { tlsOptions } from "./tls.ts";
 
@@ -11,9 +12,12 @@ export type Embedded =
   | { readonly ok: true; readonly vectors: readonly (readonly number[])[] }
   | Failure;
 
-/** Texts → vectors. Answers in every case, soon after `signal` at the latest. */
+/** The time of the call that asks. */
+type Within = Pick<Execution, "signal" | "remainingMs">;
+
+/** Texts → vectors. Answers in every case, soon after its `signal` at the latest. */
 export interface Embedder {
-  embed(texts: readonly string[], signal: AbortSignal): Promise<Embedded>;
+  embed(texts: readonly string[], within: Within): Promise<Embedded>;
   close(): Promise<void>;
 }
 
@@ -62,7 +66,8 @@ class RemoteEmbedder implements Embedder {
     });
   }
 
-  async embed(texts: readonly string[], signal: AbortSignal): Promise<Embedded> {
+  async embed(texts: readonly string[], within: Within): Promise<Embedded> {
+    const { signal } = within;
     const { model, token, dimensions } = this.#endpoint;
     try {
       const answer = await this.#pool.request({
@@ -71,6 +76,7 @@ class RemoteEmbedder implements Embedder {
         headers: {
           "content-type": "application/json",
           "accept-encoding": "identity",
+          [DEADLINE_HEADER]: deadlineOf(within),
           ...(token !== null && { authorization: `Bearer ${token.value}` }),
         },
         body: JSON.stringify({ model, input: texts, encoding_format: "float" }),

@@ -22,12 +22,16 @@ describe("a session, seen from the connector", () => {
   it("aborts at the deadline, and on a cut", async () => {
     const world = new World().live();
     world.request("0");
+    expect(world.jobs[0]!.job.remainingMs()).toBe(1_000);
+    await world.clock.pass(400);
+    expect(world.jobs[0]!.job.remainingMs()).toBe(600);
     world.request("1");
     world.say({ t: "cut", id: "1" });
     world.say({ t: "cut", id: "unknown" });
     expect(world.jobs.map(({ job }) => job.signal.aborted)).toEqual([false, true]);
     await world.clock.pass(1_000);
     expect(world.jobs[0]!.job.signal.aborted).toBe(true);
+    expect(world.jobs[0]!.job.remainingMs()).toBe(0);
     expect(world.socket.closedWith).toBeNull();
   });
 

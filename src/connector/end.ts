@@ -47,6 +47,8 @@ export interface Job {
   now(): number;
   /** The highest lock epoch this session has heard of, up to this moment. */
   epoch(): number;
+  /** Until the deadline; never negative. */
+  remainingMs(): number;
   /** Deadline, cut, or the end of the session. */
   readonly signal: AbortSignal;
   /** Tells the gateway at once what was seen with its token. */
@@ -226,6 +228,7 @@ export class ConnectorEnd {
       return;
     }
     const controller = new AbortController();
+    const until = this.#clock.elapsed() + frame.timeoutMs;
     const cancelDeadline = this.#clock.after(frame.timeoutMs, () => controller.abort());
     this.#work.set(frame.id, controller);
     const job: Job = {
@@ -234,6 +237,7 @@ export class ConnectorEnd {
       spent: state.spent,
       now: () => this.#time.gateway + (this.#clock.elapsed() - this.#time.elapsed),
       epoch: () => this.#epoch,
+      remainingMs: () => Math.max(0, until - this.#clock.elapsed()),
       signal: controller.signal,
       raise: (signal, call) => {
         if (this.#state.at === "live") this.#write({ t: "signal", signal, call });

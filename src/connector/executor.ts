@@ -19,8 +19,8 @@ export interface Execution {
   readonly tool: string;
   /** Largest answer body, bytes. */
   readonly cap: number;
-  /** Milliseconds this request may take from now. */
-  readonly timeoutMs: number;
+  /** Milliseconds this request has left, now: what it waited for before it came here is gone. */
+  readonly remainingMs: () => number;
   /** Deadline, cut, or the end of the session: answer at once, say what is known. */
   readonly signal: AbortSignal;
   /**

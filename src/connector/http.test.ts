@@ -106,11 +106,26 @@ describe("the HTTP executor", () => {
         accept: "*/*",
         "accept-encoding": "identity",
         "txn-token": "the-token",
+        "x-envoy-expected-rq-timeout-ms": "10000",
         "content-type": "application/json",
         "content-length": "7",
       },
       body: '{"a":1}',
     });
+  });
+
+  it.each([
+    [1_234.9, "1234"],
+    [0.4, "1"],
+    [0, "1"],
+  ])("tells the service how long it is waited for: %f ms", async (left, told) => {
+    let seen: unknown;
+    const { executor } = await service((request, response) => {
+      seen = request.headers["x-envoy-expected-rq-timeout-ms"];
+      response.end();
+    });
+    await executor.execute(execution("GET", { remainingMs: () => left }));
+    expect(seen).toBe(told);
   });
 
   it("sends the key and the condition of one call, over whatever the configuration says", async () => {

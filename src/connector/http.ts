@@ -5,6 +5,7 @@ import { STRONG_ETAG, type ConnectorAnswer } from "../tunnel/protocol.ts";
 import { isSafe } from "./allow.ts";
 import { framedBytes } from "./body-text.ts";
 import type { HttpDestination } from "./config.ts";
+import { DEADLINE_HEADER, deadlineOf } from "./deadline.ts";
 import { failure, type Execution, type Executor, type HeldBytes } from "./executor.ts";
 import { networkFailure } from "./network-failure.ts";
 import { tlsOptions } from "./tls.ts";
@@ -79,6 +80,7 @@ export class HttpExecutor implements Executor {
       // A body that inflates past its cap is not asked for, and refused if sent all the same.
       "accept-encoding": "identity",
       [CALL_TOKEN_HEADER]: execution.token,
+      [DEADLINE_HEADER]: deadlineOf(execution),
     };
     if (execution.contentType !== null) headers["content-type"] = execution.contentType;
     if (execution.idempotencyKey !== null) headers["idempotency-key"] = execution.idempotencyKey;

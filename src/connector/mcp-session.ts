@@ -7,7 +7,8 @@ import {
 } from "@modelcontextprotocol/client";
 import { isObject, type Json, type JsonObject } from "../core/model/json.ts";
 import { foldName } from "../core/model/name-fold.ts";
-import { MAX_TIMEOUT_MS } from "../tunnel/protocol.ts";
+import { wholeMs } from "./deadline.ts";
+import type { Execution } from "./executor.ts";
 import { definitionDigest } from "./mcp-definition.ts";
 import { type McpGone, McpStdio } from "./mcp-stdio.ts";
 
@@ -98,14 +99,19 @@ export class McpSession {
     return listing;
   }
 
-  call(tool: ListedTool, args: JsonObject, signal: AbortSignal): Promise<CallToolResult> {
+  call(
+    tool: ListedTool,
+    args: JsonObject,
+    { signal, remainingMs }: Pick<Execution, "signal" | "remainingMs">,
+  ): Promise<CallToolResult> {
     const { outputSchema: _, ...definition } = tool.definition;
     const name = String(definition["name"]);
     return this.#client.callTool(
       { name, arguments: args },
       {
         signal,
-        timeout: MAX_TIMEOUT_MS,
+        // By then a server over stdio or HTTP is told that nobody waits any more.
+        timeout: wholeMs(remainingMs()),
         // Says which arguments travel as headers. Answers are judged by the bundle's schema, not by theirs.
         toolDefinition: definition as unknown as Tool,
       },

@@ -43,7 +43,7 @@ function asking(args: object = { word: "hi" }, more: Partial<Execution> = {}): E
     operation: { mcp: { destination: "it", tool: "echo", args: args as never, pin: PIN } },
     ...{ body: null, contentType: null, idempotencyKey: null, mode: "execute", preview: null },
     ...{ token: "t", principals: { human: "h", agent: "a", workflow: "w" }, tool: "tool:echo" },
-    ...{ cap: 4_000, timeoutMs: 1_000, signal: new AbortController().signal },
+    ...{ cap: 4_000, remainingMs: () => 60_000, signal: new AbortController().signal },
     journal: () => Promise.resolve(true),
     ...more,
   };
@@ -130,6 +130,11 @@ describe("a server over stdio", () => {
       return Promise.resolve(true);
     };
     const answer = await peer(mode).execute(asking({}, { signal: deadline.signal, journal }));
+    expect(answer).toEqual({ ok: false, code: "deadline_exceeded", effect: "possible" });
+  });
+
+  it("is asked for no longer than the call has left, also where nobody cuts it", async () => {
+    const answer = await peer("silent").execute(asking({}, { remainingMs: () => 20 }));
     expect(answer).toEqual({ ok: false, code: "deadline_exceeded", effect: "possible" });
   });
 

@@ -59,7 +59,7 @@ export class McpExecutor implements Executor {
     if (!(await execution.journal(null))) return failure("audit_unavailable", "none");
     if (signal.aborted) return failure("deadline_exceeded", "none");
     try {
-      const result = await session.call(tool, mcp.args, signal);
+      const result = await session.call(tool, mcp.args, execution);
       this.#failures = 0;
       // What went wrong is told in words nobody classified; that it may have acted, nobody denies.
       if (result.isError === true) return failure("upstream_error", "possible");

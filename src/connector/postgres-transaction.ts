@@ -5,6 +5,7 @@ import { MAX_OBSERVED_BYTES } from "../tunnel/protocol.ts";
 import { isGuarded } from "./allow.ts";
 import { framedText } from "./body-text.ts";
 import type { PostgresDestination } from "./config.ts";
+import { wholeMs } from "./deadline.ts";
 import { failure, type Execution, type Failure } from "./executor.ts";
 import { networkFailure } from "./network-failure.ts";
 import {
@@ -182,15 +183,16 @@ export class Transaction {
   }
 
   #settings(): Settings {
-    const { principals, timeoutMs, mode } = this.#execution;
+    const { principals, remainingMs, mode } = this.#execution;
+    const timeoutMs = wholeMs(remainingMs());
     const lockMs = mode === "preview" ? Math.min(PREVIEW_LOCK_MS, timeoutMs) : timeoutMs;
     return [
       ["postern.human", principals.human],
       ["postern.agent", principals.agent],
       ["postern.workflow", principals.workflow],
-      ["statement_timeout", String(Math.max(1, Math.floor(timeoutMs)))],
-      ["lock_timeout", String(Math.max(1, Math.floor(lockMs)))],
-      ["idle_in_transaction_session_timeout", String(Math.floor(timeoutMs) + ABANDONED_SLACK_MS)],
+      ["statement_timeout", String(timeoutMs)],
+      ["lock_timeout", String(lockMs)],
+      ["idle_in_transaction_session_timeout", String(timeoutMs + ABANDONED_SLACK_MS)],
       // One text form on every server, so that one reader fits.
       ["TimeZone", "UTC"],
       ["DateStyle", "ISO, YMD"],

@@ -162,6 +162,17 @@ describe("the Postgres executor", () => {
     ]);
   });
 
+  it.each([
+    [1_234.9, { s: "1234ms", l: "1234ms", i: "2234ms" }],
+    // 0 would be no limit.
+    [0, { s: "1ms", l: "1ms", i: "1001ms" }],
+  ])("lets a statement run and wait for %f ms, all that its call has left", async (left, told) => {
+    const statement =
+      "select current_setting('statement_timeout') s, current_setting('lock_timeout') l, " +
+      "current_setting('idle_in_transaction_session_timeout') i";
+    expect(await rows({ statement }, { remainingMs: () => left })).toEqual([told]);
+  });
+
   it("fetches only the named columns of a read", async () => {
     const statement = "select id, name, secret from item where id <= 1 -- a comment";
     expect(await rows({ statement, columns: ["name", "id"] })).toEqual([{ name: "item 1", id: 1 }]);

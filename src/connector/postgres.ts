@@ -52,7 +52,7 @@ export class PostgresExecutor implements Executor {
   /** Texts may leave for another service here, so the journal comes first. */
   async #embedded(
     sql: SqlOperation["sql"],
-    { signal }: Execution,
+    within: Execution,
     journaled: Promise<boolean> | null,
   ): Promise<SqlOperation["sql"] | Failure> {
     const { embed = [], params } = sql;
@@ -61,8 +61,8 @@ export class PostgresExecutor implements Executor {
       return failure("destination_not_found", "none");
     }
     if ((await journaled) !== true) return failure("audit_unavailable", "none");
-    if (signal.aborted) return failure("deadline_exceeded", "none");
-    const embedded = await this.#embedder.embed(texts, signal);
+    if (within.signal.aborted) return failure("deadline_exceeded", "none");
+    const embedded = await this.#embedder.embed(texts, within);
     if (!embedded.ok) return embedded;
     const vectors = new Map(embed.map((at, of) => [at, embedded.vectors[of] ?? null]));
     return { ...sql, params: params.map((param, at) => vectors.get(at) ?? param) };

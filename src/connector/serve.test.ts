@@ -105,6 +105,7 @@ function job(
     now: () => NOW,
     epoch: () => 0,
     signal: new AbortController().signal,
+    remainingMs: () => 1_000,
     raise: (signal, call) => raised.push([signal, call]),
   };
 }

@@ -119,7 +119,7 @@ async function execute(
       principals: { human, agent, workflow },
       tool: claims.scope,
       cap: frame.cap,
-      timeoutMs: frame.timeoutMs,
+      remainingMs: job.remainingMs,
       signal,
       journal: (xid) =>
         service.journal.started(

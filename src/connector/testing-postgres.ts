@@ -47,7 +47,7 @@ export function execution(
     principals: { human: "dana", agent: "support-agent", workflow: "wf_1" },
     tool: "tool:t",
     cap: 100_000,
-    timeoutMs: 10_000,
+    remainingMs: () => 10_000,
     signal: new AbortController().signal,
     journal: () => Promise.resolve(true),
     ...change,

@@ -43,7 +43,7 @@ export function httpExecution(method = "GET", change: Partial<Execution> = {}): 
     principals: { human: "h", agent: "a", workflow: "w" },
     tool: "tool:t",
     cap: 1_000,
-    timeoutMs: 10_000,
+    remainingMs: () => 10_000,
     signal: new AbortController().signal,
     journal: () => Promise.resolve(true),
     ...change,

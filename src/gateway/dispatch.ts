@@ -58,7 +58,8 @@ export async function dispatch(
 ): Promise<Outcome> {
   const { call } = admitted.event;
   const started = gateway.system.elapsed();
-  const executed = await execute(gateway, caller, session, admitted);
+  const until = started + admitted.runtime.tool.timeoutMs;
+  const executed = await execute(gateway, caller, session, admitted, until);
   const connector = findCall(session.state.inFlight, call)?.connector;
   const runtimeMs = Math.ceil(gateway.system.elapsed() - started);
   const reconcile = `/${caller.tenant}/v1/workflows/${caller.workflow}/calls/${call}`;
@@ -116,11 +117,12 @@ async function execute(
   caller: Caller,
   session: Session,
   admitted: Admitted,
+  until: number,
 ): Promise<Executed> {
   try {
     return admitted.mode === "preview"
-      ? await preview(gateway, caller, session, admitted)
-      : await perform(gateway, caller, session, admitted);
+      ? await preview(gateway, caller, session, admitted, until)
+      : await perform(gateway, caller, session, admitted, until);
   } catch {
     return failed("internal_error", "possible");
   }
@@ -131,10 +133,12 @@ async function preview(
   caller: Caller,
   session: Session,
   admitted: Admitted,
+  until: number,
 ): Promise<Executed> {
   const shower = admitted.runtime.preview;
   if (shower === null) return failed("preview_unavailable", "none");
-  const answer = await deliver(gateway, caller, session, admitted, shower.request(admitted.args));
+  const request = shower.request(admitted.args);
+  const answer = await deliver(gateway, caller, session, admitted, request, until);
   if (!answer.ok) return failed(answer.code, answer.effect, answer);
   const previewed = shower.read(answer, admitted.args);
   if (!previewed.ok) return failed(previewed.code, "none", previewed);
@@ -154,6 +158,7 @@ async function perform(
   caller: Caller,
   session: Session,
   admitted: Admitted,
+  until: number,
 ): Promise<Executed> {
   const { runtime, args, plan, event } = admitted;
   const approved = await approvedChange(gateway, session, event);
@@ -168,7 +173,7 @@ async function perform(
   if (expected?.etag === null && approved === null && "http" in request.operation) {
     return failed("preview_unavailable", "none");
   }
-  const answer = await deliver(gateway, caller, session, admitted, request);
+  const answer = await deliver(gateway, caller, session, admitted, request, until);
   if (!answer.ok) return failed(answer.code, answer.effect, answer);
   const finished = runtime.finish(answer, plan, args);
   const settlement = settlementOf(finished);

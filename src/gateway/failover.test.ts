@@ -106,6 +106,16 @@ describe("a call whose connector is gone", () => {
     expect(late.sent).toHaveLength(1);
   });
 
+  it("does not leave when its time was over before it could", async () => {
+    const bench = await leaving(LOST);
+    bench.afterCommit = (event) => {
+      if (event.type === "call.resent") bench.elapsed += readTool().timeoutMs;
+    };
+    expect(await bench.call(READ)).toMatchObject({ reason: { code: "connector_lost" } });
+    expect(bench.log.slice(-2)).toEqual(["call.resent", "call.settled"]);
+    expect(bench.sent).toHaveLength(1);
+  });
+
   it("does not leave unrecorded", async () => {
     const bench = await leaving(LOST);
     bench.failCommitOf = "call.resent";

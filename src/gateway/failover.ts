@@ -1,6 +1,6 @@
 import type { Presenter } from "../core/model/command.ts";
 import type { Request } from "../core/model/operation.ts";
-import { send, type Leaving } from "./outbound.ts";
+import { notDispatched, send, type Leaving } from "./outbound.ts";
 import type { Gateway, OutboundAnswer, Session } from "./ports.ts";
 import { submitted } from "./record.ts";
 
@@ -9,7 +9,7 @@ type Workflow = { readonly tenant: string; readonly human: string };
 /**
  * To the connector that was chosen, and to another one of its network and tier where that one is gone: a
  * read, or a change that provably never began. Each time under a token of its own, which the record names
- * first, and all of it within the one deadline of the call.
+ * first, and all of it within the one deadline of the call: past it nothing leaves any more.
  */
 export async function deliver(
   gateway: Gateway,
@@ -17,12 +17,14 @@ export async function deliver(
   session: Session,
   admitted: Leaving,
   request: Request,
+  until: number,
 ): Promise<OutboundAnswer> {
-  const { timeoutMs } = admitted.runtime.tool;
-  const until = gateway.system.elapsed() + timeoutMs;
   let leaving = admitted;
-  for (let left = timeoutMs; ; left = until - gateway.system.elapsed()) {
-    const answer = await send(gateway, workflow, session, leaving, request, left);
+  let answer: OutboundAnswer = notDispatched;
+  for (;;) {
+    const left = until - gateway.system.elapsed();
+    if (left <= 0) return answer;
+    answer = await send(gateway, workflow, session, leaving, request, left);
     if (answer.ok || gateway.system.elapsed() >= until) return answer;
     if (!isGone(gateway, workflow.tenant, leaving.presenter, answer)) return answer;
     const moved = await move(gateway, workflow.tenant, session, leaving, answer.effect);

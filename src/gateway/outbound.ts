@@ -77,4 +77,4 @@ export async function send(
   });
 }
 
-const notDispatched: OutboundAnswer = { ok: false, code: "not_dispatched", effect: "none" };
+export const notDispatched: OutboundAnswer = { ok: false, code: "not_dispatched", effect: "none" };

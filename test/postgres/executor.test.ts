@@ -120,7 +120,7 @@ describe.runIf(url !== null)("the Postgres executor against a real server", () =
   it("lets the server end a statement at its deadline", async () => {
     const one = executor();
     const answer = await one.execute(
-      execution({ statement: "select pg_sleep(60)" }, { timeoutMs: 200 }),
+      execution({ statement: "select pg_sleep(60)" }, { remainingMs: () => 200 }),
     );
     expect(answer).toEqual({ ok: false, code: "deadline_exceeded", effect: "none" });
     expect(await rows(one.execute(execution({ statement: "select 1 as one" })))).toEqual([

@@ -111,7 +111,7 @@ describe.runIf(url !== null)("guarded queries against a real server", () => {
   it("are ended by the server when their time is over", async () => {
     const many = Array.from({ length: 8 }, (_, at) => `shop."order" o${at}`).join(", ");
     const statement = sealed(`select count(*) as n from ${many} /* ${name} */`);
-    const answer = await guarded.execute(execution({ statement }, { timeoutMs: 300 }));
+    const answer = await guarded.execute(execution({ statement }, { remainingMs: () => 300 }));
     expect(answer).toEqual({ ok: false, code: "deadline_exceeded", effect: "none" });
     const [found] = await admin`
       select count(*)::int as n from pg_stat_activity where state = 'active' and query like ${`%${name}%`}

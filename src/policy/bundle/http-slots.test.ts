@@ -29,6 +29,7 @@ describe("slots of an HTTP request", () => {
     ["a header that frames", `"headers": [${reader("transfer-encoding")}],`, "wrong_value"],
     ["a header of ours", `"headers": [${reader("txn-token")}],`, "wrong_value"],
     ["all of them again", `"headers": [${reader("postern-x")}],`, "wrong_value"],
+    ["a word to the mesh", `"headers": [${reader("x-envoy-retry-on")}],`, "wrong_value"],
     ["the cookies as one header", `"headers": [${reader("cookie")}],`, "wrong_value"],
     ["a header in upper case", `"headers": [${reader("X-Reader")}],`, "wrong_value"],
     ["a cookie with a separator", `"cookies": [${reader("a;b")}],`, "wrong_value"],

@@ -1,4 +1,4 @@
-import { REQUEST_HEADER, RESERVED_HEADERS } from "./header-names.ts";
+import { isRequestHeader } from "./header-names.ts";
 import type { Arguments } from "./input.ts";
 import { typesOf } from "./keywords.ts";
 import { find, type Located } from "./located.ts";
@@ -91,7 +91,7 @@ function readSlot(item: Located, place: Place): HttpSlot | undefined {
 function isName(name: string, kind: SlotKind): boolean {
   if (kind === "cookies") return COOKIE.test(name);
   if (kind !== "headers") return name !== "__proto__";
-  return REQUEST_HEADER.test(name) && !RESERVED_HEADERS.has(name) && !name.startsWith("postern-");
+  return isRequestHeader(name);
 }
 
 /** One line of text each; in a query also a list of such. */

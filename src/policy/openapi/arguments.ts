@@ -1,5 +1,5 @@
 import { isObject, type Json, type JsonObject } from "../../core/model/json.ts";
-import { REQUEST_HEADER, RESERVED_HEADERS } from "../bundle/header-names.ts";
+import { isRequestHeader } from "../bundle/header-names.ts";
 import { type Plain, typesOf, withTypes } from "./combine.ts";
 import type { NoteCode, Notes } from "./note.ts";
 import { type At, into, own, ownText, type References } from "./reference.ts";
@@ -123,7 +123,7 @@ function isIgnored(name: string, injected: ReadonlySet<string>): boolean {
 }
 
 function isFree(name: string): boolean {
-  return REQUEST_HEADER.test(name) && !RESERVED_HEADERS.has(name) && !name.startsWith("postern-");
+  return isRequestHeader(name);
 }
 
 /** What fits into one line of text: scalars, in a query also lists of them; a null has no form there. */
