@@ -1,4 +1,11 @@
-import { StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
+import {
+  isJSONRPCNotification,
+  isJSONRPCRequest,
+  type JSONRPCMessage,
+  type RequestId,
+  StreamableHTTPClientTransport,
+  type StreamableHTTPClientTransportOptions,
+} from "@modelcontextprotocol/client";
 import { Agent, fetch as undiciFetch } from "undici";
 import { MAX_FRAME_BYTES } from "../tunnel/protocol.ts";
 import type { McpServer } from "./config.ts";
@@ -8,6 +15,8 @@ import { tlsOptions } from "./tls.ts";
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const MAX_HEADER_BYTES = 16 * 1_024;
+/** Nobody waits for the answer to a notification, and it keeps a socket. */
+const NOTICE_MS = 5_000;
 type Remote = Extract<McpServer, { readonly url: string }>;
 
 /** Sockets to one server, under the look-up, the authorities and the caps of its destination. */
@@ -35,7 +44,7 @@ export class McpRemote {
   }
 
   open(): StreamableHTTPClientTransport {
-    return new StreamableHTTPClientTransport(new URL(this.#server.url), {
+    return new EndingTransport(new URL(this.#server.url), {
       fetch: (url, init) => this.#fetch(String(url), init),
       requestInit: { redirect: "error" },
       reconnectionOptions: {
@@ -96,5 +105,51 @@ export class McpRemote {
       flush: give,
       cancel: give,
     };
+  }
+}
+
+type Options = Parameters<StreamableHTTPClientTransport["send"]>[1];
+
+/**
+ * A request and its connection end together. The library reads on after the answer, and after nobody waits
+ * for one any more: a server that leaves its streams open would soon have all sockets of its destination.
+ */
+class EndingTransport extends StreamableHTTPClientTransport {
+  readonly #requests = new Map<RequestId, AbortController>();
+
+  constructor(url: URL, options: StreamableHTTPClientTransportOptions) {
+    super(url, options);
+    // Who connects calls this one first.
+    this.onmessage = (message) => {
+      if (!("method" in message)) this.#end(message.id);
+    };
+  }
+
+  override async send(
+    message: JSONRPCMessage | JSONRPCMessage[],
+    options?: Options,
+  ): Promise<void> {
+    if (!isJSONRPCRequest(message)) {
+      if (isJSONRPCNotification(message) && message.method === "notifications/cancelled") {
+        this.#end(message.params?.["requestId"] as RequestId);
+      }
+      return super.send(message, { ...options, requestSignal: AbortSignal.timeout(NOTICE_MS) });
+    }
+    const { id } = message;
+    const request = new AbortController();
+    this.#requests.set(id, request);
+    options?.requestSignal?.addEventListener("abort", () => this.#end(id), { once: true });
+    try {
+      await super.send(message, { ...options, requestSignal: request.signal });
+    } catch (error) {
+      this.#end(id);
+      throw error;
+    }
+  }
+
+  #end(id: RequestId | undefined): void {
+    if (id === undefined) return;
+    this.#requests.get(id)?.abort();
+    this.#requests.delete(id);
   }
 }

@@ -7,6 +7,7 @@ import {
 } from "@modelcontextprotocol/client";
 import { isObject, type Json, type JsonObject } from "../core/model/json.ts";
 import { foldName } from "../core/model/name-fold.ts";
+import { MAX_BODY_BYTES } from "../tunnel/protocol.ts";
 import { wholeMs } from "./deadline.ts";
 import type { Execution } from "./executor.ts";
 import { definitionDigest } from "./mcp-definition.ts";
@@ -18,6 +19,8 @@ const LIST_MS = 10_000;
 const LIST_FRESH_MS = 5_000;
 const MAX_PAGES = 50;
 const MAX_TOOLS = 2_000;
+/** Of all pages together: one page may be as large as an answer, fifty of them may not. */
+const MAX_LIST_CHARS = MAX_BODY_BYTES;
 
 export interface ListedTool {
   readonly definition: JsonObject;
@@ -130,16 +133,21 @@ export class McpSession {
 
   async #list(): Promise<ReadonlyMap<string, ListedTool>> {
     const found: JsonObject[] = [];
+    // One for all pages: a list that never comes to its end would be asked for beside itself.
+    const options = { timeout: LIST_MS, signal: AbortSignal.timeout(LIST_MS) };
     let cursor: string | undefined;
+    let chars = 0;
     for (let page = 0; ; page++) {
       if (page === MAX_PAGES) throw new McpListFault("response_too_large");
       const params = cursor === undefined ? {} : { cursor };
-      const options = { timeout: LIST_MS, maxTotalTimeout: LIST_MS };
       const result = await this.#client.request({ method: "tools/list", params }, ANY, options);
       const { tools, nextCursor } = result;
       if (!Array.isArray(tools) || !tools.every(isTool)) throw new McpListFault("output_invalid");
+      chars += JSON.stringify(tools).length;
       found.push(...tools);
-      if (found.length > MAX_TOOLS) throw new McpListFault("response_too_large");
+      if (found.length > MAX_TOOLS || chars > MAX_LIST_CHARS) {
+        throw new McpListFault("response_too_large");
+      }
       if (nextCursor === undefined || nextCursor === null) return index(found);
       if (typeof nextCursor !== "string") throw new McpListFault("output_invalid");
       cursor = nextCursor;

@@ -9,6 +9,12 @@ import type { McpServer } from "./config.ts";
 const MAX_LINE_BYTES = MAX_FRAME_BYTES;
 /** Bytes that the server has not read yet: one that does not read gets no more. */
 const MAX_UNREAD_BYTES = 2 * MAX_FRAME_BYTES;
+/**
+ * Bytes that nobody asked for (notifications, requests, answers to nothing) since we last said something: whoever
+ * has more to say than its answers would have all of our time. A short one costs as much as a longer one.
+ */
+const MAX_UNASKED_BYTES = MAX_FRAME_BYTES;
+const LEAST_UNASKED_BYTES = 8 * 1_024;
 const EXIT_MS = 1_000;
 const LF = 0x0a;
 
@@ -38,6 +44,9 @@ export class McpStdio implements Transport {
   #exited: Promise<void> = Promise.resolve();
   #parts: Buffer[] = [];
   #bytes = 0;
+  /** Our requests without an answer. */
+  #asked = 0;
+  #unasked = 0;
 
   constructor(server: Extract<McpServer, { readonly command: unknown }>, folder: string) {
     this.#server = server;
@@ -65,6 +74,8 @@ export class McpStdio implements Transport {
     child.stdin.on("error", () => this.#end("connection_terminated"));
     child.stdout.on("error", () => this.#end("connection_terminated"));
     child.stdout.on("data", (chunk: Buffer) => this.#receive(chunk));
+    // What it started may have left its group and hold the pipe open: no end of its output would come.
+    child.once("exit", () => void setTimeout(() => child.stdout.destroy(), EXIT_MS).unref());
     child.once("close", () => {
       this.gone ??= new McpGone("connection_terminated");
       this.#child = null;
@@ -83,6 +94,8 @@ export class McpStdio implements Transport {
       this.#end("connection_terminated");
       return Promise.reject(new McpGone("connection_terminated"));
     }
+    if ("method" in message && "id" in message) this.#asked++;
+    this.#unasked = 0;
     stdin.write(`${JSON.stringify(message)}\n`);
     return Promise.resolve();
   }
@@ -142,6 +155,9 @@ export class McpStdio implements Transport {
     if (!parsed.ok || !isObject(parsed.value) || parsed.value["jsonrpc"] !== "2.0") {
       return this.#end("output_invalid");
     }
+    if (!Object.hasOwn(parsed.value, "method") && this.#asked > 0) this.#asked--;
+    else this.#unasked += Math.max(line.length, LEAST_UNASKED_BYTES);
+    if (this.#unasked > MAX_UNASKED_BYTES) return this.#end("response_too_large");
     this.onmessage?.(parsed.value as unknown as JSONRPCMessage);
   }
 
@@ -151,5 +167,6 @@ export class McpStdio implements Transport {
     this.#parts = [];
     this.onerror?.(this.gone);
     this.#signal("SIGKILL");
+    this.#child?.stdout?.destroy();
   }
 }

@@ -116,7 +116,9 @@ describe("a server over stdio", () => {
     ["is-error", "upstream_error", "possible"],
     ["breaks", "upstream_error", "possible"],
     ["refuses", "upstream_rejected", "none"],
+    ["floods", "response_too_large", "possible"],
     ["endless-list", "response_too_large", "none"],
+    ["heavy-list", "response_too_large", "none"],
     ["no-list", "output_invalid", "none"],
   ])("that %s ends the call: %s, effect %s", async (mode, code, effect) => {
     const answer = await peer(mode).execute(asking());
@@ -158,6 +160,15 @@ describe("a server over stdio", () => {
     expect(answer).toEqual({ ok: false, code: "connection_terminated", effect: "none" });
     time += 60_000;
     expect(await executor.execute(asking())).toMatchObject({ effect: "possible" });
+  });
+
+  it("that died is begun anew, also where a helper of it lives on and holds its output", async () => {
+    const executor = peer("leaves-helper");
+    const terminated = { ok: false, code: "connection_terminated" };
+    expect(await executor.execute(asking())).toEqual({ ...terminated, effect: "possible" });
+    expect(await executor.execute(asking())).toEqual({ ...terminated, effect: "none" });
+    time += 60_000;
+    expect(await executor.execute(asking())).toEqual({ ...terminated, effect: "possible" });
   });
 
   it("that cannot be started is a failure without effect", async () => {
@@ -255,6 +266,28 @@ describe("a server over HTTP", () => {
     called = answer;
     expect(await remote().execute(asking())).toEqual({ ok: false, code, effect });
   });
+
+  it.each(["after their answers", "where nobody waits for an answer any more"])(
+    "that leaves its streams open %s keeps none of the sockets to it",
+    async (when) => {
+      const executor = remote();
+      for (let at = 0; at <= limits.concurrency; at++) {
+        const deadline = new AbortController();
+        called = ({ id }, response) => {
+          const result = { content: [{ type: "text", text: '"done"' }] };
+          response.writeHead(200, { "content-type": "text/event-stream" });
+          if (when.startsWith("where")) return void setImmediate(() => deadline.abort());
+          response.write(`data: ${JSON.stringify({ jsonrpc: "2.0", id, result })}\n\n`);
+        };
+        const answer = await executor.execute(asking({}, { signal: deadline.signal }));
+        expect(textOf(answer)).toEqual(
+          when.startsWith("where")
+            ? { ok: false, code: "deadline_exceeded", effect: "possible" }
+            : "done",
+        );
+      }
+    },
+  );
 
   it("whose name leads where nothing was listed is never reached", async () => {
     const executor = remote({ reach: new Reach([]), url: url.replace("127.0.0.1", "localhost") });

@@ -7,6 +7,7 @@ const write = (text: string): void => void process.stdout.write(text);
 const say = (message: object): void => write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`);
 let changed = false;
 let asked = 0;
+let pages = 0;
 
 interface Message {
   readonly id?: number | string;
@@ -42,6 +43,22 @@ function called({ id, params }: Message): void {
     const more = (): void => void process.stdout.write("x".repeat(1 << 20), more);
     return more();
   }
+  if (mode === "floods") {
+    const line = '{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}\n';
+    const more = (): void => void process.stdout.write(line.repeat(1_000), more);
+    return more();
+  }
+  if (mode === "leaves-helper") {
+    const { spawn } = process.getBuiltinModule("node:child_process");
+    // Until the test takes the folder away that it works in.
+    const wait =
+      "const at = process.cwd(); setInterval(() => require('fs').existsSync(at) || process.exit(), 200)";
+    spawn(process.execPath, ["-e", wait], {
+      detached: true,
+      stdio: ["ignore", "inherit", "ignore"],
+    });
+    process.exit(3);
+  }
   if (mode === "large") {
     return say({ id, result: { content: [{ type: "text", text: "x".repeat(5_000) }] } });
   }
@@ -74,6 +91,11 @@ function receive(message: Message): void {
   }
   if (method === "tools/list") {
     if (mode === "endless-list") return say({ id, result: { tools: [], nextCursor: "more" } });
+    if (mode === "heavy-list") {
+      const heavy = { name: "x", description: "x".repeat(3 << 20), inputSchema: {} };
+      pages++;
+      return say({ id, result: { tools: [heavy], ...(pages < 4 && { nextCursor: "more" }) } });
+    }
     if (mode === "no-list") return say({ id, result: { tools: "none" } });
     return say({ id, result: { tools: tools() } });
   }
