@@ -1,16 +1,31 @@
 import { createHash, generateKeyPairSync } from "node:crypto";
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { applyEdits, modify } from "jsonc-parser";
+import { applyEdits, modify, parse } from "jsonc-parser";
 import { Child } from "../../examples/acme/child.ts";
 import { POSTERN, postern } from "../../examples/acme/demo/postern.ts";
 import { fill } from "../../examples/acme/demo/workspace.ts";
+import { CONTENT_TOOLS } from "../../examples/conformance/content.ts";
 
 const EXAMPLES = join(import.meta.dirname, "../../examples");
 const TENANT = "conformance";
 const AGENT = "suite-runner";
 
-/** Postern as its users run it, in front of the service that the suite's tools belong to. */
+/** Of a tool that answers an object, a person says what is in it; the import only knows that it is content. */
+const OUTPUTS: { readonly [tool: string]: object } = {
+  structured_report: {
+    kind: "json",
+    schema: { ...CONTENT_TOOLS["structured_report"]?.output, dataClass: "suite.fixture" },
+  },
+};
+
+/** One server twice: as its own clients reach it, and as an agent does. */
+export interface Endpoints {
+  readonly direct: string;
+  readonly through: string;
+}
+
+/** Postern as its users run it, in front of the MCP server that the suite's tools belong to. */
 export class Processes {
   readonly #root: string;
   readonly #children: Child[] = [];
@@ -20,11 +35,13 @@ export class Processes {
     this.#root = root;
   }
 
-  /** The address that an MCP client on this machine uses. */
-  async start(): Promise<string> {
+  async start(): Promise<Endpoints> {
     const idp = await this.#run("idp", [join(EXAMPLES, "acme/idp/server.ts")]);
     const service = await this.#run("service", [join(EXAMPLES, "conformance/service.ts")]);
+    const direct = String(service.facts["url"]);
     const key = this.#writeBundle();
+    const connector = this.#writeConnector(direct, String(service.facts["tools"]).split(" "));
+    await this.#importTools(connector);
     const config = this.#write("postern.jsonc", {
       listen: { host: "127.0.0.1", port: 0 },
       dataDir: "data",
@@ -37,7 +54,10 @@ export class Processes {
     const bundle = ["--bundle", join(this.#root, "bundle")];
     const gateway = await this.#postern("gateway", "run", "--config", config, ...bundle);
     const url = String(gateway.facts["url"]);
-    await this.#startConnector(url, String(service.facts["origin"]));
+    const scope = ["--network", "suite", "--tier", "public", "--data", join(this.#root, "data")];
+    const { code } = (await postern(["connector", "enroll", ...scope])) as { code: string };
+    const door = ["--gateway", url, "--join", code];
+    await this.#postern("connector", "run", "--config", connector, ...door);
     const signIn = join(EXAMPLES, "acme/idp/sign-in.ts");
     const profile = this.#write("profile.jsonc", {
       gateway: url,
@@ -48,21 +68,38 @@ export class Processes {
       human: { command: [process.execPath, signIn, String(idp.facts["issuer"]), "dana"] },
     });
     const connect = await this.#postern("connect", "--profile", profile, "--http", "0");
-    return String(connect.facts["url"]);
+    return { direct, through: String(connect.facts["url"]) };
   }
 
   async stop(): Promise<void> {
     for (const child of this.#children.toReversed()) await child.stop();
   }
 
-  async #startConnector(gateway: string, origin: string): Promise<void> {
+  #writeConnector(url: string, tools: readonly string[]): string {
     const template = readFileSync(join(EXAMPLES, "conformance/connector.jsonc"), "utf8");
     const config = join(this.#root, "connector.jsonc");
-    writeFileSync(config, fill(template, { origin, stateDir: join(this.#root, "connector") }));
-    const scope = ["--network", "suite", "--tier", "public", "--data", join(this.#root, "data")];
-    const { code } = (await postern(["connector", "enroll", ...scope])) as { code: string };
-    const door = ["--gateway", gateway, "--join", code];
-    await this.#postern("connector", "run", "--config", config, ...door);
+    const stateDir = join(this.#root, "connector");
+    const filled = fill(template.replace('"{{tools}}"', JSON.stringify(tools)), { url, stateDir });
+    writeFileSync(config, filled);
+    return config;
+  }
+
+  /** Imported, and then what a person does: a price, the suite's own names, and nothing left to confirm. */
+  async #importTools(connector: string): Promise<void> {
+    const bundle = join(this.#root, "bundle");
+    const from = ["--config", connector, "--destination", "suite", "--bundle", bundle];
+    await postern(["tool", "import", "mcp", ...from, "--data-class", "suite.fixture"]);
+    for (const file of readdirSync(join(bundle, "tools"))) {
+      const path = join(bundle, "tools", file);
+      const { review: _, ...tool } = parse(readFileSync(path, "utf8"));
+      const id = tool.mcp.tool;
+      const output = OUTPUTS[id] ?? tool.output;
+      rmSync(path);
+      writeFileSync(
+        join(bundle, "tools", `${id}.jsonc`),
+        JSON.stringify({ ...tool, id, output, cost: 1 }),
+      );
+    }
   }
 
   /** A copy of the example bundle that knows a key made for this run; the file of its secret half. */

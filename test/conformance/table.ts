@@ -9,6 +9,8 @@ export interface Table {
   /** Why a check cannot apply to a gateway that offers tools and nothing else. */
   readonly reasons: { readonly [key: string]: string };
   readonly checks: { readonly [scenario: string]: { readonly [check: string]: Expectation } };
+  /** By `<scenario> <check>`: what a tool's own server gives and Postern does not, with the reason. */
+  readonly differences: { readonly [check: string]: string };
 }
 
 export type Expectation = "passed" | { readonly notTestable: string; readonly suite: SuiteStatus };
@@ -26,6 +28,29 @@ export function byName(checks: readonly SuiteCheck[]): ReadonlyMap<string, Suite
     named.set(count === 1 ? name : `${name}#${count}`, check);
   }
   return named;
+}
+
+/** What these ask for is answered by tools, and not by the endpoint in front of them. */
+const TOOL_SCENARIO = /^(?:tools|elicitation|json-schema|input-required-result)-/;
+/** Of prompts, and of what must never ask for input. */
+const OTHER_SCENARIO = /^input-required-result-(?:non-tool-request|unsupported-methods)$/;
+
+export function ofTools(checks: ReadonlyMap<string, SuiteCheck>): ReadonlyMap<string, SuiteCheck> {
+  return new Map(
+    [...checks].filter(
+      ([, { scenario }]) => TOOL_SCENARIO.test(scenario) && !OTHER_SCENARIO.test(scenario),
+    ),
+  );
+}
+
+/** Checks that end otherwise, or are made on one side only: one that fails early spares the others. */
+export function differences(
+  direct: ReadonlyMap<string, SuiteCheck>,
+  through: ReadonlyMap<string, SuiteCheck>,
+): readonly string[] {
+  return [...new Set([...direct.keys(), ...through.keys()])]
+    .filter((name) => direct.get(name)?.status !== through.get(name)?.status)
+    .toSorted();
 }
 
 export function expectedStatus(expectation: Expectation): SuiteStatus {

@@ -38,6 +38,17 @@ describe("tools of an MCP server", () => {
     ]);
   });
 
+  it("keep the name of their schema's dialect where it is ours", () => {
+    const dialects = ["https://json-schema.org/draft/2020-12/schema", "http://json-schema.org/x#"];
+    const { tools } = imported(
+      ...dialects.map(($schema, at) =>
+        offered(`tool_${"ab"[at]}`, { inputSchema: { $schema, type: "object" } }),
+      ),
+    );
+    const inputs = tools.map(({ tool }) => tool["input"] as JsonObject);
+    expect(inputs.map(({ $schema }) => $schema)).toEqual([dialects[0], undefined]);
+  });
+
   it("do more than read, unless they say so, which a person confirms", () => {
     expect(imported(offered("x"), offered("y", { annotations: {} })).tools).toMatchObject([
       { tool: { action: "execute" } },

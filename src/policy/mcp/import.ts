@@ -47,6 +47,7 @@ export interface McpImport {
 const COST = 1_000;
 const TIMEOUT_MS = 30_000;
 const RESULT_BYTES = 1_048_576;
+const DIALECT = "https://json-schema.org/draft/2020-12/schema";
 /** What a person has to look at: all of it was written by the server, or guessed from it. */
 const REVIEW = ["title", "description", "action", "tier", "input", "output"];
 
@@ -146,9 +147,11 @@ function describe({ definition, digest }: Offered, id: string, target: McpTarget
 function inputOf(definition: JsonObject): JsonObject {
   const { inputSchema } = definition;
   const schema = isObject(inputSchema) ? inputSchema : {};
-  const { $schema: _, ...rest } = schema;
+  const { $schema: dialect, ...rest } = schema;
   const properties: Json = isObject(schema["properties"]) ? schema["properties"] : {};
-  return { ...rest, type: "object", properties, additionalProperties: false };
+  // The one that arguments are checked by; under another name the same words could mean something else.
+  const named = dialect === DIALECT ? { $schema: DIALECT } : {};
+  return { ...named, ...rest, type: "object", properties, additionalProperties: false };
 }
 
 /** As the check of a bundle reads it: what that does not know, nobody would check. */

@@ -1,8 +1,4 @@
-import {
-  type CallToolResult,
-  ProtocolError,
-  ProtocolErrorCode,
-} from "@modelcontextprotocol/server";
+import type { CallToolResult } from "@modelcontextprotocol/server";
 import { isObject, type JsonObject } from "../../core/model/json.ts";
 import type { ToolListing } from "../../core/model/tool-listing.ts";
 import { DEFAULT_FOUND, MAX_FOUND } from "../../tools/selection.ts";
@@ -40,16 +36,18 @@ export function finder(listed: readonly ToolListing[]): readonly ToolListing[] {
   return listed.length < FIND_FROM || taken ? [] : [FIND_TOOLS];
 }
 
-/** Task and how many. */
-export function taskOf(args: unknown): [string, number] {
+/** Task and how many; null: these are no such arguments. */
+export function taskOf(args: unknown): readonly [string, number] | null {
   const { task, limit = DEFAULT_FOUND, ...more } = isObject(args) ? args : {};
   const counts = typeof limit === "number" && Number.isInteger(limit);
   const fits = counts && limit >= 1 && limit <= MAX_FOUND && Object.keys(more).length === 0;
-  if (fits && typeof task === "string" && task !== "") return [task, limit];
-  throw new ProtocolError(
-    ProtocolErrorCode.InvalidParams,
-    `find_tools takes a "task" and a "limit" from 1 to ${MAX_FOUND}`,
-  );
+  return fits && typeof task === "string" && task !== "" ? [task, limit] : null;
+}
+
+/** As a result, which a model reads and corrects; a protocol error ends up with its programmer (SEP-1303). */
+export function misasked(): CallToolResult {
+  const text = `find_tools takes a "task" and a "limit" from 1 to ${MAX_FOUND}`;
+  return { content: [{ type: "text", text }], isError: true };
 }
 
 export function findResult(tools: readonly ToolListing[]): CallToolResult {

@@ -11,7 +11,7 @@ import {
   SERVER_INFO,
   USAGE_META_KEY,
 } from "./names.ts";
-import { FIND_TOOLS, finder, findResult, taskOf } from "./find.ts";
+import { FIND_TOOLS, finder, findResult, misasked, taskOf } from "./find.ts";
 import { toToolResult } from "./outcome.ts";
 import type { McpPorts } from "./ports.ts";
 
@@ -54,7 +54,8 @@ export function serverFor(caller: Caller, ports: McpPorts, waitMs: number | null
     guarded(ports, async () => {
       const { name, arguments: args, _meta: meta } = request.params;
       if (name === FIND_TOOLS.name && !(await isListed(ports, caller, name))) {
-        return findResult(await ports.findTools(caller, ...taskOf(args)));
+        const asked = taskOf(args);
+        return asked === null ? misasked() : findResult(await ports.findTools(caller, ...asked));
       }
       const outcome = await ports.callTool(caller, {
         tool: name,

@@ -85,6 +85,13 @@ describe("the MCP endpoint", () => {
     expect(fixture.asked).toEqual([{ task: "a customer", most: 3 }]);
     expect(fixture.calls).toEqual([]);
 
+    // What is wrong with its arguments is for the model to read, like what is wrong with any tool's.
+    const wrong = call({ name: "find_tools", arguments: { limit: 3 } });
+    const told = await send(fixture, { body: wrong, headers: { "mcp-name": "find_tools" } });
+    expect(told.json).toMatchObject({ result: { isError: true, content: [{ type: "text" }] } });
+    expect(fixture.asked).toHaveLength(1);
+    expect(fixture.calls).toEqual([]);
+
     // A bundle may have a tool of that name: it is called like any other.
     fixture.more = [{ ...LISTED[0], name: "find_tools" }];
     await send(fixture, { body: asked, headers: { "mcp-name": "find_tools" } });
