@@ -198,7 +198,8 @@ function settlementOf(finished: Finished): Settlement {
     const effect = finished.code === "upstream_rejected" ? "none" : "possible";
     return { kind: "failed", code: finished.code, effect };
   }
-  const { counts, dropped, undeclared, truncated, bytes, canaries } = finished;
+  const { counts, dropped, undeclared, truncation, bytes, canaries } = finished;
+  const truncated = truncation !== null;
   return { kind: "answered", redactions: counts, dropped, undeclared, truncated, bytes, canaries };
 }
 

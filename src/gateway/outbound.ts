@@ -72,7 +72,7 @@ export async function send(
     call: event.call,
     token,
     request,
-    cap: runtime.tool.maxResultBytes,
+    cap: runtime.maxAnswerBytes,
     timeoutMs,
   });
 }

@@ -6,6 +6,13 @@ import type { Finished } from "./ports.ts";
 
 const CODES = Object.keys(FAILURES) as FailureCode[];
 const LINK = "/acme/v1/workflows/wf_1/calls/call_1";
+const TRUNCATION = {
+  places: [{ path: "/rows", unit: "items", kept: 2, of: 5 }],
+  maxBytes: 17,
+  bytes: 40,
+  arguments: ["page"],
+  advice: "Ask for the rest.",
+} as const;
 const FINISHED: Extract<Finished, { ok: true }> = {
   ok: true,
   result: { kind: "json", value: { secret: "canary" } },
@@ -15,7 +22,7 @@ const FINISHED: Extract<Finished, { ok: true }> = {
   counts: [{ path: "/email", dataClass: "customer.contact", count: 1 }],
   dropped: 2,
   undeclared: 1,
-  truncated: true,
+  truncation: TRUNCATION,
   bytes: 17,
   canaries: 0,
 };
@@ -94,6 +101,7 @@ describe("an end", () => {
       redactions: FINISHED.redactions,
       dropped: 2,
       truncated: true,
+      truncation: TRUNCATION,
     });
   });
 

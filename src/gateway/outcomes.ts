@@ -50,7 +50,8 @@ export function settledOutcome(
         result: finished.result,
         redactions: finished.redactions,
         dropped: finished.dropped,
-        truncated: finished.truncated,
+        truncated: finished.truncation !== null,
+        ...(finished.truncation && { truncation: finished.truncation }),
       };
     case "policy_denied":
       return denied(call, result.policyVersion, { ...result, policyClass: null });

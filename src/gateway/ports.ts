@@ -4,7 +4,13 @@ import type { BundleView, Tool } from "../core/model/bundle.ts";
 import type { Change } from "../core/model/change.ts";
 import type { Json, JsonObject } from "../core/model/json.ts";
 import type { Request } from "../core/model/operation.ts";
-import type { FailureCode, Fault, Redaction, ToolResult } from "../core/model/outcome.ts";
+import type {
+  FailureCode,
+  Fault,
+  Redaction,
+  ToolResult,
+  Truncation,
+} from "../core/model/outcome.ts";
 import type { CallAdmitted, RedactionCount, WorkflowEvent } from "../core/model/event.ts";
 import type { Evaluator, RedactionPlan, Tier } from "../core/model/policy.ts";
 import type { CallTokenClaims } from "../core/model/claims.ts";
@@ -201,6 +207,8 @@ export interface ToolRuntime {
   readonly tool: Tool;
   readonly title: string;
   readonly description: string;
+  /** Most that its service may send, past which nothing of it is read. */
+  readonly maxAnswerBytes: number;
   readonly inputSchema: JsonObject;
   /** As published: classes stripped, redactable fields nullable. Null: the tool's output is opaque. */
   readonly outputSchema: JsonObject | null;
@@ -298,7 +306,8 @@ export type Finished =
       readonly counts: readonly RedactionCount[];
       readonly dropped: number;
       readonly undeclared: number;
-      readonly truncated: boolean;
+      /** Null: all of it is there. */
+      readonly truncation: Truncation | null;
       readonly bytes: number;
       /** Canary records that were among them, delivered or not. */
       readonly canaries: number;

@@ -60,7 +60,7 @@ export const FINISHED: Extract<Finished, { ok: true }> = {
   counts: [],
   dropped: 0,
   undeclared: 0,
-  truncated: false,
+  truncation: null,
   bytes: 14,
   canaries: 0,
 };
@@ -286,6 +286,7 @@ export class Bench {
       description: "",
       inputSchema: {},
       outputSchema: null,
+      maxAnswerBytes: 1_000_000,
       preview: tool.preview === null ? null : (this.preview ?? PREVIEW),
       sendsIdempotencyKey: true,
       shape: (args) =>

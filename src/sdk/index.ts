@@ -30,4 +30,5 @@ export type {
   PolicyDenied,
   Redaction,
   ToolResult,
+  Truncation,
 } from "../core/model/outcome.ts";

@@ -3,7 +3,7 @@ import type { AnnotatedSchema } from "../policy/bundle/model.ts";
 import { compileCanaryCount } from "./canaries.ts";
 import { classify } from "./classify.ts";
 import { compileFinisher } from "./finish.ts";
-import { answerOf, planOf } from "./tools.test-support.ts";
+import { answerOf, planOf, limited } from "./tools.test-support.ts";
 
 const TRAP = { required: ["trap"], properties: { trap: { const: true } } };
 const SCHEMA: AnnotatedSchema = {
@@ -36,7 +36,7 @@ const SCHEMA: AnnotatedSchema = {
     },
   },
 };
-const finish = compileFinisher({ kind: "json", schema: SCHEMA }, classify(SCHEMA), 65_536);
+const finish = compileFinisher({ kind: "json", schema: SCHEMA }, classify(SCHEMA), limited(65_536));
 const canariesIn = (rows: readonly object[], plan = planOf(["customer", "vip", "order"])) => {
   const finished = finish(answerOf({ rows: rows as never }), plan);
   return finished.ok ? finished.canaries : finished.code;

@@ -4,6 +4,7 @@ import type { Finished, RawAnswer } from "../gateway/ports.ts";
 import type { AnnotatedSchema, OutputDescription } from "../policy/bundle/model.ts";
 import { classify } from "./classify.ts";
 import { compileFinisher } from "./finish.ts";
+import { limited } from "./tools.test-support.ts";
 
 const SCHEMA: AnnotatedSchema = {
   type: "object",
@@ -18,6 +19,7 @@ const PLAN: RedactionPlan = {
   contact: { allow: false, ruleIds: ["no-contact"] },
 };
 const CAP = 1_024;
+const LIMITS = limited(CAP);
 
 function answer(body: string, over: Partial<RawAnswer> = {}): RawAnswer {
   return {
@@ -31,12 +33,12 @@ function answer(body: string, over: Partial<RawAnswer> = {}): RawAnswer {
 }
 
 function finishJson(raw: RawAnswer, plan = PLAN): Finished {
-  return compileFinisher({ kind: "json", schema: SCHEMA }, classify(SCHEMA), CAP)(raw, plan);
+  return compileFinisher({ kind: "json", schema: SCHEMA }, classify(SCHEMA), LIMITS)(raw, plan);
 }
 
 function finish(kind: "text" | "binary" | "mcp-content", raw: RawAnswer, plan = PLAN): Finished {
   const output: OutputDescription = { kind, dataClass: "ticket" };
-  return compileFinisher(output, null, CAP)(raw, plan);
+  return compileFinisher(output, null, LIMITS)(raw, plan);
 }
 
 const base64 = (bytes: string | Uint8Array): string =>
@@ -50,7 +52,7 @@ describe("finishing a structured answer", () => {
       required: ["items"],
     };
     const output = { kind: "json", schema, wrap: "items" } as const;
-    const wrapped = compileFinisher(output, classify(schema), CAP);
+    const wrapped = compileFinisher(output, classify(schema), LIMITS);
     expect(wrapped(answer('[{"id":1,"email":"a@x"},{"id":2}]'), PLAN)).toMatchObject({
       ok: true,
       result: {
@@ -79,15 +81,15 @@ describe("finishing a structured answer", () => {
       counts: [{ path: "/email", dataClass: "contact", count: 1 }],
       dropped: 0,
       undeclared: 1,
-      truncated: false,
+      truncation: null,
       bytes: Buffer.byteLength(body),
       canaries: 0,
     });
   });
 
-  it("reads JSON that the connector sent as bytes, and tells what was cut", () => {
-    const raw = answer(base64('{"id":1}'), { encoding: "base64", truncated: true });
-    expect(finishJson(raw)).toMatchObject({ ok: true, truncated: true, bytes: 8 });
+  it("reads JSON that the connector sent as bytes", () => {
+    const raw = answer(base64('{"id":1}'), { encoding: "base64" });
+    expect(finishJson(raw)).toMatchObject({ ok: true, truncation: null, bytes: 8 });
   });
 
   it.each([
@@ -142,7 +144,11 @@ describe("finishing a structured answer", () => {
       },
     };
     const body = JSON.stringify({ rows: Array.from({ length: 10_000 }, () => ({})) });
-    const finisher = compileFinisher({ kind: "json", schema: wide }, classify(wide), 1_000_000);
+    const finisher = compileFinisher(
+      { kind: "json", schema: wide },
+      classify(wide),
+      limited(1_000_000),
+    );
     expect(finisher(answer(body), PLAN)).toEqual({ ok: false, code: "response_too_large" });
   });
 });
@@ -207,7 +213,7 @@ describe("finishing an opaque answer", () => {
             dropped: 0,
             undeclared: 0,
             canaries: 0,
-            truncated: false,
+            truncation: null,
             bytes: 5,
           },
     );
@@ -294,7 +300,7 @@ describe("a result of an MCP server under a schema", () => {
     compileFinisher(
       { kind: "json", schema: SCHEMA },
       classify(SCHEMA),
-      CAP,
+      LIMITS,
       true,
     )(answer(JSON.stringify(body)), PLAN);
 

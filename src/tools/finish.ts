@@ -1,10 +1,13 @@
 import { isObject, type Json, parseStrict } from "../core/model/json.ts";
+import type { Truncation } from "../core/model/outcome.ts";
 import type { RedactionPlan } from "../core/model/policy.ts";
 import type { Finished, RawAnswer } from "../gateway/ports.ts";
 import type { OutputDescription } from "../policy/bundle/model.ts";
 import type { OutputTree } from "./classify.ts";
 import { decodeText, encodeBase64, mediaType, sizeOf } from "./body.ts";
 import { compileCanaryCount } from "./canaries.ts";
+import { isKept } from "./cut-short.ts";
+import { fit, type Fitted, type ResultLimits, truncationOf } from "./fit.ts";
 import { readContent } from "./mcp-content.ts";
 import { compileRedactor } from "./redact.ts";
 import { compileStandings, disclosed } from "./standing.ts";
@@ -23,6 +26,7 @@ type Delivered = Pick<
 >;
 
 const INVALID = { ok: false, code: "output_invalid" } as const satisfies Refused;
+const TOO_LARGE = { ok: false, code: "response_too_large" } as const satisfies Refused;
 /** Admission denies a call of which nothing may be disclosed; what gets here all the same is ours. */
 const NOTHING_DISCLOSED = { ok: false, code: "internal_error" } as const satisfies Refused;
 
@@ -30,7 +34,7 @@ const NOTHING_DISCLOSED = { ok: false, code: "internal_error" } as const satisfi
 export function compileFinisher(
   output: OutputDescription,
   tree: OutputTree | null,
-  maxResultBytes: number,
+  limits: ResultLimits,
   isMcp = false,
 ): Finisher {
   const wrap = output.kind === "json" ? output.wrap : undefined;
@@ -42,12 +46,37 @@ export function compileFinisher(
     const refused = refusedStatus(answer.status);
     if (refused !== null) return refused;
     const bytes = sizeOf(answer);
-    // The connector cuts at the cap; a connector that does not is not believed.
-    if (bytes > maxResultBytes) return { ok: false, code: "response_too_large" };
+    // The connector stops there; a connector that does not is not believed.
+    if (bytes > limits.maxAnswerBytes) return TOO_LARGE;
     const delivered = read(answer, plan);
     if ("ok" in delivered) return delivered;
-    return { ok: true, ...delivered, truncated: answer.truncated, bytes };
+    const fitted = isSmall(bytes, delivered, limits)
+      ? { result: delivered.result, bytes, truncation: null }
+      : fit(tree?.root ?? null, delivered.result, bytes, limits);
+    if (fitted === null) return TOO_LARGE;
+    const truncation = answer.truncated ? ofRows(fitted, limits) : fitted.truncation;
+    if (truncation === undefined) return INVALID;
+    const places = truncation?.places ?? [];
+    const redactions = delivered.redactions.filter(({ path }) => isKept(places, path));
+    return { ok: true, ...delivered, ...fitted, redactions, truncation };
   };
+}
+
+/** JSON as it came and as we write it differ by less; what is withheld becomes `null`, and may grow. */
+const MAX_GROWTH = 8;
+
+/** Spares what is far below its cap from being measured. */
+function isSmall(bytes: number, { counts }: Delivered, { maxResultBytes }: ResultLimits): boolean {
+  return counts.length === 0 && bytes * MAX_GROWTH <= maxResultBytes;
+}
+
+/** A connector stops reading rows and nothing else. Undefined: these are none. */
+function ofRows({ result, truncation }: Fitted, limits: ResultLimits): Truncation | undefined {
+  const rows = result.kind === "json" && isObject(result.value) ? result.value["rows"] : undefined;
+  if (!Array.isArray(rows)) return undefined;
+  const others = truncation?.places.filter(({ path }) => path !== "/rows") ?? [];
+  const place = { path: "/rows", unit: "items", kept: rows.length } as const;
+  return truncationOf([place, ...others], limits);
 }
 
 export function refusedStatus(status: number): Refused | null {
@@ -74,9 +103,7 @@ function compileJson(tree: OutputTree, take: (body: Json) => Json | undefined): 
     if (parsed === undefined) return INVALID;
     const redacted = redact(parsed, plan);
     if (!redacted.ok) {
-      return redacted.fault === "too_many_places"
-        ? { ok: false, code: "response_too_large" }
-        : INVALID;
+      return redacted.fault === "too_many_places" ? TOO_LARGE : INVALID;
     }
     const { value, redactions, counts, dropped, undeclared } = redacted;
     const result = { kind: "json", value } as const;

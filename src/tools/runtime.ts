@@ -1,7 +1,9 @@
 import type { ToolRuntime } from "../gateway/ports.ts";
-import type { ToolDescription } from "../policy/bundle/model.ts";
+import { MAX_RESULT_BYTES } from "../policy/bundle/limits.ts";
+import type { Template, ToolDescription } from "../policy/bundle/model.ts";
 import { classify, type OutputTree } from "./classify.ts";
 import { compileFinisher } from "./finish.ts";
+import type { ResultLimits } from "./fit.ts";
 import { compileHttpPreview } from "./preview-http.ts";
 import { compileSqlPreview } from "./preview-sql.ts";
 import { compilePreview, type PreviewKind } from "./preview.ts";
@@ -35,11 +37,13 @@ export function toolRuntime(
     ...renderer.misplaced(args),
     ...(preview?.misplaced(args) ?? []),
   ]);
-  const finish = compileFinisher(output, tree, tool.maxResultBytes, template.kind === "mcp");
+  const limits = limitsOf(description);
+  const finish = compileFinisher(output, tree, limits, template.kind === "mcp");
   return {
     tool,
     title,
     description: description.description,
+    maxAnswerBytes: limits.maxAnswerBytes,
     inputSchema:
       template.kind === "query" ? describeRelations(closed(input), template) : closed(input),
     outputSchema: output.kind === "rows" ? ROWS : tree === null ? null : publish(tree),
@@ -56,6 +60,32 @@ export function toolRuntime(
     finish: (answer, plan, args) =>
       finish(answer, plan, query === null ? [] : namedBy(query, args)),
   };
+}
+
+/** An answer is larger than what is left of it: members nobody declared, blanks, what is withheld. */
+const ANSWER_FACTOR = 4;
+
+function limitsOf({
+  tool,
+  template,
+  output,
+  paging,
+  maxAnswerBytes,
+}: ToolDescription): ResultLimits {
+  const { maxResultBytes } = tool;
+  const rows = template.kind === "sql" || template.kind === "query" || isTable(template);
+  // A database stops at a whole row by itself, and of a picture there is no beginning.
+  const whole = rows || output.kind === "binary";
+  const usual = whole ? maxResultBytes : Math.min(maxResultBytes * ANSWER_FACTOR, MAX_RESULT_BYTES);
+  return {
+    maxResultBytes,
+    maxAnswerBytes: maxAnswerBytes ?? usual,
+    paging: paging.length === 0 && template.kind === "query" ? [template.statement] : paging,
+  };
+}
+
+function isTable(template: Template): boolean {
+  return template.kind === "search" && template.index.kind === "postgres";
 }
 
 interface Compiled {

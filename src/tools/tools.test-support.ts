@@ -9,6 +9,7 @@ import type {
   SqlTemplate,
   ToolDescription,
 } from "../policy/bundle/model.ts";
+import type { ResultLimits } from "./fit.ts";
 
 export const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 
@@ -49,6 +50,8 @@ export function toolOf({ tool, ...over }: Over = {}): ToolDescription {
     owner: "support",
     review: [],
     target: [],
+    paging: [],
+    maxAnswerBytes: null,
     undo: null,
     ...over,
   };
@@ -96,6 +99,11 @@ export function answerOf(value: Json, over: Partial<RawAnswer> = {}): RawAnswer 
     truncated: false,
     ...over,
   };
+}
+
+/** A tool whose service sends no more than it may return. */
+export function limited(maxResultBytes: number, over: Partial<ResultLimits> = {}): ResultLimits {
+  return { maxResultBytes, maxAnswerBytes: maxResultBytes, paging: [], ...over };
 }
 
 /** A plan that allows these classes and denies those. */

@@ -148,6 +148,12 @@ export const FAILURE_MESSAGES: { readonly [code in FailureCode]: string } = {
   upstream_rejected: "The service rejected the call as it stands. Change the arguments.",
 };
 
+/** What to do about a result of which a part was left out. */
+export const TRUNCATION_ADVICE = {
+  page: "Part of the result was left out. Ask for the rest with the arguments named.",
+  narrow: "Part of the result was left out. Ask for less at once to get the rest.",
+} as const;
+
 /** Whatever the cause: "try again" would be told to somebody who must not. */
 export const UNKNOWN_MESSAGE =
   "Nobody knows whether this call took effect. Ask at the reconcile link, or send it again under its idempotency key; never as a new call.";

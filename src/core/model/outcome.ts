@@ -28,6 +28,30 @@ export interface PartialResult {
   /** Records left out whole because their class is denied. */
   readonly dropped: number;
   readonly truncated: boolean;
+  /** There exactly where `truncated`. */
+  readonly truncation?: Truncation;
+}
+
+/** What was left out because the result was larger than its tool may return, and how to get it. */
+export interface Truncation {
+  readonly places: readonly TruncatedPlace[];
+  /** Bytes that the tool may return. */
+  readonly maxBytes: number;
+  /** Of the result before anything was left out. Absent: it was not read to its end. */
+  readonly bytes?: number;
+  /** Arguments of the tool that choose which part comes. None: ask for less. */
+  readonly arguments: readonly string[];
+  readonly advice: string;
+}
+
+/** A list without its last items, or a text without its end. */
+export interface TruncatedPlace {
+  /** JSON Pointer (RFC 6901) into the delivered result; empty: the text, or the list of blocks. */
+  readonly path: string;
+  readonly unit: "items" | "bytes";
+  readonly kept: number;
+  /** Absent: nobody read so far. */
+  readonly of?: number;
 }
 
 /** Sent again as it is, the call joins this request and waits for the humans. */

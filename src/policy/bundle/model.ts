@@ -92,6 +92,10 @@ export interface ToolDescription {
   /** JSON Schema of the arguments: an object with `additionalProperties: false`. */
   readonly input: JsonObject;
   readonly output: OutputDescription;
+  /** Arguments that choose which part of a result comes. */
+  readonly paging: readonly string[];
+  /** Bytes that the service may send; null: what is usual for the tool's cap. */
+  readonly maxAnswerBytes: number | null;
   /** Arguments that name what is acted on: a rejection holds for all calls with the same ones. */
   readonly target: readonly string[];
   /** How the state before is written back; null: what this tool did cannot be undone. */

@@ -40,6 +40,7 @@ import {
 } from "./read.ts";
 import { readTemplate, templateFields } from "./template-kinds.ts";
 import { add, type ReadTemplate } from "./template.ts";
+import { checkLimits } from "./tool-limits.ts";
 import { checkNames, checkReview } from "./tool-names.ts";
 
 const spec = {
@@ -68,6 +69,8 @@ const spec = {
   cost: required(integer(0)),
   timeoutMs: required(integer(1, MAX_TIMEOUT_MS)),
   maxResultBytes: required(integer(1, MAX_RESULT_BYTES)),
+  maxAnswerBytes: optional(integer(1, MAX_RESULT_BYTES)),
+  paging: optional(list(text(64))),
   ...templateFields,
   input: required(raw),
   output: optional(raw),
@@ -114,11 +117,13 @@ export function readTool(
   }
   const destination = checkDestination(node, values, manifest, place);
   checkNames(node, values, manifest, place);
+  checkLimits(node, values, destination, place);
   checkReview(node, REVIEWABLE, place);
   const args = values.input && readInput(values.input, place);
   const policyArguments = args === undefined ? [] : readPolicyArguments(node, args, place);
   const sourceArguments = readNames(node, "sourceArguments", args, place);
   const target = readNames(node, "target", args, place);
+  const paging = readNames(node, "paging", args, place);
   const { dataClasses } = manifest;
   const context = { action: values.action, args, dataClasses, destination };
   const template = readTemplate(node, values.output, context, place);
@@ -154,6 +159,8 @@ export function readTool(
           undo: undoOf(values.undo),
           input: values.input.value as ToolDescription["input"],
           output: output.description,
+          paging,
+          maxAnswerBytes: values.maxAnswerBytes ?? null,
         }
       : undefined,
   };

@@ -42,6 +42,8 @@ const tool = (id: string, writeDomain?: string): ToolDescription => ({
   destination,
   template: { kind: "sql", statement: "", params: [], maxRows: 1, mode: "read", preview: null },
   target: [],
+  paging: [],
+  maxAnswerBytes: null,
   undo: null,
   input: {},
   output: { kind: "text", dataClass: "x" },

@@ -45,6 +45,16 @@ describe("a JSON result", () => {
       ],
       dropped: 2,
       truncated: true,
+      truncation: {
+        places: [
+          { path: "/rows", unit: "items", kept: 1, of: 9 },
+          { path: "/more", unit: "items", kept: 0 },
+        ],
+        maxBytes: 30,
+        bytes: 270,
+        arguments: ["page", "per_page"],
+        advice: "Ask for the rest with the arguments named.",
+      },
     };
     const { result: _result, ...contract } = partial;
     expect(toToolResult(partial, true)).toEqual({
@@ -54,7 +64,8 @@ describe("a JSON result", () => {
           type: "text",
           text:
             "partial_result: what is payment.card was withheld and is null (rules: no-cards); " +
-            "2 records were left out; the result was cut short. Go on with what is here.",
+            "2 records were left out; /rows was cut after 1 of 9 items; /more was cut after 0 items. " +
+            "Go on with what is here. Ask for the rest with the arguments named. (page, per_page)",
         },
       ],
       structuredContent: { rows: [{ card: null }] },

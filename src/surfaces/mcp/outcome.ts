@@ -8,6 +8,7 @@ import type {
   PolicyDenied,
   Failed,
   ToolResult,
+  TruncatedPlace,
 } from "../../core/model/outcome.ts";
 import { OUTCOME_META_KEY } from "./names.ts";
 
@@ -131,7 +132,7 @@ function unknownSentence({ reason, reconcile }: OutcomeUnknown): string {
   );
 }
 
-function partialSentence({ redactions, dropped, truncated }: PartialResult): string {
+function partialSentence({ redactions, dropped, truncation }: PartialResult): string {
   const classes = [...new Set(redactions.map(({ dataClass }) => dataClass))].toSorted();
   const rules = [...new Set(redactions.flatMap(({ ruleIds }) => ruleIds))].toSorted();
   const parts = [
@@ -139,7 +140,14 @@ function partialSentence({ redactions, dropped, truncated }: PartialResult): str
       ? [`what is ${classes.join(", ")} was withheld and is null (rules: ${rules.join(", ")})`]
       : []),
     ...(dropped > 0 ? [`${dropped} records were left out`] : []),
-    ...(truncated ? ["the result was cut short"] : []),
+    ...(truncation?.places.map(placeSentence) ?? []),
   ];
-  return `partial_result: ${parts.join("; ")}. Go on with what is here.`;
+  const named = truncation?.arguments.join(", ") ?? "";
+  const rest = truncation === undefined ? "" : ` ${truncation.advice}${named && ` (${named})`}`;
+  return `partial_result: ${parts.join("; ")}. Go on with what is here.${rest}`;
+}
+
+function placeSentence({ path, unit, kept, of }: TruncatedPlace): string {
+  const at = path === "" ? "the result" : path;
+  return `${at} was cut after ${kept}${of === undefined ? "" : ` of ${of}`} ${unit}`;
 }

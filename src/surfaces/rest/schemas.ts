@@ -32,6 +32,25 @@ const redaction = z.object({
   transform: z.literal("null"),
 });
 
+const truncation = z
+  .object({
+    places: z.array(
+      z.object({
+        path: z
+          .string()
+          .describe("JSON Pointer into the delivered result; empty: the text or list as a whole."),
+        unit: z.enum(["items", "bytes"]),
+        kept: z.int(),
+        of: z.int().optional().describe("Absent: nobody read so far."),
+      }),
+    ),
+    maxBytes: z.int().describe("Bytes that the tool may return."),
+    bytes: z.int().optional().describe("Of the whole result; absent: it was not read to its end."),
+    arguments: z.array(z.string()).describe("Arguments that choose which part comes."),
+    advice: z.string(),
+  })
+  .describe("What was left out because the result was larger than it may be.");
+
 const policyReason = z.object({
   code: z.enum(POLICY_CODES),
   policyClass: z.enum(POLICY_CLASSES).optional(),
@@ -66,6 +85,7 @@ export const outcome = z.discriminatedUnion("outcome", [
     redactions: z.array(redaction),
     dropped: z.int(),
     truncated: z.boolean(),
+    truncation: truncation.optional(),
   }),
   z.object({
     outcome: z.literal("human_approval_required"),

@@ -92,6 +92,19 @@ export function mcpCases(world: () => World): void {
       });
       expect(JSON.stringify(partial)).not.toContain("a@x");
 
+      lab.script("mcp-shelf", {
+        books: Array.from({ length: 20 }, (_, n) => ({ title: `book ${n}`, owner: "o@x" })),
+      });
+      const cut = await client.callTool({ name: "lab_shelf", arguments: { key: "mcp-shelf" } });
+      expect(cut.structuredContent).toMatchObject({ books: { length: 5 } });
+      expect(outcomeOf(cut)).toMatchObject({
+        truncation: { places: [{ path: "/books", kept: 5, of: 20 }], arguments: ["key"] },
+      });
+      expect(cut.content).toContainEqual({
+        type: "text",
+        text: expect.stringContaining("/books was cut after 5 of 20 items"),
+      });
+
       const denied = await client.callTool({ name: "lab_secret", arguments: {} });
       expect(denied).toMatchObject({ isError: true, content: [{ type: "text" }] });
       expect(outcomeOf(denied)).toMatchObject({

@@ -93,6 +93,38 @@ export function outcomeCases(world: () => World): void {
       expect(settled?.["undeclared"]).toBeGreaterThanOrEqual(3);
     });
 
+    it("leaves out what is more than a tool may return, and says what, and how to get it", async () => {
+      const { lab } = world();
+      const books = (count: number): object[] =>
+        Array.from({ length: count }, (_, n) => ({ title: `book ${n}`, owner: "HIDDEN" }));
+      lab.script("shelf", { books: books(20) });
+      const outcome = await workflow.call("lab_shelf", { key: "shelf" });
+      const kept = Array.from({ length: 5 }, (_, n) => ({ title: `book ${n}`, owner: null }));
+      expect(outcome).toEqual({
+        outcome: "partial_result",
+        call: CALL,
+        result: { kind: "json", value: { books: kept } },
+        redactions: kept.map((_, at) => expect.objectContaining({ path: `/books/${at}/owner` })),
+        dropped: 0,
+        truncated: true,
+        truncation: {
+          places: [{ path: "/books", unit: "items", kept: 5, of: 20 }],
+          maxBytes: 200,
+          bytes: JSON.stringify({ books: books(20) }).replaceAll('"HIDDEN"', "null").length,
+          arguments: ["key"],
+          advice: expect.stringContaining("arguments named"),
+        },
+      });
+      const [, settled] = await workflow.eventsOf(outcome.call);
+      expect(settled).toMatchObject({ outcome: "partial_result", truncated: true });
+      // What is more than anybody reads has no beginning that could be shown.
+      lab.script("shelves", { books: books(200) });
+      expect(await workflow.call("lab_shelf", { key: "shelves" })).toMatchObject({
+        outcome: "failed",
+        reason: { code: "response_too_large" },
+      });
+    });
+
     it("removes fields that nobody declared, and stays ok", async () => {
       world().lab.script("undeclared", { text: "fine", secret: "never described" });
       const outcome = await workflow.call("lab_script", { key: "undeclared" });

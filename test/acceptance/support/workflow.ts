@@ -20,6 +20,9 @@ export interface Outcome {
   }[];
   readonly dropped?: number;
   readonly truncated?: boolean;
+  readonly truncation?: {
+    readonly places: readonly { readonly path: string; readonly kept: number }[];
+  };
   readonly reason?: {
     readonly code: string;
     readonly kind?: string;
