@@ -1,5 +1,5 @@
 import type { Governed, Opened } from "./governed.ts";
-import { load, type LoadPlan, signProofs } from "./load.ts";
+import { load, type LoadPlan, Proofs } from "./load.ts";
 import { residentMb } from "./process.ts";
 
 const KB = 1_024;
@@ -86,7 +86,7 @@ export async function governedPlan(
     ...{ url, method },
     headers: { authorization: `DPoP ${credential}`, "content-type": "application/json" },
     body: JSON.stringify({ tool, arguments: { size } }),
-    proofs: await signProofs(proofKey, count, { method, url, credential }),
+    proofs: await Proofs.sign(proofKey, count, { method, url, credential }),
   };
 }
 

@@ -2,7 +2,7 @@ import { Pool } from "undici";
 import type { AdminClient } from "../src/cli/admin-client.ts";
 import type { WorkflowLine } from "../src/surfaces/admin/ports.ts";
 import type { Opened } from "./governed.ts";
-import { signProofs } from "./load.ts";
+import { Proofs } from "./load.ts";
 
 /** The connector opens no more to one service for one workflow: what is sent beyond waits. */
 export const CONNECTOR_SOCKETS = 48;
@@ -20,11 +20,10 @@ export async function callsOf(
   const { origin, pathname } = new URL(`${url}/v1/workflows/${workflow}/calls`);
   const pool = new Pool(origin, { connections: count, pipelining: 1 });
   const target = { method: "POST", url: origin + pathname, credential } as const;
-  const proofs = await signProofs(proofKey, count, target);
+  const proofs = await Proofs.sign(proofKey, count, target);
   return {
     async make(tool) {
-      const dpop = proofs.pop();
-      if (dpop === undefined) throw new Error("void: more calls than were announced");
+      const dpop = await proofs.next();
       const { body } = await pool.request({
         path: pathname,
         method: "POST",

@@ -90,7 +90,7 @@ async function call(client: Client, opened: Opened, size: string): Promise<void>
   const { url, method, headers, body, proofs } = await governedPlan(opened, "slow_read", size, 1);
   const answer = await client.request({
     ...{ path: new URL(url).pathname, method, body },
-    headers: { ...headers, dpop: proofs?.[0] ?? "" },
+    headers: { ...headers, dpop: (await proofs?.next()) ?? "" },
   });
   await answer.body.text();
 }

@@ -11,8 +11,7 @@ export interface LoadPlan {
   /** Measured calls; before them come others over the same connections. */
   readonly calls: number;
   readonly warmUp: number;
-  /** One fresh proof a call, warm-up included, signed before the clock starts. */
-  readonly proofs: readonly string[] | null;
+  readonly proofs: Proofs | null;
   /** What an answer must contain to count; anything else voids the run. */
   readonly expect: string;
 }
@@ -46,7 +45,7 @@ export async function load(plan: LoadPlan, begin: () => void): Promise<LoadResul
         begin();
         started = performance.now();
       }
-      const proof = plan.proofs?.[at];
+      const proof = await plan.proofs?.next();
       const sent = performance.now();
       const answer = await client.request({
         path: pathname + search,
@@ -76,12 +75,41 @@ export async function load(plan: LoadPlan, begin: () => void): Promise<LoadResul
   };
 }
 
-export async function signProofs(
-  key: ProofKey,
-  count: number,
-  request: { readonly method: string; readonly url: string; readonly credential: string },
-): Promise<string[]> {
-  const proofs: string[] = [];
-  for (let at = 0; at < count; at++) proofs.push(await key.prove({ ...request, now: Date.now() }));
-  return proofs;
+/** A gateway takes no proof older than half a minute: under load some wait longer for their turn. */
+const FRESH_MS = 15_000;
+
+interface Signing {
+  readonly method: string;
+  readonly url: string;
+  readonly credential: string;
+}
+
+/** One fresh proof a call, signed before the clock starts; what got too old by then is signed again. */
+export class Proofs {
+  readonly #key: ProofKey;
+  readonly #request: Signing;
+  readonly #signed: { readonly proof: string; readonly at: number }[] = [];
+
+  constructor(key: ProofKey, request: Signing) {
+    this.#key = key;
+    this.#request = request;
+  }
+
+  /** For a call each, warm-up included. */
+  static async sign(key: ProofKey, count: number, request: Signing): Promise<Proofs> {
+    const proofs = new Proofs(key, request);
+    for (let made = 0; made < count; made++) proofs.#signed.push(await proofs.#sign());
+    proofs.#signed.reverse();
+    return proofs;
+  }
+
+  async next(): Promise<string> {
+    const { proof, at } = this.#signed.pop() ?? (await this.#sign());
+    return Date.now() - at < FRESH_MS ? proof : (await this.#sign()).proof;
+  }
+
+  async #sign(): Promise<{ readonly proof: string; readonly at: number }> {
+    const at = Date.now();
+    return { proof: await this.#key.prove({ ...this.#request, now: at }), at };
+  }
 }

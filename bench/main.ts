@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type Governed, startGoverned } from "./governed.ts";
 import { bodies } from "./bodies.ts";
-import { load, type LoadPlan, signProofs, WARM_UP } from "./load.ts";
+import { load, type LoadPlan, Proofs, WARM_UP } from "./load.ts";
 import { cpuSeconds, residentMb, start } from "./process.ts";
 import { report, type Row } from "./report.ts";
 
@@ -124,7 +124,7 @@ async function governedRow(name: string, governed: Governed, plan: Unproven): Pr
   const { credential, proofKey } = opened;
   const calls = callsAt(plan.connections);
   const { method, url } = plan;
-  const proofs = await signProofs(proofKey, WARM_UP + calls, { method, url, credential });
+  const proofs = await Proofs.sign(proofKey, WARM_UP + calls, { method, url, credential });
   made += WARM_UP + calls;
   return row(name, gateway.pid, { ...plan, calls, warmUp: WARM_UP, proofs });
 }
