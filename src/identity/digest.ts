@@ -1,8 +1,8 @@
-import { createHash, createHmac } from "node:crypto";
+import { createHmac, hash } from "node:crypto";
 
 /** SHA-256, hex, in full: a store or cache keyed by less has been confused before. */
 export function sha256Hex(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
+  return hash("sha256", text);
 }
 
 /** Parts are joined by a byte that none of them can hold, so that no two lists give one digest. */

@@ -1,5 +1,4 @@
-import { createHash } from "node:crypto";
-import { encodeBase64url } from "../sdk/base64url.ts";
+import { hash } from "node:crypto";
 import { parseClaims, parseJws, type JwsFault } from "../sdk/jws.ts";
 import type { Spending, SpentStore } from "../sdk/spent.ts";
 import { digestOf } from "./digest.ts";
@@ -137,6 +136,8 @@ function proofKey(
 
 /** RFC 9449 §4.3: compared after normalisation, without query and fragment. */
 function isSameTarget(htu: string, url: string): boolean {
+  // Ours is made of a configured URL and a path: what is spelt like it is the same.
+  if (htu === url) return true;
   const claimed = normalised(htu);
   return claimed !== null && claimed === normalised(url);
 }
@@ -150,7 +151,7 @@ function normalised(text: string): string | null {
 
 /** `ath`: base64url SHA-256 of the credential. */
 export function accessTokenHash(token: string): string {
-  return encodeBase64url(createHash("sha256").update(token).digest());
+  return hash("sha256", token, "base64url");
 }
 
 function no(fault: Exclude<ProofFault, "replayed">): ProofResult {

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
-import { lingering } from "../../hosts/node/linger.ts";
+import { lingering, LingeringResponse } from "../../hosts/node/linger.ts";
 import { readBounded } from "../../sdk/body.ts";
 import { PosternError } from "../../sdk/error.ts";
 import { type Credentialed, forward } from "./upstream.ts";
@@ -27,6 +27,7 @@ export interface Loopback {
  */
 export async function listenLoopback(workflow: Credentialed, port: number): Promise<Loopback> {
   const server = createServer(
+    { ServerResponse: LingeringResponse },
     lingering((request, response) => {
       void answer(workflow, request, response).catch(() => response.destroy());
     }),

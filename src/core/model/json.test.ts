@@ -1,3 +1,4 @@
+import canonicalize from "canonicalize";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { canonical, type Json, type JsonFault, MAX_JSON_DEPTH, parseStrict } from "./json.ts";
@@ -123,6 +124,40 @@ describe("canonical form", () => {
     expect(canonical({ b: [1.0, 1e21, -0, 0.000001], a: { "\u20ac": 1, "\r": 2, "1": 3 } })).toBe(
       '{"a":{"\\r":2,"1":3,"€":1},"b":[1,1e+21,0,0.000001]}',
     );
+  });
+
+  it("is what the reference implementation writes, whatever stands in it", () => {
+    const key = fc.oneof(
+      fc.string({ unit: "binary" }),
+      fc.constantFrom("__proto__", "toJSON", "10", "9", "01", "-1", "length", "\\ud800", "é"),
+    );
+    const any = fc.anything({
+      key,
+      values: [fc.string({ unit: "binary" }), fc.double(), fc.boolean(), fc.constant(undefined)],
+      maxDepth: 4,
+    });
+    const written = (write: (value: unknown) => unknown, value: unknown): unknown => {
+      try {
+        return write(value) ?? "throws";
+      } catch {
+        return "throws";
+      }
+    };
+    fc.assert(
+      fc.property(any, (value) => {
+        expect(written(canonical, value)).toBe(written(canonicalize, value));
+      }),
+    );
+  });
+
+  it("takes what nests deeper than any input may, and dates, and refuses a circle", () => {
+    let deep: unknown = 1;
+    for (let at = 0; at < 10_000; at++) deep = [deep];
+    expect(canonical(deep)).toHaveLength(20_001);
+    expect(canonical({ at: new Date(0) })).toBe('{"at":"1970-01-01T00:00:00.000Z"}');
+    const circle: unknown[] = [];
+    circle.push(circle);
+    expect(() => canonical(circle)).toThrow();
   });
 
   it.each([NaN, Infinity, "\ud800", undefined])("throws on %j, which has none", (value) => {

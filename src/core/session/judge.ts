@@ -155,7 +155,7 @@ function combine(disclosures: readonly Verdict[], named: readonly number[]): Ver
 }
 
 function sorted(ids: readonly string[]): readonly string[] {
-  return [...new Set(ids)].sort();
+  return ids.length < 2 ? ids : [...new Set(ids)].sort();
 }
 
 /** What `disclose` says of these classes without any approval; a trap throws. */

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
+import { LingeringResponse } from "./linger.ts";
 
 /** A request that sends its headers slower than this holds a socket for nothing. */
 const HEADERS_TIMEOUT_MS = 10_000;
@@ -31,6 +32,7 @@ export function agentServer(limits: HttpLimits = LIMITS, tls: ServerTls | null =
     headersTimeout: limits.headersMs,
     requestTimeout: limits.requestMs,
     connectionsCheckingInterval: limits.checkMs,
+    ServerResponse: LingeringResponse,
     // Clients that offer `h2c` with every request get their answer in HTTP/1.1 (RFC 9110 §7.8).
     shouldUpgradeCallback: (request: IncomingMessage) =>
       /^websocket$/i.test(request.headers.upgrade ?? ""),

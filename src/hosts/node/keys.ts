@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from "node:crypto";
+import { hash, randomBytes } from "node:crypto";
 import type { Lock, LockTable } from "../../core/model/lock.ts";
 import { KEY_PURPOSES, type KeyPurpose } from "../../core/model/signing-key.ts";
 import type { KeyEvent } from "../../core/model/tenant-event.ts";
@@ -259,5 +259,5 @@ export class NodeKeys implements Disposable, Pick<HandshakePorts, "sign" | "chai
 }
 
 export function sha256(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
+  return hash("sha256", text);
 }

@@ -3,7 +3,7 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import { afterEach, describe, expect, it } from "vitest";
-import { lingering, type LingerLimits } from "./linger.ts";
+import { lingering, LingeringResponse, type LingerLimits } from "./linger.ts";
 
 const MIB = 1_024 * 1_024;
 const REFUSAL = "no, that is too large";
@@ -18,7 +18,7 @@ afterEach(() => {
 });
 
 async function listening(listener: RequestListener, limits?: LingerLimits): Promise<Server> {
-  const server = createServer(lingering(listener, limits));
+  const server = createServer({ ServerResponse: LingeringResponse }, lingering(listener, limits));
   servers.push(server);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");

@@ -1,4 +1,4 @@
-import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import { type IncomingMessage, type RequestListener, ServerResponse } from "node:http";
 
 /**
  * Of a body that is answered before it is in, so much is still taken and thrown away: sixteen times
@@ -7,6 +7,9 @@ import type { IncomingMessage, RequestListener, ServerResponse } from "node:http
 const LINGER_BYTES = 64 * 1_024 * 1_024;
 /** And for so long: those bytes at 50 Mbit/s. A request that is still to be answered may hold a socket longer. */
 const LINGER_MS = 10_000;
+
+/** Set by Node while the response is made, before a field of ours could be. */
+const WANTED = Symbol("wanted");
 
 export interface LingerLimits {
   readonly bytes: number;
@@ -23,9 +26,9 @@ const LIMITS: LingerLimits = { bytes: LINGER_BYTES, ms: LINGER_MS };
  */
 export function lingering(answer: RequestListener, limits: LingerLimits = LIMITS): RequestListener {
   return (request, response) => {
+    if (!(response instanceof LingeringResponse)) throw new TypeError("not a server of ours");
     // Behind an answer that said "close" nothing is a request any more, whatever it looks like.
     if (request.socket.writableEnded) return;
-    closeUnlessReceived(request, response);
     // Before Node's own listener, which would stop counting what arrives and close.
     response.prependOnceListener("finish", () => {
       if (!request.complete && !request.destroyed) linger(request, limits);
@@ -34,17 +37,25 @@ export function lingering(answer: RequestListener, limits: LingerLimits = LIMITS
   };
 }
 
-/** Whether the body is in is known for certain only when the headers of the answer are written. */
-function closeUnlessReceived(request: IncomingMessage, response: ServerResponse): void {
-  if (!hasBody(request)) return;
-  let wanted = response.shouldKeepAlive;
-  Object.defineProperty(response, "shouldKeepAlive", {
-    get: () => wanted && request.complete,
-    set(value: boolean) {
-      wanted = value;
-    },
-  });
+/**
+ * What a server of `lingering` answers with: the connection is kept only when the body is in, which is
+ * known for certain only when the headers of the answer are written.
+ */
+export class LingeringResponse<
+  Request extends IncomingMessage = IncomingMessage,
+> extends ServerResponse<Request> {
+  declare [WANTED]?: boolean;
 }
+
+// Once for all: an accessor of its own would make every response slower to use than any other.
+Object.defineProperty(LingeringResponse.prototype, "shouldKeepAlive", {
+  get(this: LingeringResponse) {
+    return this[WANTED] === true && (!hasBody(this.req) || this.req.complete);
+  },
+  set(this: LingeringResponse, value: boolean) {
+    this[WANTED] = value;
+  },
+});
 
 function hasBody({ headers }: IncomingMessage): boolean {
   const length = headers["content-length"];

@@ -35,10 +35,12 @@ export class NodeSessions implements Sessions {
 
   /** Callers hold a name, not a memory: eviction and reload never leave two copies of one workflow. */
   #handle(tenant: string, workflow: string): Session {
+    const id = place(tenant, workflow);
+    let last: NodeSession | null = null;
     const current = (): NodeSession => {
-      const session = this.load(tenant, workflow);
-      if (session === null) throw new AuditUnavailable("the workflow never became durable");
-      return session;
+      if (last === null || this.#loaded.get(id) !== last) last = this.load(tenant, workflow);
+      if (last === null) throw new AuditUnavailable("the workflow never became durable");
+      return last;
     };
     return {
       get state() {
@@ -50,9 +52,7 @@ export class NodeSessions implements Sessions {
       submit: async (command, keep) => current().submit(command, keep),
       consider: (command) => current().consider(command),
       moved: (seq, ms) =>
-        current().durable > seq + 1
-          ? Promise.resolve(true)
-          : this.#movement.next(place(tenant, workflow), ms),
+        current().durable > seq + 1 ? Promise.resolve(true) : this.#movement.next(id, ms),
       kept: async (call, kind) => current().kept(call, kind),
       input: async (call) => current().inputOf(call),
       inputAt: async (seq) => current().inputAt(seq),

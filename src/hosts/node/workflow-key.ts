@@ -3,8 +3,11 @@ import {
   createDecipheriv,
   createHash,
   createHmac,
+  createSecretKey,
   hkdfSync,
+  type KeyObject,
   randomBytes,
+  randomFillSync,
 } from "node:crypto";
 
 const NONCE_BYTES = 12;
@@ -12,14 +15,14 @@ const TAG_BYTES = 16;
 
 /** The random key of one workflow: its sealed rows are encrypted, its digests keyed, under it. */
 export class WorkflowKey {
-  readonly #seal: Buffer;
-  readonly #mac: Buffer;
+  readonly #seal: KeyObject;
+  readonly #mac: KeyObject;
   /** SHA-256, hex: what the `workflow.opened` event commits to. */
   readonly digest: string;
 
   constructor(key: Buffer) {
-    this.#seal = derive(key, "postern seal");
-    this.#mac = derive(key, "postern mac");
+    this.#seal = createSecretKey(derive(key, "postern seal"));
+    this.#mac = createSecretKey(derive(key, "postern mac"));
     this.digest = createHash("sha256").update(key).digest("hex");
   }
 
@@ -47,15 +50,30 @@ function derive(key: Buffer, purpose: string): Buffer {
   return Buffer.from(hkdfSync("sha256", key, "", purpose, 32));
 }
 
-/** AES-256-GCM: nonce ‖ tag ‖ ciphertext. */
-export function encrypt(key: Buffer, place: string, plain: Buffer): Buffer {
-  const nonce = randomBytes(NONCE_BYTES);
-  const cipher = createCipheriv("aes-256-gcm", key, nonce).setAAD(Buffer.from(place));
-  const body = Buffer.concat([cipher.update(plain), cipher.final()]);
-  return Buffer.concat([nonce, cipher.getAuthTag(), body]);
+/** Asking the system for 12 bytes costs about as much as for a thousand. */
+const drawn = Buffer.alloc(256 * NONCE_BYTES);
+let used = drawn.length;
+
+/** Each is handed out once: two texts under one key and nonce would both lie open. */
+function nextNonce(): Buffer {
+  if (used === drawn.length) {
+    randomFillSync(drawn);
+    used = 0;
+  }
+  used += NONCE_BYTES;
+  return drawn.subarray(used - NONCE_BYTES, used);
 }
 
-export function decrypt(key: Buffer, place: string, bytes: Uint8Array): Buffer | null {
+/** AES-256-GCM: nonce ‖ tag ‖ ciphertext. */
+export function encrypt(key: Buffer | KeyObject, place: string, plain: Buffer): Buffer {
+  const nonce = nextNonce();
+  const cipher = createCipheriv("aes-256-gcm", key, nonce).setAAD(Buffer.from(place));
+  const body = cipher.update(plain);
+  const rest = cipher.final();
+  return Buffer.concat([nonce, cipher.getAuthTag(), body, rest]);
+}
+
+export function decrypt(key: Buffer | KeyObject, place: string, bytes: Uint8Array): Buffer | null {
   if (bytes.length < NONCE_BYTES + TAG_BYTES) return null;
   const nonce = bytes.subarray(0, NONCE_BYTES);
   const tag = bytes.subarray(NONCE_BYTES, NONCE_BYTES + TAG_BYTES);
