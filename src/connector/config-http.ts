@@ -1,3 +1,4 @@
+import { isRequestHeader } from "../core/model/header-names.ts";
 import type { HttpDestination, Place } from "./config.ts";
 import { readLimits } from "./config-limits.ts";
 import { DEADLINE_HEADER } from "./deadline.ts";
@@ -35,9 +36,6 @@ const RESERVED = new Set([
 
 /** Ours, and the ones by which MCP names session, version, method and tool. */
 const RESERVED_PREFIX = /^(?:postern-|mcp-|last-event-id$)/;
-
-/** A secret may stand in one of these, an argument never. */
-const AUTHORISES = new Set(["authorization", "forwarded", "origin", "via"]);
 
 /** Sockets to one service: more would be our load test of it. */
 const DEFAULT_CONCURRENCY = 64;
@@ -112,8 +110,8 @@ export function readHeaders(reader: Reader | undefined, place: Place): ReadonlyM
 function readRequestHeader(reader: Reader, secrets: ReadonlyMap<string, unknown>): string | null {
   const name = reader.string(/./, '"x-api-version"')?.toLowerCase() ?? null;
   if (name === null) return null;
-  const free = HEADER_NAME.test(name) && !RESERVED.has(name) && !AUTHORISES.has(name);
-  if (free && !/^(?:postern-|x-envoy-)/.test(name) && !secrets.has(name)) return name;
+  const free = isRequestHeader(name) || name === "cookie";
+  if (free && !secrets.has(name)) return name;
   return reader.wrong("invalid_value", "this header is not an agent's to set");
 }
 

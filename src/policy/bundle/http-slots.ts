@@ -1,4 +1,4 @@
-import { isRequestHeader } from "./header-names.ts";
+import { isRequestHeader } from "../../core/model/header-names.ts";
 import type { Arguments } from "./input.ts";
 import { typesOf } from "./keywords.ts";
 import { find, type Located } from "./located.ts";

@@ -1,5 +1,5 @@
 import { isObject, type Json, type JsonObject } from "../../core/model/json.ts";
-import { isRequestHeader } from "../bundle/header-names.ts";
+import { isRequestHeader } from "../../core/model/header-names.ts";
 import { type Plain, typesOf, withTypes } from "./combine.ts";
 import type { NoteCode, Notes } from "./note.ts";
 import { type At, into, own, ownText, type References } from "./reference.ts";

@@ -253,6 +253,9 @@ describe("an OpenAPI operation as a tool", () => {
             responses: {},
           },
         },
+        // With the first letter taken for the slash it would be another path.
+        "xpets/{id}": { get: { parameters: [ID], responses: {} } },
+        "x-internal": { get: { responses: {} } },
         "/far": {
           get: {
             responses: { 200: { $ref: "https://evil.example/x.json" }, 201: { $ref: "#/nowhere" } },
@@ -271,6 +274,7 @@ describe("an OpenAPI operation as a tool", () => {
       "skipped operation_malformed /paths/~1deep/put",
       "skipped parameter_reserved /paths/~1host/get/parameters/0",
       "skipped parameter_style /paths/~1deep/get/parameters/0",
+      "skipped path_unsupported /paths/xpets~1{id}",
       "skipped path_unsupported /paths/~1a~1{b}.json/get",
     ]);
   });

@@ -50,7 +50,14 @@ export function findOperations(
   const paths = into(document, "paths");
   const prefix = basePath(document.value as JsonObject);
   return Object.keys(isObject(paths.value) ? paths.value : {}).flatMap((template) => {
-    const item = references.resolve(into(paths, template));
+    // An extension describes whatever it likes.
+    if (template.startsWith("x-")) return [];
+    const place = into(paths, template);
+    if (!template.startsWith("/")) {
+      notes.add("skipped", "path_unsupported", place.pointer, "a path begins with /");
+      return [];
+    }
+    const item = references.resolve(place);
     if (item === null || !isObject(item.value)) return [];
     return Object.keys(item.value).flatMap((key): readonly Found[] => {
       if (!METHODS.has(key)) return [];

@@ -2,8 +2,8 @@
 const REQUEST_HEADER = /^[a-z0-9!#$%&'*+.^_`|~-]{1,100}$/;
 
 /**
- * Headers no argument may set: they frame the message, say who asks, or are ours. The connector has
- * a list of its own, and sends only what its configuration names.
+ * Headers no argument may set: they frame the message, say who asks, or are ours. Said twice, by the check
+ * of a bundle and by the connector, which sends only what its configuration names.
  */
 const RESERVED_HEADERS: ReadonlySet<string> = new Set([
   "accept",
@@ -30,15 +30,17 @@ const RESERVED_HEADERS: ReadonlySet<string> = new Set([
   "txn-token",
   "upgrade",
   "via",
-  "x-forwarded-for",
-  "x-forwarded-host",
-  "x-forwarded-proto",
+  "x-http-method",
   "x-http-method-override",
+  "x-method-override",
   "x-real-ip",
 ]);
 
-/** Ours, and those by which a mesh is told to retry, reroute or wait. */
-const RESERVED_PREFIX = /^(?:postern-|x-envoy-)/;
+/**
+ * Ours; those by which a mesh is told to retry, reroute or wait; and those by which a proxy tells a service
+ * who really asked, or for which path: one would lead past the list of paths.
+ */
+const RESERVED_PREFIX = /^(?:postern-|x-envoy-|x-forwarded-|x-original-|x-rewrite-)/;
 
 export function isRequestHeader(name: string): boolean {
   return REQUEST_HEADER.test(name) && !RESERVED_HEADERS.has(name) && !RESERVED_PREFIX.test(name);
