@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { DENY, readTool, writeTool } from "../core/testing.ts";
+import { REFUSAL_WINDOW_MS } from "../core/session/limits.ts";
 import { evaluateCall } from "./evaluate.ts";
+import { MAX_QUESTIONS } from "./questions.ts";
 import { Bench, CALLER } from "./testing.ts";
 
 const ask = (bench: Bench, tool = "customers_find") =>
@@ -44,6 +46,24 @@ describe("what a call would meet", () => {
     expect(await ask(bench, tool.id)).toEqual(needed);
     await bench.call(tool.id, {}, { waitMs: 0 });
     expect(await ask(bench, tool.id)).toEqual(needed);
+  });
+
+  it("is told to no seat that asks without end, and to every other seat", async () => {
+    const bench = await new Bench().open();
+    const gateway = bench.gateway();
+    const question = { tool: "customers_find", arguments: { region: "eu" } };
+    const many = await Promise.all(
+      Array.from({ length: MAX_QUESTIONS }, () => evaluateCall(gateway, CALLER, question)),
+    );
+    expect(many.every(({ outcome }) => outcome === "ok")).toBe(true);
+    const limited = await evaluateCall(gateway, CALLER, question);
+    expect(limited).toMatchObject({ outcome: "failed", reason: { code: "rate_limited" } });
+    expect(limited).toHaveProperty("retryAfter", REFUSAL_WINDOW_MS / 1_000);
+    expect(await evaluateCall(gateway, { ...CALLER, seat: "s_other" }, question)).toMatchObject({
+      reason: { code: "seat_unknown" },
+    });
+    bench.now += REFUSAL_WINDOW_MS;
+    expect(await evaluateCall(gateway, CALLER, question)).toEqual({ outcome: "ok" });
   });
 
   it("about a trap springs it", async () => {

@@ -5,6 +5,7 @@ import type { Caller } from "./call.ts";
 import { refusalOutcome, type ArgumentFault } from "./outcomes.ts";
 import type { Gateway, Session } from "./ports.ts";
 import { lookUp, prepared } from "./prepare.ts";
+import { askedTooOften } from "./questions.ts";
 import { considered, found, submitted } from "./record.ts";
 
 /** What would become of a call, if it were made now. */
@@ -12,7 +13,12 @@ export type Evaluation =
   | { readonly outcome: "ok" }
   | { readonly outcome: "human_approval_required"; readonly kinds: readonly string[] }
   | { readonly outcome: "policy_denied"; readonly reason: PolicyReason }
-  | { readonly outcome: "failed"; readonly reason: FailureReason };
+  | {
+      readonly outcome: "failed";
+      readonly reason: FailureReason;
+      /** Seconds; absent: nobody knows. */
+      readonly retryAfter?: number;
+    };
 
 /**
  * The very decision that the call itself would meet, without its event: nothing is admitted,
@@ -25,6 +31,8 @@ export async function evaluateCall(
 ): Promise<Evaluation> {
   const session = await found(gateway, caller);
   if (session === null) return failed("audit_unavailable");
+  const retryAfterMs = askedTooOften(gateway, caller);
+  if (retryAfterMs > 0) return failed("rate_limited", retryAfterMs);
   const looked = await lookUp(gateway, caller, request);
   if (looked === null) return failed("policy_unavailable");
   const ready = prepared(gateway, caller.tenant, looked);
@@ -87,13 +95,18 @@ function asked(kinds: readonly string[]): Evaluation {
   return { outcome: "human_approval_required", kinds };
 }
 
-function failed(code: "audit_unavailable" | "policy_unavailable" | "internal_error"): Evaluation {
-  return refused(refusalOutcome("", "", { kind: "failed", code }));
+function failed(
+  code: "audit_unavailable" | "policy_unavailable" | "internal_error" | "rate_limited",
+  retryAfterMs?: number,
+): Evaluation {
+  const wait = retryAfterMs === undefined ? {} : { retryAfterMs };
+  return refused(refusalOutcome("", "", { kind: "failed", code, ...wait }));
 }
 
 function refused(refusal: PolicyDenied | Failed): Evaluation {
-  const { outcome } = refusal;
-  return outcome === "failed"
-    ? { outcome, reason: refusal.reason }
-    : { outcome, reason: refusal.reason };
+  if (refusal.outcome === "policy_denied") {
+    return { outcome: refusal.outcome, reason: refusal.reason };
+  }
+  const { outcome, reason, retryAfter } = refusal;
+  return { outcome, reason, ...(retryAfter !== undefined && { retryAfter }) };
 }

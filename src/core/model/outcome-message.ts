@@ -122,7 +122,8 @@ export const FAILURE_MESSAGES: { readonly [code in FailureCode]: string } = {
   locks_unavailable: "Postern cannot tell which locks are in force and admits nothing. Try again.",
   not_dispatched: "The call was admitted but never left, and cost nothing. Send it again.",
   rolled_back: "The service did not make the change: nothing happened. It may be sent again.",
-  rate_limited: "Too many refused calls. Wait as long as told and stop repeating refused calls.",
+  rate_limited:
+    "Too many refused calls, or questions. Wait as long as told and stop repeating what was refused.",
   policy_unavailable: "The policy engine gave no answer, so nothing was admitted. Try again.",
   invalid_arguments: "The arguments do not match the input schema. Correct the places named.",
   idempotency_conflict: "This idempotency key was used for another call. Choose a new one.",
