@@ -1,5 +1,10 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import type { HttpOperation, McpOperation, SqlOperation } from "../core/model/operation.ts";
+import {
+  FORM_TYPE,
+  type HttpOperation,
+  type McpOperation,
+  type SqlOperation,
+} from "../core/model/operation.ts";
 import { loadGrammar } from "../sql/parse.ts";
 import { REFUSALS, refusalOf, sha256 } from "./allow.ts";
 import type { McpDestination } from "./config.ts";
@@ -141,6 +146,13 @@ describe("the local allow-list", () => {
       tickets,
     ],
     ["content_type_mismatch", http({}, null, "application/json"), tickets],
+    ["content_type_mismatch", http({ method: "POST" }, "a=1", FORM_TYPE), tickets],
+    [
+      "content_type_mismatch",
+      http({ method: "POST", contentType: FORM_TYPE }, "a=1", "application/json"),
+      tickets,
+    ],
+    ["content_type_mismatch", http({ method: "POST", contentType: FORM_TYPE }), tickets],
     ["statement_not_allowed", sql({ statement: "select 1 " }), billing],
     [
       "statement_malformed",

@@ -30,7 +30,7 @@ export const REFUSALS = [
 ] as const;
 export type Refusal = (typeof REFUSALS)[number];
 
-/** The digest covers a body's bytes, and not how they are read: there is one way. */
+/** How a body is read where the operation, and so the token, says nothing else. */
 const CONTENT_TYPE = "application/json";
 
 /** RFC 9110 §9.2.1: asking again changes nothing. */
@@ -84,7 +84,10 @@ function refuseHttp(http: Http, frame: Asked, destination: HttpDestination): Ref
   if (http.contentDigest !== (body === null ? null : sha256(body))) return "body_mismatch";
   // A body that servers skip over becomes the next request on a shared connection.
   if (body !== null && isSafe(http.method)) return "body_mismatch";
-  if (contentType !== (body === null ? null : CONTENT_TYPE)) return "content_type_mismatch";
+  const expected = body === null ? null : (http.contentType ?? CONTENT_TYPE);
+  if (contentType !== expected || (body === null && http.contentType !== undefined)) {
+    return "content_type_mismatch";
+  }
   return null;
 }
 

@@ -16,16 +16,16 @@ const TEMPLATE = httpOf({
   method: "POST",
   path: "/v1/teams/{team}/files/{file}",
   query: [
-    { argument: "search", name: "filter[text]", comma: false },
-    { argument: "ids", name: "ids", comma: true },
-    { argument: "tags", name: "tag", comma: false },
+    { argument: "search", name: "filter[text]", form: "plain" },
+    { argument: "ids", name: "ids", form: "comma" },
+    { argument: "tags", name: "tag", form: "plain" },
   ],
-  headers: [{ argument: "version", name: "x-api-version", comma: false }],
+  headers: [{ argument: "version", name: "x-api-version", form: "plain" }],
   cookies: [
-    { argument: "theme", name: "theme", comma: false },
-    { argument: "place", name: "place", comma: false },
+    { argument: "theme", name: "theme", form: "plain" },
+    { argument: "place", name: "place", form: "plain" },
   ],
-  body: [{ argument: "note", name: "the-note", comma: false }],
+  body: [{ argument: "note", name: "the-note", form: "plain" }],
 });
 const NAMES = ["team", "file", "search", "ids", "tags", "version", "theme", "place", "note"];
 const DESTINATION = httpDestination({

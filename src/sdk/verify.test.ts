@@ -80,6 +80,28 @@ describe("verifyCall", () => {
     expect(codeOf(result)).toBe("operation_mismatch");
   });
 
+  it("takes a form for a form, and JSON for JSON, as the token says", async () => {
+    const form = "application/x-www-form-urlencoded";
+    const digest = hex(
+      canonical({
+        http: {
+          ...{ method: "POST", destination: "tickets", path: "/tickets/7", query: "urgent=yes" },
+          ...{ contentDigest: hex(BODY), contentType: form },
+        },
+      }),
+    );
+    const asked = async (operation: string | null, type: string): Promise<unknown> => {
+      const request = post(operation === null ? token() : token({}, { operation }));
+      request.headers.set("content-type", type);
+      return codeOf(await verifyCall(request, freshOptions()));
+    };
+    expect(await asked(digest, form)).toBe("ok");
+    expect(await asked(digest, "Application/X-WWW-Form-Urlencoded; charset=utf-8")).toBe("ok");
+    expect(await asked(digest, "application/json")).toBe("operation_mismatch");
+    expect(await asked(null, "application/json")).toBe("ok");
+    expect(await asked(null, form)).toBe("operation_mismatch");
+  });
+
   describe("with headers that arguments set", () => {
     const covered = { "x-api-version": "2", cookie: "theme=dark" };
     const names = ["X-Api-Version", "cookie", "x-other"];

@@ -1,6 +1,6 @@
 import { CALL_TOKEN_HEADER } from "../core/model/claims.ts";
 import { canonical } from "../core/model/json.ts";
-import type { HttpOperation } from "../core/model/operation.ts";
+import { FORM_TYPE, type HttpOperation } from "../core/model/operation.ts";
 import { readBounded } from "./body.ts";
 import { sha256Hex, utf8 } from "./hash.ts";
 import type { KeySource } from "./keys.ts";
@@ -93,11 +93,18 @@ export async function verifyCall(
       query: target.query,
       contentDigest: body.length === 0 ? null : await sha256Hex(body),
       ...coveredHeaders(incoming, options.headers ?? []),
+      ...(body.length > 0 && isForm(incoming) && { contentType: FORM_TYPE }),
     },
   };
   const digest = await sha256Hex(utf8(canonical(operation)));
   const result = await spendToken(checked, { operation: digest, spent, now });
   return result.ok ? { ...result, body } : result;
+}
+
+/** A form is none where the token says JSON, and the other way round: one body is read in one way. */
+function isForm({ header }: Incoming): boolean {
+  const [type = ""] = (header("content-type") ?? "").split(";", 1);
+  return type.trim().toLowerCase() === FORM_TYPE;
 }
 
 /** A header that came twice is joined, and so is not what the token covers. */

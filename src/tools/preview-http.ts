@@ -22,7 +22,7 @@ export function compileHttpPreview(
 ): PreviewKind {
   const { path, apply, schema } = preview;
   const read = compileHttp(
-    { method: "GET", path, query: [], headers: [], cookies: [], body: null },
+    { method: "GET", path, query: [], headers: [], cookies: [], body: null, encoding: "json" },
     destination,
     sha256,
   );

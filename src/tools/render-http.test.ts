@@ -16,6 +16,7 @@ const TEMPLATE: HttpTemplate = {
   headers: [],
   cookies: [],
   body: slots("text", "pinned"),
+  encoding: "json",
   idempotencyHeader: null,
   idempotencyMinutes: null,
   preview: null,

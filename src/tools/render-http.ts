@@ -1,4 +1,5 @@
-import { canonical, type Json, type JsonObject } from "../core/model/json.ts";
+import { canonical, isObject, type Json, type JsonObject } from "../core/model/json.ts";
+import { FORM_TYPE } from "../core/model/operation.ts";
 import type { HttpSlot, HttpTemplate } from "../policy/bundle/model.ts";
 import { MAX_HEADER_CHARS } from "./limits.ts";
 import { pointer, put } from "./pointer.ts";
@@ -12,7 +13,10 @@ type Part = { readonly text: string } | { readonly argument: string };
  * fragment or a header line. Path and query then stand in the signed operation exactly as sent.
  */
 export function compileHttp(
-  template: Pick<HttpTemplate, "method" | "path" | "query" | "headers" | "cookies" | "body">,
+  template: Pick<
+    HttpTemplate,
+    "method" | "path" | "query" | "headers" | "cookies" | "body" | "encoding"
+  >,
   destination: string,
   sha256: (text: string) => string,
 ): Renderer {
@@ -22,14 +26,16 @@ export function compileHttp(
     misplaced(args) {
       return [
         ...inPath.filter((name) => !isSegment(own(args, name))),
-        ...unfit(template.query, args, isQueryValue),
+        ...unfit([...template.query, ...formOf(template)], args, isField),
         ...unfit(template.headers, args, isHeaderValue),
         ...unfit(template.cookies, args, isCookieValue),
       ].map((name) => pointer([name]));
     },
     render(args) {
-      const content = bodyOf(template.body, args);
-      const body = content === undefined ? null : canonical(content);
+      const isForm = template.encoding === "form";
+      const fields = fieldsOf(args, formOf(template));
+      // A form without a field is no body: nobody could tell the two apart.
+      const body = isForm ? fields || null : jsonOf(template.body, args);
       const headers = headersOf(template, args);
       const path = parts.map((part) =>
         "text" in part ? part.text : encode(scalarText(own(args, part.argument))),
@@ -40,13 +46,14 @@ export function compileHttp(
             method: template.method,
             destination,
             path: path.join(""),
-            query: queryOf(args, template.query),
+            query: fieldsOf(args, template.query),
             contentDigest: body === null ? null : sha256(body),
             ...(Object.keys(headers).length > 0 && { headers }),
+            ...(isForm && body !== null && { contentType: FORM_TYPE }),
           },
         },
         body,
-        contentType: body === null ? null : "application/json",
+        contentType: body === null ? null : isForm ? FORM_TYPE : "application/json",
       };
     },
   };
@@ -80,11 +87,18 @@ function unfit(
   });
 }
 
-/** Null has no form in a query, and neither has anything nested; a comma would add to a list of commas. */
-function isQueryValue(value: Json, { comma }: HttpSlot): boolean {
+/**
+ * Of a query or a form. Null has no form there, and neither has anything nested; a comma would add to a
+ * list of commas, and a bracket in a key would open another level where the service decodes first.
+ */
+function isField(value: Json, { form }: HttpSlot): boolean {
+  if (form === "brackets") {
+    const entries = isObject(value) ? Object.entries(value) : null;
+    return entries?.every(([key, one]) => isScalar(one) && /^[^[\]]+$/.test(key)) === true;
+  }
   if (!Array.isArray(value)) return isScalar(value);
   const list = value as readonly Json[];
-  return list.every((one) => isScalar(one) && !(comma && scalarText(one).includes(",")));
+  return list.every((one) => isScalar(one) && !(form === "comma" && scalarText(one).includes(",")));
 }
 
 /**
@@ -102,18 +116,35 @@ function isCookieValue(value: Json): boolean {
   return isScalar(value) && encode(scalarText(value)).length <= MAX_HEADER_CHARS;
 }
 
-function queryOf(args: JsonObject, slots: readonly HttpSlot[]): string {
+function formOf({ encoding, body }: Pick<HttpTemplate, "encoding" | "body">): readonly HttpSlot[] {
+  return encoding === "form" && body !== null && !("argument" in body) ? body : [];
+}
+
+/**
+ * `name=value` pairs of a query or a form. Whatever is no unreserved character is percent-encoded, the
+ * blank and the plus sign, too: no value ends its field or begins another one.
+ */
+function fieldsOf(args: JsonObject, slots: readonly HttpSlot[]): string {
   return slots
-    .flatMap(({ argument, name, comma }) => {
+    .flatMap(({ argument, name, form }) => {
       const value = own(args, argument);
       if (value === undefined) return [];
+      if (form === "brackets") return membersOf(name, value);
       const values = (Array.isArray(value) ? (value as readonly Json[]) : [value]).map((one) =>
         encode(scalarText(one)),
       );
-      const parts = comma ? (values.length === 0 ? [] : [values.join(",")]) : values;
+      const parts = form === "comma" ? (values.length === 0 ? [] : [values.join(",")]) : values;
       return parts.map((part) => `${encode(name)}=${part}`);
     })
     .join("&");
+}
+
+/** In one order, so that the same arguments are the same operation. */
+function membersOf(name: string, value: Json): readonly string[] {
+  if (!isObject(value)) return [];
+  return Object.keys(value)
+    .sort()
+    .map((key) => `${encode(`${name}[${key}]`)}=${encode(scalarText(value[key]))}`);
 }
 
 function headersOf(
@@ -131,6 +162,11 @@ function headersOf(
   });
   if (pairs.length > 0) sent["cookie"] = pairs.join("; ");
   return sent;
+}
+
+function jsonOf(body: HttpTemplate["body"], args: JsonObject): string | null {
+  const content = bodyOf(body, args);
+  return content === undefined ? null : canonical(content);
 }
 
 /** Undefined: no body is sent. */

@@ -59,7 +59,7 @@ export function toolOf({ tool, ...over }: Over = {}): ToolDescription {
 
 /** Arguments that the wire calls as the agent does. */
 export function slots(...names: readonly string[]): readonly HttpSlot[] {
-  return names.map((name) => ({ argument: name, name, comma: false }));
+  return names.map((name) => ({ argument: name, name, form: "plain" }));
 }
 
 export function httpOf(over: Partial<HttpTemplate> = {}): HttpTemplate {
@@ -71,6 +71,7 @@ export function httpOf(over: Partial<HttpTemplate> = {}): HttpTemplate {
     headers: [],
     cookies: [],
     body: null,
+    encoding: "json",
     idempotencyHeader: null,
     idempotencyMinutes: null,
     preview: null,

@@ -1,4 +1,4 @@
-import { MCP_TOOL_NAME, PIN } from "../core/model/operation.ts";
+import { FORM_TYPE, MCP_TOOL_NAME, PIN } from "../core/model/operation.ts";
 import { FAILURES } from "../core/model/outcome.ts";
 import { isObject, parseStrict, type JsonObject } from "../core/model/json.ts";
 import {
@@ -137,8 +137,9 @@ const http = object(
     query: text(MAX_TARGET_CHARS),
     contentDigest: orNull(hex(32)),
     headers,
+    contentType: oneOf([FORM_TYPE]),
   },
-  ["headers"],
+  ["headers", "contentType"],
 );
 const statement = text(MAX_STATEMENT_CHARS);
 const params = list(MAX_PARAMS, () => true);

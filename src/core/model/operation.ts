@@ -18,6 +18,8 @@ export interface HttpOperation {
     readonly contentDigest: string | null;
     /** Headers that arguments set, names in lower case, as sent; absent: none. */
     readonly headers?: { readonly [name: string]: string };
+    /** How the body is to be read, where it is no JSON: the digest alone does not say. */
+    readonly contentType?: typeof FORM_TYPE;
   };
 }
 
@@ -58,6 +60,9 @@ export interface McpOperation {
     readonly pin: string;
   };
 }
+
+/** WHATWG URL, application/x-www-form-urlencoded: an HTML form without files. */
+export const FORM_TYPE = "application/x-www-form-urlencoded";
 
 /** Names that MCP 2025-11-25 and later allow: no look-alike of another alphabet is among them. */
 export const MCP_TOOL_NAME = /^[A-Za-z0-9_./-]{1,128}$/;

@@ -33,7 +33,7 @@ function briefly(mistakes: readonly Mistake[]): readonly string[] {
 }
 
 const slots = (...names: readonly string[]): readonly object[] =>
-  names.map((name) => ({ argument: name, name, comma: false }));
+  names.map((name) => ({ argument: name, name, form: "plain" }));
 
 describe("checkBundle", () => {
   it("accepts a bundle without mistakes and describes it", () => {
@@ -96,6 +96,7 @@ describe("checkBundle", () => {
       query: slots("express"),
       headers: [],
       cookies: [],
+      encoding: "json",
       body: slots("reader", "days"),
       idempotencyHeader: null,
       idempotencyMinutes: null,

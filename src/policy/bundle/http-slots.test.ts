@@ -16,9 +16,9 @@ describe("slots of an HTTP request", () => {
     expect(checked.ok ? [] : checked.mistakes).toEqual([]);
     const tools = checked.ok ? checked.bundle.tools : [];
     expect(tools.find(({ tool }) => tool.id === "loans_create")?.template).toMatchObject({
-      query: [{ argument: "express", name: "delivery[express]", comma: false }],
-      headers: [{ argument: "reader", name: "x-reader", comma: false }],
-      cookies: [{ argument: "days", name: "days", comma: false }],
+      query: [{ argument: "express", name: "delivery[express]", form: "plain" }],
+      headers: [{ argument: "reader", name: "x-reader", form: "plain" }],
+      cookies: [{ argument: "days", name: "days", form: "plain" }],
       body: [],
     });
   });
@@ -53,6 +53,33 @@ describe("slots of an HTTP request", () => {
     const files = await goodBundle();
     const codes = spoilt(files, PATH, HTTP, slots).map((mistake) => mistake.code);
     expect(codes).toContain(code);
+  });
+
+  it("of a form hold texts, lists of such, and objects of such in brackets", async () => {
+    const files = await goodBundle();
+    const codes = (http: string, type = '"type": "string"'): readonly string[] => {
+      const text = (files[PATH] ?? "").replace(
+        '"reader": { "type": "string"',
+        `"reader": { ${type}`,
+      );
+      return spoilt({ ...files, [PATH]: text }, PATH, HTTP, http).map(({ code }) => code);
+    };
+    const form = (slot: string): string =>
+      `"query": ["express", "days"], "body": [${slot}], "encoding": "form",`;
+    const deep = form('{ "argument": "reader", "object": "brackets" }');
+    const open = '"type": "object", "additionalProperties": { "type": "string" }';
+    const nested = '"type": "object", "additionalProperties": { "type": "object" }';
+    expect(codes(form('"reader"'))).toEqual([]);
+    expect(codes(deep, open)).toEqual([]);
+    expect(codes(form('"reader"'), open)).toEqual(["argument_type"]);
+    expect(codes(deep, nested)).toEqual(["argument_type"]);
+    expect(codes(deep, '"type": "object"')).toEqual(["argument_type"]);
+    expect(codes(deep)).toEqual(["argument_type"]);
+    const json = deep.replace(', "encoding": "form"', "");
+    expect(codes(json, open)).toEqual(["argument_type"]);
+    const whole =
+      '"query": ["express", "days"], "body": { "argument": "reader" }, "encoding": "form",';
+    expect(codes(whole)).toEqual(["wrong_value"]);
   });
 
   it("hold a body that is one argument, and nothing beside it", async () => {

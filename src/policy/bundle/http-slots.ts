@@ -6,7 +6,7 @@ import type { HttpSlot } from "./model.ts";
 import { expectType, fields, oneOf, optional, required, text, type Place } from "./read.ts";
 
 /** Members of an HTTP template that hold arguments; the path has its own form. */
-export type SlotKind = "query" | "headers" | "cookies" | "body";
+export type SlotKind = "query" | "headers" | "cookies" | "body" | "form";
 
 interface SlotUse {
   readonly name: string;
@@ -23,6 +23,7 @@ const read = fields({
   argument: required(text(64)),
   name: optional(text(MAX_NAME_CHARS)),
   list: optional(oneOf(["comma"])),
+  object: optional(oneOf(["brackets"])),
 });
 /** RFC 6265: a token. */
 const COOKIE = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$/;
@@ -51,7 +52,7 @@ export function readSlots(
     taken.set(slot.name, slot.argument);
     slots.push(slot);
     uses.push({ name: slot.argument, node: find(item, "argument") ?? item });
-    if (kind !== "body") checkType(slot, kind, item, args, place);
+    if (kind !== "body" || slot.form === "brackets") checkType(slot, kind, item, args, place);
   }
   return { slots, uses };
 }
@@ -61,13 +62,17 @@ const readWhole = fields({ argument: required(text(64)) });
 /** An object of arguments, or one argument as it is: some services take a list. */
 export function readBody(
   node: Located | undefined,
+  encoding: "json" | "form",
   args: Arguments | undefined,
   place: Place,
 ): Slots | { readonly whole: string; readonly uses: readonly SlotUse[] } | null {
   if (node === undefined) return null;
   if (node.type !== "object") {
     expectType(node, "array", place);
-    return readSlots(node, "body", args, place);
+    return readSlots(node, encoding === "form" ? "form" : "body", args, place);
+  }
+  if (encoding === "form") {
+    add(place, node, "a form has a name for each of its values", 'list its arguments: ["name", …]');
   }
   const whole = readWhole(node, place)?.argument;
   if (whole === undefined) return { slots: [], uses: [] };
@@ -80,12 +85,12 @@ const NAME_FIX =
 function readSlot(item: Located, place: Place): HttpSlot | undefined {
   if (item.type === "string") {
     const name = text(64)(item, place);
-    return name === undefined ? undefined : { argument: name, name, comma: false };
+    return name === undefined ? undefined : { argument: name, name, form: "plain" };
   }
   const values = read(item, place);
   if (values?.argument === undefined) return undefined;
-  const { argument, name, list } = values;
-  return { argument, name: name ?? argument, comma: list === "comma" };
+  const { argument, name, list, object } = values;
+  return { argument, name: name ?? argument, form: object ?? list ?? "plain" };
 }
 
 function isName(name: string, kind: SlotKind): boolean {
@@ -94,9 +99,9 @@ function isName(name: string, kind: SlotKind): boolean {
   return isRequestHeader(name);
 }
 
-/** One line of text each; in a query also a list of such. */
+/** One line of text each; in a query or a form also a list of such, or an object of such. */
 function checkType(
-  { argument, comma }: HttpSlot,
+  { argument, form }: HttpSlot,
   kind: SlotKind,
   node: Located,
   args: Arguments | undefined,
@@ -105,19 +110,42 @@ function checkType(
   if (args?.names.includes(argument) !== true) return;
   const schema = args.schema(argument);
   const types = typesOf(schema);
-  const isList = types.length === 1 && types[0] === "array";
-  const found = isList && kind === "query" ? typesOf(find(schema, "items")) : types;
-  const fits = found.length > 0 && found.every((type) => SCALARS.includes(type));
-  if (fits && (isList || !comma)) return;
-  place.report.add(
-    place.file,
-    node.offset,
-    "argument_type",
-    comma && !isList
-      ? `"${argument}" is no list, so nothing of it is separated by commas`
-      : `"${argument}" is sent as text, but is not declared as string, number, integer or boolean`,
-    `give "${argument}" one of these types, or send it in the body`,
-  );
+  const isList = types.join() === "array";
+  const many = kind === "query" || kind === "form";
+  if (form === "brackets" && many && isFlat(schema)) return;
+  const found = isList && many ? typesOf(find(schema, "items")) : types;
+  if (form !== "brackets" && areScalars(found) && (isList || form === "plain")) return;
+  place.report.add(place.file, node.offset, "argument_type", ...typeFault(argument, form, isList));
+}
+
+function typeFault(argument: string, form: HttpSlot["form"], isList: boolean): [string, string] {
+  const fix = `give "${argument}" one of these types, or send it in a body of JSON`;
+  if (form === "brackets") {
+    const message = `"${argument}" is no object of string, number, integer or boolean members, in a query or a form`;
+    return [
+      message,
+      'declare all its members so, and "additionalProperties" as one of these or false',
+    ];
+  }
+  return form === "comma" && !isList
+    ? [`"${argument}" is no list, so nothing of it is separated by commas`, fix]
+    : [
+        `"${argument}" is sent as text, but is not declared as string, number, integer or boolean`,
+        fix,
+      ];
+}
+
+/** An object whose members, also those nobody named, are one line of text each. */
+function isFlat(schema: Located | undefined): boolean {
+  if (typesOf(schema).join() !== "object") return false;
+  const extra = find(schema, "additionalProperties");
+  const members = [...(find(schema, "properties")?.members.values() ?? [])];
+  const closed = extra !== undefined && (extra.value === false || areScalars(typesOf(extra)));
+  return closed && members.every(({ node }) => areScalars(typesOf(node)));
+}
+
+function areScalars(types: readonly string[]): boolean {
+  return types.length > 0 && types.every((type) => SCALARS.includes(type));
 }
 
 function add(place: Place, node: Located, message: string, fix: string): void {

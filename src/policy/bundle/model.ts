@@ -120,8 +120,11 @@ export interface HttpSlot {
   readonly argument: string;
   /** On the wire: of a query parameter, a header in lower case, a cookie, a member of the body. */
   readonly name: string;
-  /** A list of a query is one parameter, its values separated by commas. */
-  readonly comma: boolean;
+  /**
+   * Of a list: `plain` repeats the name, `comma` is one text. Of an object: `brackets` is `name[key]` for
+   * each member (OpenAPI's `deepObject`).
+   */
+  readonly form: "plain" | "comma" | "brackets";
 }
 
 /** Each argument stands in exactly one of path, query, headers, cookies and body. */
@@ -136,6 +139,8 @@ export interface HttpTemplate {
   readonly cookies: readonly HttpSlot[];
   /** Arguments that form a JSON object, or the one that is the body; null: no body is sent. */
   readonly body: readonly HttpSlot[] | { readonly argument: string } | null;
+  /** `form`: `application/x-www-form-urlencoded`, of slots only. */
+  readonly encoding: "json" | "form";
   /** Header that makes the service act once on one key; null: it knows none. */
   readonly idempotencyHeader: string | null;
   /** How long it knows a key: within, a call whose answer was lost is sent again. Null: never. */

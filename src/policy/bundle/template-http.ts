@@ -41,6 +41,7 @@ const readHttp = fields({
   headers: optional(items(raw)),
   cookies: optional(items(raw)),
   body: optional(raw),
+  encoding: optional(oneOf(["form"])),
   // One name for all: the connector's own allow-list decides whether it goes out.
   idempotencyHeader: optional(oneOf(["Idempotency-Key"])),
   idempotencyMinutes: optional(integer(MIN_IDEMPOTENCY_MINUTES, MAX_IDEMPOTENCY_MINUTES)),
@@ -108,7 +109,9 @@ export function readHttpTemplate(
   const [query, headers, cookies] = (["query", "headers", "cookies"] as const).map((kind) =>
     readSlots(find(node, kind), kind, args, place),
   ) as [Slots, Slots, Slots];
-  const body = readBody(values.body, args, place);
+  const encoding = values.encoding ?? "json";
+  const body = readBody(values.body, encoding, args, place);
+  checkForm(node, encoding, place);
   const uses = [query, headers, cookies, body].flatMap((slots) => slots?.uses ?? []);
   checkUses([...pathUses(find(node, "path"), args, place), ...uses], args, node, place);
   const preview = readHttpPreview(values.preview, context, place);
@@ -118,12 +121,28 @@ export function readHttpTemplate(
       kind: "http",
       ...{ method, path, query: query.slots, headers: headers.slots, cookies: cookies.slots },
       body: body === null ? null : "whole" in body ? { argument: body.whole } : body.slots,
+      encoding,
       idempotencyHeader: idempotencyHeader ?? null,
       idempotencyMinutes: idempotencyMinutes ?? null,
       preview: preview?.preview ?? null,
     },
     preview: preview?.classes ?? null,
   };
+}
+
+/** A form says what the service makes of it in no standard: only what it deletes can be worked out. */
+function checkForm(node: Located, encoding: "json" | "form", place: Place): void {
+  if (encoding === "json") return;
+  if (!node.members.has("body")) missing(node, "body", place);
+  const apply = find(node, "preview", "apply");
+  if (apply === undefined || apply.value === "delete") return;
+  add(
+    place,
+    apply,
+    "wrong_value",
+    "nobody can say what a form makes of a resource",
+    'use "delete", or a body of JSON, or no preview',
+  );
 }
 
 /** Null: the tool has none. Undefined: it has one with a mistake. */

@@ -1,6 +1,8 @@
 import { isObject, type Json, type JsonObject } from "../../core/model/json.ts";
 import { isRequestHeader } from "../../core/model/header-names.ts";
 import { type Plain, typesOf, withTypes } from "./combine.ts";
+import type { HttpSlot } from "../bundle/model.ts";
+import { fieldForm, isFormType } from "./form.ts";
 import type { NoteCode, Notes } from "./note.ts";
 import { type At, into, own, ownText, type References } from "./reference.ts";
 import { Schemas } from "./schema.ts";
@@ -14,16 +16,18 @@ export interface Argument {
   readonly name: string;
   readonly slot: Slot;
   readonly wire: string;
-  /** One parameter for the whole list, its values separated by commas. */
-  readonly comma: boolean;
+  readonly form: HttpSlot["form"];
   readonly schema: Plain;
   readonly required: boolean;
 }
 
 export interface Arguments {
   readonly list: readonly Argument[];
-  /** `members`: an object of arguments; `whole`: one argument is the body; null: there is none. */
-  readonly body: "members" | "whole" | null;
+  /**
+   * `members`: an object of arguments; `whole`: one argument is the body; `form`: the fields of an HTML
+   * form; null: there is none.
+   */
+  readonly body: "members" | "whole" | "form" | null;
 }
 
 const SLOTS: { readonly [place: string]: Slot } = {
@@ -111,7 +115,7 @@ function readParameter(
   return {
     slot,
     wire: slot === "headers" ? wire.toLowerCase() : wire,
-    comma: isList && explode === false,
+    form: isList && explode === false ? "comma" : "plain",
     schema: described(schema, parameter),
     required: slot === "path" || own(parameter, "required") === true,
   };
@@ -169,8 +173,15 @@ function readBody(
   const required = body !== null && own(body.value as JsonObject, "required") === true;
   const types = isObject(content?.value) ? Object.keys(content.value) : [];
   const json = types.find((type) => JSON_TYPE.test(type)) ?? types.find((type) => type === "*/*");
+  const form = json === undefined ? types.find(isFormType) : undefined;
+  if (content !== null && form !== undefined) {
+    const media = into(content, form);
+    return readForm(media, required, schemas, taken, list, notes);
+  }
   if (content === null || json === undefined) {
-    const message = "only bodies in JSON are sent";
+    const message = types.some((type) => type.startsWith("multipart/"))
+      ? "a body in parts, with files, is not sent; only JSON and plain forms are"
+      : "only bodies in JSON and plain forms are sent";
     const { pointer } = body ?? operation;
     notes.add(required ? "skipped" : "changed", "body_media_type", pointer, message);
     return required ? undefined : null;
@@ -183,14 +194,47 @@ function readBody(
     const must = (schema["required"] ?? []) as readonly string[];
     for (const [wire, member] of Object.entries(members)) {
       const name = unique(wire, "body", taken);
-      const one = { name, slot: "body", wire, comma: false, schema: member as Plain } as const;
+      const one = { name, slot: "body", wire, form: "plain", schema: member as Plain } as const;
       list.push({ ...one, required: must.includes(wire) });
     }
     return "members";
   }
   const name = unique("body", "body", taken);
-  list.push({ name, slot: "body", wire: "", comma: false, schema: schema ?? {}, required });
+  list.push({ name, slot: "body", wire: "", form: "plain", schema: schema ?? {}, required });
   return "whole";
+}
+
+/** Undefined: it needs a field that has no form, or nobody says what its fields are. */
+function readForm(
+  media: At,
+  needed: boolean,
+  schemas: Schemas,
+  taken: Set<string>,
+  list: Argument[],
+  notes: Notes,
+): "form" | null | undefined {
+  const schema = schemas.read(into(media, "schema"));
+  const members = schema?.["properties"];
+  const must = (schema?.["required"] ?? []) as readonly string[];
+  const given = own(media.value as JsonObject, "encoding");
+  const fields = Object.entries(isObject(members) ? members : {}).flatMap(([wire, member]) => {
+    const field = fieldForm(sendable(member as Plain, "query"), member as Plain, given, wire);
+    if (!("fault" in field)) return [{ ...field, wire, required: must.includes(wire) }];
+    const at = `${media.pointer}/schema/properties/${wire.replaceAll("~", "~0").replaceAll("/", "~1")}`;
+    notes.add(must.includes(wire) ? "skipped" : "changed", "parameter_style", at, field.fault);
+    return must.includes(wire) ? [null] : [];
+  });
+  if (fields.includes(null)) return undefined;
+  const sent = fields.filter((one) => one !== null);
+  if (sent.length === 0) {
+    const level = needed ? "skipped" : "changed";
+    notes.add(level, "body_media_type", media.pointer, "a form without a field that can be sent");
+    return needed ? undefined : null;
+  }
+  for (const { wire, ...field } of sent) {
+    list.push({ ...field, name: unique(wire, "body", taken), slot: "body", wire });
+  }
+  return "form";
 }
 
 /** The name on the wire as far as it can be; what is taken already gets the name of its place. */

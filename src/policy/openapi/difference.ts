@@ -3,7 +3,7 @@ import { isObject, type Json, type JsonObject } from "../../core/model/json.ts";
 /** Places that one answer names: whoever reads more imports anew. */
 const MAX_PLACES = 20;
 /** Of the template, what the document says; the rest of it is the reviewer's. */
-const SENT = ["method", "path", "query", "headers", "cookies", "body"];
+const SENT = ["method", "path", "query", "headers", "cookies", "body", "encoding"];
 /** Of schemas, words and classes: a person wrote those. */
 const WORDS = new Set(["dataClass", "records", "title", "description"]);
 

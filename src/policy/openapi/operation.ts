@@ -208,14 +208,20 @@ function templateOf(method: HttpMethod, path: string, { list, body }: Arguments)
     ...(query.length > 0 && { query }),
     ...(headers.length > 0 && { headers }),
     ...(cookies.length > 0 && { cookies }),
-    ...(body === "members" && { body: members }),
+    ...((body === "members" || body === "form") && { body: members }),
+    ...(body === "form" && { encoding: "form" }),
     ...(body === "whole" && whole !== undefined && { body: { argument: whole } }),
   };
 }
 
-function slotOf({ name, wire, comma }: Argument): Json {
-  if (name === wire && !comma) return name;
-  return { argument: name, ...(name !== wire && { name: wire }), ...(comma && { list: "comma" }) };
+function slotOf({ name, wire, form }: Argument): Json {
+  if (name === wire && form === "plain") return name;
+  return {
+    argument: name,
+    ...(name !== wire && { name: wire }),
+    ...(form === "comma" && { list: "comma" }),
+    ...(form === "brackets" && { object: "brackets" }),
+  };
 }
 
 function inputOf(list: readonly Argument[]): JsonObject {
