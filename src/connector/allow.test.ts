@@ -60,8 +60,8 @@ function sql(change: Partial<SqlOperation["sql"]> = {}) {
 describe("a destination for queries", () => {
   beforeAll(loadGrammar);
   const relations = new Map([["shop.order", new Set(["id", "status"])]]);
-  const any = { ...billing, statements: { relations, minGroup: null } };
-  const summaries = { ...billing, statements: { relations, minGroup: 5 } };
+  const any = { ...billing, statements: { relations, minGroup: null, writes: new Map() } };
+  const summaries = { ...billing, statements: { relations, minGroup: 5, writes: new Map() } };
   const fenced = (columns: string, rest = ""): ReturnType<typeof sql> =>
     sql({
       statement: `select ${columns} from (select "id", "status" from "shop"."order") o ${rest}`,

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Operation } from "../core/model/operation.ts";
 import { MAX_EMBEDDED_CHARS, type RequestFrame } from "../tunnel/protocol.ts";
+import { refusalOfWrite } from "../sql/sealed-write.ts";
 import { refusalOfSealed } from "../sql/sealed.ts";
 import type {
   Destination,
@@ -101,25 +102,38 @@ function refuseMcp(mcp: Mcp, frame: Asked, destination: McpDestination): Refusal
 
 /** NUL ends a string of the wire protocol: what follows would be read as the next message. */
 function refuseSql(sql: Sql, destination: PostgresDestination): Refusal | null {
-  const observed = sql.observe === undefined ? [] : [sql.observe.statement];
-  const all = [sql.statement, ...observed];
+  const { observe } = sql;
+  const all = [sql.statement, ...(observe && "statement" in observe ? [observe.statement] : [])];
   if (all.some((statement) => statement.includes("\0"))) return "statement_malformed";
   // Only a write changes something that could be observed.
-  if (sql.observe !== undefined && sql.mode !== "write") return "statement_malformed";
+  if (observe !== undefined && sql.mode !== "write") return "statement_malformed";
   if (sql.columns?.some((name) => name === "" || name.includes("\0"))) return "statement_malformed";
   if (sql.columns?.length === 0) return "statement_malformed";
   if (sql.embed !== undefined && !mayEmbed(sql, sql.embed, destination)) return "embedding_refused";
   const { statements } = destination;
-  if (isGuarded(statements)) return refuseQuery(sql, statements);
+  if (isGuarded(statements)) {
+    return sql.mode === "read" ? refuseQuery(sql, statements) : refuseWrite(sql, statements);
+  }
+  // Rows by their key are how a guarded write is observed: here nobody knows what it is about.
+  if (observe && "relation" in observe) return "statement_not_allowed";
   const allowed = statements === "any" || all.every((one) => statements.has(sha256(one)));
   return allowed ? null : "statement_not_allowed";
 }
 
 /** The gateway has judged it, too; this is the look of whoever stands before the database. */
 function refuseQuery(sql: Sql, { relations, minGroup }: GuardedStatements): Refusal | null {
-  const plain = sql.mode === "read" && sql.columns === undefined && sql.embed === undefined;
-  if (!plain) return "statement_not_allowed";
+  if (sql.columns !== undefined || sql.embed !== undefined) return "statement_not_allowed";
   const refusal = refusalOfSealed(sql.statement, relations, minGroup);
+  return refusal === null ? null : "statement_not_allowed";
+}
+
+/** What its author may write, and no preview would show, is no less refused. */
+function refuseWrite(sql: Sql, { relations, writes }: GuardedStatements): Refusal | null {
+  const { observe, statement, maxRows } = sql;
+  if (observe === undefined || !("relation" in observe)) return "statement_not_allowed";
+  if (sql.columns !== undefined || sql.embed !== undefined) return "statement_not_allowed";
+  const most = writes.get(observe.relation)?.maxRows ?? 0;
+  const refusal = maxRows > most ? "" : refusalOfWrite(statement, observe, relations, writes);
   return refusal === null ? null : "statement_not_allowed";
 }
 

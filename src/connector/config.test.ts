@@ -213,7 +213,7 @@ describe("connector.jsonc", () => {
     ] as const) {
       const read = given(text);
       expect(read.ok && read.config.destinations.get("billing")).toMatchObject({
-        statements: { relations: listed, minGroup },
+        statements: { relations: listed, minGroup, writes: new Map() },
       });
     }
     for (const text of [

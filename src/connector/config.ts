@@ -9,6 +9,7 @@ import type { Limits } from "./limits.ts";
 import type { Reach } from "./lookup.ts";
 import type { PathTemplate } from "./paths.ts";
 import type { Readable } from "../sql/sealed.ts";
+import type { Writable } from "../sql/writable.ts";
 import { Reader, type Mistake } from "./reader.ts";
 import type { Secret } from "./secret.ts";
 import type { TlsMaterial } from "./tls.ts";
@@ -65,6 +66,13 @@ export interface GuardedStatements {
   readonly relations: Readable;
   /** Rows that every group has at least, so that only summaries pass; null: any query does. */
   readonly minGroup: number | null;
+  /** What may be written, by `schema.name`. */
+  readonly writes: ReadonlyMap<string, ListedWrites>;
+}
+
+export interface ListedWrites extends Writable {
+  /** Rows that one statement may write. */
+  readonly maxRows: number;
 }
 
 export interface McpDestination {

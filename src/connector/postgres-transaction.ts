@@ -1,4 +1,3 @@
-import type { ObservedChange } from "../core/model/change.ts";
 import type { SqlOperation } from "../core/model/operation.ts";
 import type { ConnectorAnswer } from "../tunnel/protocol.ts";
 import { MAX_OBSERVED_BYTES } from "../tunnel/protocol.ts";
@@ -17,13 +16,16 @@ import {
 } from "./postgres-client.ts";
 import { sqlFailure } from "./postgres-failure.ts";
 import {
-  changeBetween,
   isApproved,
-  observed,
+  QueryObserver,
   Unobservable,
-  type Observe,
+  wholeRows,
+  type Look,
+  type Observed,
+  type Observer,
 } from "./postgres-observe.ts";
 import { ResultText } from "./postgres-result.ts";
+import { RowObserver } from "./postgres-rows.ts";
 
 /** The server ends a transaction that we left open this much after our own deadline. */
 const ABANDONED_SLACK_MS = 1_000;
@@ -54,6 +56,8 @@ export class Transaction {
   readonly #destination: PostgresDestination;
   /** Null: it may commit, so it is journalled with its number. */
   readonly #journaled: Promise<boolean> | null;
+  /** Null: nobody looks at what it changes. */
+  readonly #observer: Observer | null;
   #phase: Phase = "begin";
   #observing = false;
   #lost = false;
@@ -72,6 +76,7 @@ export class Transaction {
     this.#execution = execution;
     this.#destination = destination;
     this.#journaled = journaled;
+    this.#observer = observerOf(sql);
   }
 
   /** The connection is whole and stands where we think it does. */
@@ -111,18 +116,19 @@ export class Transaction {
 
   async #run(): Promise<ConnectorAnswer> {
     const { cap, preview: seal } = this.#execution;
-    const { mode, maxRows, observe } = this.#sql;
+    const { mode, maxRows } = this.#sql;
     const xid = await this.#client.begin(this.#beginning());
     this.#phase = "statement";
     if (this.#abandoned) return failure("deadline_exceeded", "none");
     const journaled = this.#journaled ?? this.#execution.journal(xid);
-    const before = observe ? await this.#observe(observe) : null;
+    const observer = this.#observer;
+    if (observer !== null) await observer.before(this.#look);
     // A write waits for the journal; a read may run beside it, since it ends in a rollback.
     if (mode === "write" && !(await journaled)) return failure("audit_unavailable", "none");
     if (this.#abandoned) return failure("deadline_exceeded", "none");
     const result = new ResultText(maxRows, cap);
     await this.#client.query(
-      projected(this.#sql),
+      observer?.statement ?? projected(this.#sql),
       this.#sql.params,
       this.#prepares,
       (rows) => result.add(rows),
@@ -132,7 +138,8 @@ export class Transaction {
     if (mode === "read") {
       return (await journaled) ? answered(result, null) : failure("audit_unavailable", "none");
     }
-    const change = observe && before !== null ? await this.#change(observe, before) : null;
+    if (observer !== null) await this.#client.runDeferred();
+    const change = (await observer?.change(this.#look, result)) ?? null;
     // Here a preview ends, for every statement: what is not committed is rolled back.
     if (this.#execution.mode === "preview") {
       return change === null
@@ -159,23 +166,19 @@ export class Transaction {
     const { cap, mode } = this.#execution;
     const begin = { mode: this.#sql.mode, settings: this.#settings() };
     const numbered = this.#journaled === null;
-    if (this.#sql.observe === undefined) return { ...begin, isolation: null, cap, numbered };
+    if (this.#observer === null) return { ...begin, isolation: null, cap, numbered };
     const isolation = mode === "preview" ? "repeatable read" : "serializable";
     return { ...begin, isolation, cap: cap + 2 * MAX_OBSERVED_BYTES, numbered };
   }
 
-  async #observe(observe: Observe): Promise<string> {
+  readonly #look: Look = async (statement, params, maxRows) => {
     this.#observing = true;
-    const { maxRows } = this.#sql;
-    const text = await observed(this.#client, observe, maxRows, this.#prepares, this.#settings());
+    const text = await wholeRows(maxRows, (take) =>
+      this.#client.look(statement, params, this.#prepares, this.#settings(), take, maxRows + 1),
+    );
     this.#observing = false;
     return text;
-  }
-
-  async #change(observe: Observe, before: string): Promise<ObservedChange> {
-    await this.#client.runDeferred();
-    return changeBetween(before, await this.#observe(observe), observe);
-  }
+  };
 
   /** Texts that come once would fill the server's memory with plans. */
   get #prepares(): boolean {
@@ -234,7 +237,13 @@ export class Transaction {
   }
 }
 
-function answered(result: ResultText, change: ObservedChange | null): ConnectorAnswer {
+function observerOf(sql: SqlOperation["sql"]): Observer | null {
+  const { observe } = sql;
+  if (observe === undefined) return null;
+  return "relation" in observe ? new RowObserver(sql, observe) : new QueryObserver(sql, observe);
+}
+
+function answered(result: ResultText, change: Observed | null): ConnectorAnswer {
   return {
     ok: true,
     status: 200,

@@ -334,7 +334,7 @@ describe("the Postgres executor", () => {
     expect(await rows({ statement })).toEqual([{ t: "trap" }]);
     const relations = new Map([["public.item", new Set(["id"])]]);
     const guarded = new PostgresExecutor(
-      destination({ statements: { relations, minGroup: null }, connections: 1 }),
+      destination({ statements: { relations, minGroup: null, writes: new Map() }, connections: 1 }),
     );
     try {
       expect(await guarded.execute(execution({ statement }))).toMatchObject({

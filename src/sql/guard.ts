@@ -1,6 +1,7 @@
 import type { Catalogue, Column, Relation } from "./catalogue.ts";
 import { checkNodes, selectOf } from "./nodes.ts";
 import { parseOne } from "./parse.ts";
+import { QUERIES } from "./query-grammar.ts";
 import { Refused, type SqlRefusal } from "./refusal.ts";
 import { resolve, type Resolved } from "./resolve.ts";
 import { fenced } from "./rewrite.ts";
@@ -81,7 +82,7 @@ function guarded(text: string, catalogue: Catalogue, rules: QueryRules): Guarded
 function readQuery(text: string): Tree {
   const tree = parseOne(text);
   const select = selectOf(tree);
-  checkNodes(tree);
+  checkNodes(tree, QUERIES);
   return select;
 }
 

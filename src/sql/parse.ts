@@ -38,6 +38,8 @@ export interface Token {
   readonly start: number;
   readonly end: number;
   readonly text: string;
+  readonly tokenName: string;
+  readonly keywordName: string;
 }
 
 /** As PostgreSQL's own scanner cuts it, without comments. */

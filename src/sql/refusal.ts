@@ -30,6 +30,18 @@ export const SQL_REFUSALS = {
   summary_value: "Use count, sum, avg, stddev and variance of a bare column, and grouped columns.",
   summary_filter: "Compare bare columns with plain values only.",
   summary_group: "Group by bare columns, or date_trunc of year, quarter, month, day or hour.",
+  write_expected: "Write one INSERT … VALUES, UPDATE … WHERE or DELETE … WHERE.",
+  write_source:
+    "Use the one relation only, without WITH, FROM, USING, SELECT or a subquery: ask a query first.",
+  write_assignment: "Assign one value to one column by its name: no lists, fields or elements.",
+  write_value: "Write the value itself, or leave the column out: no DEFAULT, and no time of now.",
+  write_returning: "Leave out RETURNING: the keys of the rows are the answer.",
+  write_conflict: "Leave out ON CONFLICT: ask first what is there.",
+  write_condition: "Say in WHERE which rows: name at least one column.",
+  write_columns: "List each column once, and give each row a value for each of them.",
+  write_rows: "Write fewer rows at a time.",
+  write_denied:
+    "Write only what this tool says: some relations take no INSERT, UPDATE or DELETE, and some columns are never written.",
 } as const;
 
 export type SqlRefusal = keyof typeof SQL_REFUSALS;

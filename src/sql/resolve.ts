@@ -1,4 +1,4 @@
-import type { Catalogue, Column, Relation } from "./catalogue.ts";
+import { lookUp, type Catalogue, type Column, type Relation } from "./catalogue.ts";
 import { Refused } from "./refusal.ts";
 import { as, isTree, listOf, namesOf, opened, placeOf, textOf, treeOf, type Tree } from "./tree.ts";
 
@@ -180,7 +180,7 @@ class Resolver implements Resolved {
     const colnames = namesOf(given?.["colnames"]) ?? [];
     const query = schema === "" ? queries.get(name) : undefined;
     if (query !== undefined) return { alias, ...renamed(query, colnames) };
-    const relation = this.#lookUp(schema, name, at);
+    const relation = lookUp(this.#catalogue, schema, name, at);
     // Which column would be the first to be renamed depends on who may see which.
     if (colnames.length > 0) throw new Refused("alias_refused", at);
     this.relations.add(relation);
@@ -188,17 +188,6 @@ class Resolver implements Resolved {
     this.mentions.push({ relation, at, qualified, aliased: given !== null });
     const columns = new Map([...relation.columns].map(([one, column]) => [one, [column]]));
     return { alias, columns, open: false };
-  }
-
-  #lookUp(schema: string, name: string, at: number): Relation {
-    const { relations } = this.#catalogue;
-    const found = [...relations.values()].filter(
-      (one) => one.name === name && (schema === "" || one.schema === schema),
-    );
-    const [relation] = found;
-    if (relation === undefined) throw new Refused("relation_unknown", at);
-    if (found.length > 1) throw new Refused("relation_ambiguous", at);
-    return relation;
   }
 
   #targets(targets: readonly Tree[], scope: Scope, queries: Queries): Output {

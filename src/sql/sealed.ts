@@ -1,5 +1,6 @@
 import { checkNodes, selectOf } from "./nodes.ts";
 import { parseOne } from "./parse.ts";
+import { QUERIES } from "./query-grammar.ts";
 import { Refused, type SqlRefusal } from "./refusal.ts";
 import { checkSummary } from "./summary.ts";
 import { as, isTree, listOf, namesOf, placeOf, textOf, treeOf, type Tree } from "./tree.ts";
@@ -20,7 +21,7 @@ export function refusalOfSealed(
   try {
     const tree = parseOne(text);
     const select = selectOf(tree);
-    checkNodes(tree);
+    checkNodes(tree, QUERIES);
     expectFences(tree, readable, new Set());
     if (minGroup !== null && checkSummary(select, minGroup).length > 0) return "summary_shape";
     return null;

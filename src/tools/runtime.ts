@@ -8,13 +8,7 @@ import { compileHttpPreview } from "./preview-http.ts";
 import { compileSqlPreview } from "./preview-sql.ts";
 import { compilePreview, type PreviewKind } from "./preview.ts";
 import { publish, ROWS } from "./published.ts";
-import {
-  compileQuery,
-  compileQueryShaper,
-  describeRelations,
-  namedBy,
-  type Query,
-} from "./query.ts";
+import { compileQuery } from "./query.ts";
 import { compileHttp } from "./render-http.ts";
 import { compileMcp } from "./render-mcp.ts";
 import { compileSearch } from "./render-search.ts";
@@ -22,8 +16,10 @@ import { compileSql } from "./render-sql.ts";
 import type { Renderer } from "./renderer.ts";
 import { closed, compileShaper } from "./shape.ts";
 import { compileSourceTexts } from "./source-texts.ts";
+import { compileStatementShaper, describeRelations, namedBy, type Statement } from "./statement.ts";
 import { compileTarget } from "./target.ts";
 import { undoOf } from "./undo.ts";
+import { compileWrite } from "./write.ts";
 
 /** Everything the gateway does with one tool, compiled once per bundle. */
 export function toolRuntime(
@@ -32,7 +28,7 @@ export function toolRuntime(
 ): ToolRuntime {
   const { tool, title, template, input, output } = description;
   const tree = output.kind === "json" ? classify(output.schema) : null;
-  const { renderer, preview, query } = compileTemplate(description, tree, sha256);
+  const { renderer, preview, statement } = compileTemplate(description, tree, sha256);
   const shape = compileShaper(input, tool.policyArguments, (args) => [
     ...renderer.misplaced(args),
     ...(preview?.misplaced(args) ?? []),
@@ -45,12 +41,11 @@ export function toolRuntime(
     description: description.description,
     maxAnswerBytes: limits.maxAnswerBytes,
     inputSchema:
-      template.kind === "query" ? describeRelations(closed(input), template) : closed(input),
+      template.kind === "query" || template.kind === "write"
+        ? describeRelations(closed(input), template)
+        : closed(input),
     outputSchema: output.kind === "rows" ? ROWS : tree === null ? null : publish(tree),
-    shape:
-      query === null || template.kind !== "query"
-        ? shape
-        : compileQueryShaper(shape, query, template.statement),
+    shape: statement === null ? shape : compileStatementShaper(shape, statement),
     preview: preview && compilePreview(preview),
     sendsIdempotencyKey: template.kind === "http" && template.idempotencyHeader !== null,
     target: compileTarget(description.target),
@@ -58,7 +53,7 @@ export function toolRuntime(
     undo: (args, observed) => undoOf(description.undo, args, observed),
     request: renderer.render,
     finish: (answer, plan, args) =>
-      finish(answer, plan, query === null ? [] : namedBy(query, args)),
+      finish(answer, plan, statement === null ? [] : namedBy(statement, args)),
   };
 }
 
@@ -92,7 +87,7 @@ interface Compiled {
   readonly renderer: Renderer;
   readonly preview: PreviewKind | null;
   /** Null: its statement or request stands in the bundle. */
-  readonly query: Query | null;
+  readonly statement: Statement | null;
 }
 
 function compileTemplate(
@@ -105,20 +100,24 @@ function compileTemplate(
     return {
       renderer: compileHttp(template, id, sha256),
       preview: preview && compileHttpPreview(template, preview, id, sha256),
-      query: null,
+      statement: null,
     };
   }
   if (template.kind === "query") {
     const query = compileQuery(template, id);
-    return { renderer: query.renderer, preview: null, query };
+    return { renderer: query.renderer, preview: null, statement: query };
+  }
+  if (template.kind === "write") {
+    const write = compileWrite(template, id);
+    return { renderer: write.renderer, preview: write.preview, statement: write };
   }
   if (template.kind === "mcp")
-    return { renderer: compileMcp(template, id), preview: null, query: null };
+    return { renderer: compileMcp(template, id), preview: null, statement: null };
   if (template.kind === "search") {
     if (tree === null) throw new TypeError("a search answers json");
-    return { renderer: compileSearch(template, id, tree, sha256), preview: null, query: null };
+    return { renderer: compileSearch(template, id, tree, sha256), preview: null, statement: null };
   }
   const renderer = compileSql(template, id, tree);
   const preview = template.preview && compileSqlPreview(template.preview, renderer);
-  return { renderer, preview, query: null };
+  return { renderer, preview, statement: null };
 }

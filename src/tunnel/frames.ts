@@ -144,13 +144,17 @@ const http = object(
 const statement = text(MAX_STATEMENT_CHARS);
 const params = list(MAX_PARAMS, () => true);
 const embed = list(MAX_EMBEDDED, whole(0, MAX_PARAMS - 1));
-const observe = object({ statement, params, ignore: list(MAX_IGNORED, text(256)) });
+const ignore = list(MAX_IGNORED, text(256));
+const names = list(MAX_COLUMNS, text(256));
+const observe: Check = (value) =>
+  object({ statement, params, ignore })(value) ||
+  object({ relation: text(256), key: names, columns: names, ignore, also: names })(value);
 const sql = object(
   {
     destination: name,
     statement,
     params,
-    columns: list(MAX_COLUMNS, text(256)),
+    columns: names,
     mode: oneOf(["read", "write"]),
     maxRows: whole(1, MAX_ROWS),
     embed,

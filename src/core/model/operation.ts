@@ -38,16 +38,29 @@ export interface SqlOperation {
      * Only in a read. The digest covers the texts.
      */
     readonly embed?: readonly number[];
-    /**
-     * A query run before and after a write, in its transaction: what it tells apart is the change.
-     * Its columns in `ignore` are volatile and left out.
-     */
-    readonly observe?: {
-      readonly statement: string;
-      readonly params: readonly Json[];
-      readonly ignore: readonly string[];
-    };
+    /** How a write is seen before and after, in its transaction: what differs is the change. */
+    readonly observe?: ObserveQuery | ObserveRows;
   };
+}
+
+/** By a query of the bundle. */
+export interface ObserveQuery {
+  readonly statement: string;
+  readonly params: readonly Json[];
+  /** Volatile columns, left out. */
+  readonly ignore: readonly string[];
+}
+
+/** Of a write that an agent wrote: the rows that it is about, by their key. */
+export interface ObserveRows {
+  /** `schema.name`: nothing else may be written, but what `also` names. */
+  readonly relation: string;
+  readonly key: readonly string[];
+  readonly columns: readonly string[];
+  /** Volatile columns, left out. */
+  readonly ignore: readonly string[];
+  /** Relations that triggers and foreign keys may write along, unseen. */
+  readonly also: readonly string[];
 }
 
 export interface McpOperation {

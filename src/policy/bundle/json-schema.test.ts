@@ -30,6 +30,7 @@ const SCHEMAS: readonly (readonly [string, string])[] = [
   ["tools/titles_search.jsonc", "tool"],
   ["tools/tables_reserve.jsonc", "tool"],
   ["tools/titles_ask.jsonc", "tool"],
+  ["tools/titles_correct.jsonc", "tool"],
   ["policies/tests.yaml", "tests"],
 ];
 

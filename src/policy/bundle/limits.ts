@@ -10,6 +10,8 @@ export const MAX_TIMEOUT_MS = 120_000;
 /** Results are buffered whole at gateway and connector. */
 export const MAX_RESULT_BYTES = 8 * 1_024 * 1_024;
 export const MAX_ROWS = 10_000;
+/** Of one statement that an agent wrote: a human is shown two operations a row, of 200 at most. */
+export const MAX_WRITE_ROWS = 100;
 /** Of one database, and of one relation: an agent is told all of them that its tool names. */
 export const MAX_RELATIONS = 200;
 export const MAX_COLUMNS = 500;

@@ -110,7 +110,13 @@ export interface UndoDescription {
 }
 
 /** What a tool does, by `kind`. */
-export type Template = HttpTemplate | SqlTemplate | QueryTemplate | McpTemplate | SearchTemplate;
+export type Template =
+  | HttpTemplate
+  | SqlTemplate
+  | QueryTemplate
+  | WriteTemplate
+  | McpTemplate
+  | SearchTemplate;
 
 export const HTTP_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const;
 export type HttpMethod = (typeof HTTP_METHODS)[number];
@@ -205,6 +211,40 @@ export interface QueryTemplate {
   /** Rows that every group has at least; null for the action read. */
   readonly minGroup: number | null;
   readonly preview: null;
+}
+
+/** A write of one relation that the agent itself writes, shown before it happens. */
+export interface WriteTemplate {
+  readonly kind: "write";
+  /** As of `QueryTemplate`. */
+  readonly statement: string;
+  readonly params: string | null;
+  readonly relations: readonly WritableDescription[];
+  /** Rows that one statement may write. */
+  readonly maxRows: number;
+  /** Always: of the rows, by their key. */
+  readonly preview: WritePreview;
+}
+
+/** One of the destination's relations, and what may be written of it. */
+export interface WritableDescription extends RelationDescription {
+  /** Columns that tell its rows apart: of the class of the relation, and never changed. */
+  readonly key: readonly string[];
+  /** Columns that an INSERT may give a value; none: no INSERT. */
+  readonly insert: readonly string[];
+  /** Columns that an UPDATE may change; none: no UPDATE. */
+  readonly update: readonly string[];
+  readonly delete: boolean;
+  /** Columns that the database fills differently each time: left out of the change. */
+  readonly volatile: readonly string[];
+  /** Relations that triggers and foreign keys may write along: no preview shows them. */
+  readonly also: readonly string[];
+}
+
+export interface WritePreview {
+  /** Of `{relation: {key: row}}`. */
+  readonly schema: AnnotatedSchema;
+  readonly ignore: readonly string[];
 }
 
 /** Top-k over an index, behind the filter that policy puts in front of it. */

@@ -11,7 +11,8 @@ import {
   type WorkflowState,
 } from "../../core/session/state.ts";
 import type { CompiledBundle } from "../compile.ts";
-import { classesNamed } from "./template-query.ts";
+import { classesNamed } from "./template-statement.ts";
+import type { QueryTemplate, Template, WriteTemplate } from "./model.ts";
 import type { PolicyTest } from "./tests.ts";
 
 /** What production would answer. */
@@ -174,7 +175,7 @@ function caseOf(
     state,
     seat,
     tool,
-    ...(template?.kind === "query" && { named: classesNamed(template, test.arguments) }),
+    ...(isStatement(template) && { named: classesNamed(template, test.arguments) }),
     after: plus(state.used, chargeOf(tool, [seat]), tool.id),
     policyArguments: shown(tool, test),
     sources: Object.fromEntries(
@@ -182,6 +183,11 @@ function caseOf(
     ),
     evaluator: bundle.evaluator,
   };
+}
+
+/** Its agent writes it: what it is about stands in the arguments of the test. */
+function isStatement(template: Template | undefined): template is QueryTemplate | WriteTemplate {
+  return template?.kind === "query" || template?.kind === "write";
 }
 
 /** The edge the test names, or the first that would give this agent the tool, or the agent's first. */

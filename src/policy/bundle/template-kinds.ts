@@ -1,7 +1,9 @@
 import type { Located } from "./located.ts";
 import type { DestinationKind, Template } from "./model.ts";
 import { optional, raw, type Place } from "./read.ts";
-import { checkQueryOutput, readQueryTemplate } from "./template-query.ts";
+import { readQueryTemplate } from "./template-query.ts";
+import { checkRowsOutput } from "./template-statement.ts";
+import { readWriteTemplate } from "./template-write.ts";
 import { readHttpTemplate } from "./template-http.ts";
 import { checkMcpOutput, readMcpTemplate } from "./template-mcp.ts";
 import { readSearchTemplate, refuseOutput } from "./template-search.ts";
@@ -25,6 +27,7 @@ const KINDS = {
   http: { destinations: ["http"], read: readHttpTemplate },
   sql: { destinations: ["postgres"], read: readSqlTemplate, output: checkRows },
   query: { destinations: ["postgres"], read: readQueryTemplate },
+  write: { destinations: ["postgres"], read: readWriteTemplate },
   mcp: { destinations: ["mcp"], read: readMcpTemplate, output: checkMcpOutput },
   search: { destinations: ["http", "postgres"], read: readSearchTemplate, output: refuseOutput },
 } as const satisfies { readonly [key: string]: TemplateKind };
@@ -74,7 +77,7 @@ export function readTemplate(
     );
   }
   if (output !== undefined) {
-    checkQueryOutput(key === "query", output, place);
+    checkRowsOutput(key === "query" || key === "write", output, place);
     kind.output?.(output, place);
   }
   const node = tool.members.get(key)?.node;

@@ -41,6 +41,8 @@ export const PLACES: readonly (readonly [string, string, string])[] = [
   ["tools/books_drop.jsonc:12:3", "kind_mismatch", '"sql"'],
   ["tools/books_drop.jsonc:12:25", "sql_statement", '"delete from books; drop table books"'],
   ["tools/books_drop.jsonc:27:43", "schema_required", '"vip"'],
+  ["tools/books_correct.jsonc:16:20", "unknown_column", '"titel"'],
+  ["tools/books_correct.jsonc:17:20", "write_unfit", '"id"'],
   ["tools/books_find.jsonc:13:15", "sql_params_count", "["],
   ["tools/books_find.jsonc:17:13", "input_not_object", '"array"'],
   ["tools/books_find.jsonc:23:15", "output_unclassified", "{"],

@@ -1,5 +1,17 @@
 /** Those of the files in `tools/`. */
 export const TOOL_PINS: readonly (readonly [string, string, string])[] = [
+  ["tools/books_correct.jsonc:11", "write_unfit", 'make the action "mutate", or use "query"'],
+  ["tools/books_correct.jsonc:12", "write_unfit", 'declare "sql" as a required string'],
+  ["tools/books_correct.jsonc:15", "write_unfit", "name a key of the class of the relation"],
+  ["tools/books_correct.jsonc:16", "unknown_column", 'did you mean "title"?'],
+  ["tools/books_correct.jsonc:17", "write_unfit", "remove it here, or name another key"],
+  ["tools/books_correct.jsonc:18", "write_unfit", "write it as schema.name"],
+  ["tools/books_correct.jsonc:20", "write_unfit", 'add "insert", "update" or "delete"'],
+  ["tools/books_correct.jsonc:23", "unknown_relation", 'did you mean "library.books"?'],
+  ["tools/books_correct.jsonc:25", "out_of_range", "use a whole number from 1 to 100"],
+  ["tools/books_correct.jsonc:29", "argument_unused", "remove it"],
+  ["tools/books_correct.jsonc:29", "write_unfit", "choose another name"],
+  ["tools/books_correct.jsonc:32", "query_unfit", 'write "output": { "kind": "rows" }'],
   [
     "tools/books_drop.jsonc:8",
     "unknown_write_domain",
@@ -176,7 +188,7 @@ export const TOOL_PINS: readonly (readonly [string, string, string])[] = [
   [
     "tools/tickets_count.jsonc:1",
     "template_missing",
-    'add "http", "sql", "query", "mcp" or "search"',
+    'add "http", "sql", "query", "write", "mcp" or "search"',
   ],
   ["tools/tickets_count.jsonc:5", "unknown_destination", 'did you mean "desk"?'],
   ["tools/tickets_count.jsonc:6", "wrong_value", 'did you mean "summarize"?'],
