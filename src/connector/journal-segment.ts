@@ -36,6 +36,8 @@ export function starting(before: Known | undefined, transaction: Transaction | n
 export interface Segment {
   readonly states: Map<string, Known>;
   readonly horizon: string;
+  /** The file that it was begun as (see journal.ts); null: it does not say. */
+  readonly file: string | null;
   /** Bytes of whole lines; behind them at most one torn line. */
   readonly bytes: number;
 }
@@ -60,13 +62,14 @@ export function readSegment(file: string, text: string): Segment {
   const [first, ...entries] = lines.map(readLine);
   const horizon = first?.["journal"] === 1 ? first["horizon"] : undefined;
   if (typeof horizon !== "string") throw new JournalCorrupt(file, 1);
+  const begunAs = first?.["file"];
   const states = new Map<string, Known>();
   for (const [at, entry] of entries.entries()) {
     const read = entry === null ? null : (readStart(entry, states) ?? readEnd(entry));
     if (read === null) throw new JournalCorrupt(file, at + 2);
     states.set(...read);
   }
-  return { states, horizon, bytes: end };
+  return { states, horizon, file: typeof begunAs === "string" ? begunAs : null, bytes: end };
 }
 
 const XID = /^[0-9]{1,20}$/;

@@ -1,4 +1,15 @@
-import { appendFile, mkdtemp, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import {
+  appendFile,
+  copyFile,
+  mkdir,
+  mkdtemp,
+  open,
+  readFile,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -8,7 +19,9 @@ import { JournalCorrupt } from "./journal-segment.ts";
 let dir: string;
 const CURRENT = "journal.jsonl";
 const entry = (call: string) => ({ call, txn: `txn_${call}`, record: "ab".repeat(32) });
-const text = (name = CURRENT): Promise<string> => readFile(join(dir, name), "utf8");
+/** Which file it was begun as is different each time. */
+const text = async (name = CURRENT): Promise<string> =>
+  (await readFile(join(dir, name), "utf8")).replace(/,"file":"[0-9]+-[0-9]+"/, "");
 
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), "postern-journal-"));
@@ -186,6 +199,24 @@ describe("the journal", () => {
     await journal.close();
   });
 
+  it("does not deny what it was copied too early to know", async () => {
+    const journal = await Journal.open(dir, "");
+    await journal.started(entry("call_1"));
+    const [old, copy] = [join(dir, CURRENT), join(dir, "copy")];
+    await copyFile(old, copy);
+    await journal.started(entry("call_2"));
+    await journal.close();
+    // A backup that is brought back, and the folder of a second connector, look the same.
+    await rename(copy, old);
+    const back = await Journal.open(dir, "call_3");
+    for (const one of [back, await reopened(back)]) {
+      await one.close();
+      expect(one.seen("call_1").state).toBe("started");
+      expect(one.seen("call_2").state).toBe("unknown");
+      expect(one.seen("call_4").state).toBe("never");
+    }
+  });
+
   it("forgets the oldest calls in turn, and says unknown of them", async () => {
     const journal = await Journal.open(dir, "", { maxBytes: 1_000 });
     const name = (at: number): string => `call_${String(at).padStart(4, "0")}`;
@@ -206,7 +237,10 @@ describe("the journal", () => {
     await journal.started(entry("call_1"));
     await journal.close();
     await rename(join(dir, CURRENT), join(dir, "journal.1.jsonl"));
-    await writeFile(join(dir, "journal.next.jsonl"), '{"journal":1,"horizon":"call_0"}\n');
+    const next = join(dir, "next");
+    await mkdir(next);
+    await (await Journal.open(next, "call_0")).close();
+    await rename(join(next, CURRENT), join(dir, "journal.next.jsonl"));
     const again = await Journal.open(dir, "call_9");
     expect(again.seen("call_0").state).toBe("unknown");
     expect(again.seen("call_1").state).toBe("started");

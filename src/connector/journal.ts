@@ -109,13 +109,20 @@ export class Journal {
       await file.close();
       throw error;
     }
-    return new Journal(
-      dir,
-      maxBytes,
-      file,
-      current,
-      previous === null ? null : readSegment(PREVIOUS, previous),
-    );
+    const before = previous === null ? null : readSegment(PREVIOUS, previous);
+    const journal = new Journal(dir, maxBytes, file, current, before);
+    if (current.file !== (await fileOf(file))) await journal.#distrust(horizon);
+    return journal;
+  }
+
+  /**
+   * It is a copy: brought back from a backup, or taken to another machine. What the one that it was copied
+   * from has started since then is not in here, so of nothing that came before this moment `never` is said.
+   */
+  async #distrust(horizon: string): Promise<void> {
+    if (horizon > this.#horizon) this.#horizon = horizon;
+    // Where that fails it is a copy again at the next start.
+    await this.#rotate();
   }
 
   /** Of a call on its way `never` must not be said. */
@@ -263,12 +270,18 @@ export function horizonAt(nowMs: number): string {
 async function create(dir: string, name: string, horizon: string): Promise<void> {
   const file = await openFile(join(dir, name), "w", 0o600);
   try {
-    await file.write(`${JSON.stringify({ journal: 1, horizon })}\n`);
+    await file.write(`${JSON.stringify({ journal: 1, horizon, file: await fileOf(file) })}\n`);
     await file.datasync();
   } finally {
     await file.close();
   }
   await syncFolder(dir);
+}
+
+/** A name for this very file, under whatever path: a copy of it is another one, a renamed one is not. */
+async function fileOf(file: FileHandle): Promise<string> {
+  const { ino, birthtimeNs } = await file.stat({ bigint: true });
+  return `${ino}-${birthtimeNs}`;
 }
 
 /** A new name is durable only with its folder. */
