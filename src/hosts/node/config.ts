@@ -29,7 +29,7 @@ const name = z
   .string()
   .regex(/^[a-z][a-z0-9-]{0,31}$/, "lower-case letters, digits and dashes, at most 32");
 
-const schema = z.strictObject({
+export const gatewaySchema = z.strictObject({
   $schema: z.string().optional(),
   listen: z.strictObject({
     host: z.string(),
@@ -144,7 +144,7 @@ export function readGatewayConfig(file: string, text: string): ReadConfig {
     );
     return { ok: false, mistakes };
   }
-  const parsed = schema.safeParse(getNodeValue(tree));
+  const parsed = gatewaySchema.safeParse(getNodeValue(tree));
   if (!parsed.success) {
     const mistakes = parsed.error.issues.map(({ path, message }) => {
       const node = findNodeAtLocation(
