@@ -4,9 +4,9 @@ import type { FailureCode } from "../core/model/outcome.ts";
 import { hashedNgrams } from "../sdk/hashed-ngrams.ts";
 import type { Embedding, EmbeddingEndpoint } from "./config-embedding.ts";
 import { DEADLINE_HEADER, deadlineOf } from "./deadline.ts";
+import { egress } from "./egress.ts";
 import { failure, type Execution, type Failure } from "./executor.ts";
 import { networkFailure } from "./network-failure.ts";
-import { tlsOptions } from "./tls.ts";
 
 export type Embedded =
   | { readonly ok: true; readonly vectors: readonly (readonly number[])[] }
@@ -35,8 +35,6 @@ function localEmbedder({ dimensions }: { readonly dimensions: number }): Embedde
 
 /** Sockets to the service; a question is short. */
 const CONNECTIONS = 8;
-const CONNECT_TIMEOUT_MS = 5_000;
-const MAX_HEADER_BYTES = 16 * 1_024;
 /** One number of an answer, as text, with its comma; and what stands around them. */
 const MAX_NUMBER_BYTES = 32;
 const MAX_FRAME_BYTES = 64 * 1_024;
@@ -51,19 +49,7 @@ class RemoteEmbedder implements Embedder {
     this.#endpoint = endpoint;
     const url = new URL(endpoint.url);
     this.#path = `${url.pathname}${url.search}`;
-    this.#pool = new Pool(url.origin, {
-      connections: CONNECTIONS,
-      pipelining: 1,
-      maxHeaderSize: MAX_HEADER_BYTES,
-      connect: {
-        timeout: CONNECT_TIMEOUT_MS,
-        lookup: endpoint.reach.lookup,
-        ...tlsOptions(endpoint.tls),
-      },
-      // One deadline for the whole request, ours; the parser's timers are coarse.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-    });
+    this.#pool = new Pool(url.origin, egress(endpoint, CONNECTIONS));
   }
 
   async embed(texts: readonly string[], within: Within): Promise<Embedded> {

@@ -6,12 +6,10 @@ import { isSafe } from "./allow.ts";
 import { framedBytes } from "./body-text.ts";
 import type { HttpDestination } from "./config.ts";
 import { DEADLINE_HEADER, deadlineOf } from "./deadline.ts";
+import { egress } from "./egress.ts";
 import { failure, type Execution, type Executor, type HeldBytes } from "./executor.ts";
 import { networkFailure } from "./network-failure.ts";
-import { tlsOptions } from "./tls.ts";
 
-const CONNECT_TIMEOUT_MS = 5_000;
-const MAX_HEADER_BYTES = 16 * 1_024;
 /** Answers before the answer (RFC 9110 §15.2): a service that sends more is playing for time. */
 const MAX_INTERIM = 16;
 /** RFC 9110 §15.5.2: our secret may have been rotated. */
@@ -28,19 +26,7 @@ export class HttpExecutor implements Executor {
   constructor(destination: HttpDestination, held: HeldBytes) {
     this.#destination = destination;
     this.#held = held;
-    this.#pool = new Pool(destination.origin, {
-      connections: destination.limits.concurrency,
-      pipelining: 1,
-      maxHeaderSize: MAX_HEADER_BYTES,
-      connect: {
-        timeout: CONNECT_TIMEOUT_MS,
-        lookup: destination.reach.lookup,
-        ...tlsOptions(destination.tls),
-      },
-      // One deadline for the whole request, ours; the parser's timers are coarse.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-    });
+    this.#pool = new Pool(destination.origin, egress(destination, destination.limits.concurrency));
   }
 
   async execute(execution: Execution): Promise<ConnectorAnswer> {

@@ -9,12 +9,10 @@ import {
 import { Agent, fetch as undiciFetch } from "undici";
 import { MAX_FRAME_BYTES } from "../tunnel/protocol.ts";
 import type { McpServer } from "./config.ts";
+import { egress } from "./egress.ts";
 import type { HeldBytes } from "./executor.ts";
 import { McpGone } from "./mcp-stdio.ts";
-import { tlsOptions } from "./tls.ts";
 
-const CONNECT_TIMEOUT_MS = 5_000;
-const MAX_HEADER_BYTES = 16 * 1_024;
 /** Nobody waits for the answer to a notification, and it keeps a socket. */
 const NOTICE_MS = 5_000;
 type Remote = Extract<McpServer, { readonly url: string }>;
@@ -28,19 +26,7 @@ export class McpRemote {
   constructor(server: Remote, connections: number, held: HeldBytes) {
     this.#server = server;
     this.#held = held;
-    this.#agent = new Agent({
-      connections,
-      pipelining: 1,
-      maxHeaderSize: MAX_HEADER_BYTES,
-      connect: {
-        timeout: CONNECT_TIMEOUT_MS,
-        lookup: server.reach.lookup,
-        ...tlsOptions(server.tls),
-      },
-      // One deadline for the whole call, ours.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-    });
+    this.#agent = new Agent(egress(server, connections));
   }
 
   open(): StreamableHTTPClientTransport {
