@@ -183,20 +183,17 @@ function readNames(
   args: Arguments | undefined,
   place: Place,
 ): readonly string[] {
-  return (find(node, key)?.items ?? []).flatMap((item) => {
-    if (item.type !== "string" || args === undefined) return [];
-    const name = item.value as string;
-    const known = expectKnown(
-      name,
-      args.names,
-      item.offset,
-      "argument_unknown",
-      "argument",
-      "the input schema",
-      place,
-    );
-    return known ? [name] : [];
-  });
+  return (find(node, key)?.items ?? []).flatMap((item) => argumentNamed(item, args, place) ?? []);
+}
+
+/** Null: it names none. */
+function argumentNamed(item: Located, args: Arguments | undefined, place: Place): string | null {
+  if (item.type !== "string" || args === undefined) return null;
+  const name = item.value as string;
+  const where = "the input schema";
+  return expectKnown(name, args.names, item.offset, "argument_unknown", "argument", where, place)
+    ? name
+    : null;
 }
 
 function undoOf(values: ToolValues["undo"]): UndoDescription | null {
@@ -289,18 +286,8 @@ function readPolicyArguments(
   place: Place,
 ): readonly PolicyArgument[] {
   return (find(node, "policyArguments")?.items ?? []).flatMap((item) => {
-    if (item.type !== "string") return [];
-    const name = item.value as string;
-    const known = expectKnown(
-      name,
-      args.names,
-      item.offset,
-      "argument_unknown",
-      "argument",
-      "the input schema",
-      place,
-    );
-    if (!known) return [];
+    const name = argumentNamed(item, args, place);
+    if (name === null) return [];
     const type = argumentType(args.schema(name)?.value);
     if (type !== undefined) return [{ name, type, offset: item.offset }];
     add(
