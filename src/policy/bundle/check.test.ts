@@ -53,7 +53,7 @@ describe("checkBundle", () => {
     expect(bundle.delegations).toMatchObject([
       { limits: { calls: 3, tokens: 1_000, tools: { books_find: 2 } }, maxLifeMs: 300_000 },
     ]);
-    const [find, lend, move, reserve, , search, similar] = bundle.tools;
+    const [find, lend, move, reserve, , , search, similar] = bundle.tools;
     expect(search).toMatchObject({
       tool: { action: "summarize", dataClasses: ["book.record", "reader.name"], preview: null },
       template: { kind: "search", mode: "text", index: { kind: "http", path: "/v1/search" } },
@@ -355,7 +355,7 @@ describe("checkBundle", () => {
     const text = before
       .replace(/"input":[^]*"output"/, () => input)
       .replace('["reader", "days"]', '["reader", "days", "by"]');
-    expect(checked({ ...good, [path]: text }).tools).toHaveLength(7);
+    expect(checked({ ...good, [path]: text }).tools).toHaveLength(8);
   });
 
   it("keeps a mistake in agents.jsonc from hiding what the tests say", () => {

@@ -242,7 +242,7 @@ export const TOOL_PINS: readonly (readonly [string, string, string])[] = [
   [
     "tools/tickets_list.jsonc:17",
     "argument_type",
-    'give "filter" one of these types, or send it in the body',
+    'give "filter" one of these types, or send it in a body of JSON',
   ],
   ["tools/tickets_list.jsonc:19", "input_open", 'write "additionalProperties": false'],
   [
