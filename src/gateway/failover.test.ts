@@ -106,7 +106,21 @@ describe("a call whose connector is gone", () => {
     expect(late.sent).toHaveLength(1);
   });
 
-  it("does not leave when its time was over before it could", async () => {
+  it("never left when its time was over before it could", async () => {
+    const bench = await new Bench().open();
+    const { timeoutMs } = readTool();
+    bench.afterCommit = ({ type }) => {
+      if (type !== "call.admitted") return;
+      let looks = 0;
+      // The clock is looked at when the time of the call begins, and again before it leaves.
+      Object.defineProperty(bench, "elapsed", { get: () => (looks++ === 0 ? 0 : timeoutMs) });
+    };
+    expect(await bench.call(READ)).toMatchObject({ reason: { code: "not_dispatched" } });
+    expect(bench.sent).toEqual([]);
+    expect(bench.state.used.calls).toBe(0);
+  });
+
+  it("goes to no other one when its time was over before it could", async () => {
     const bench = await leaving(LOST);
     bench.afterCommit = (event) => {
       if (event.type === "call.resent") bench.elapsed += readTool().timeoutMs;

@@ -35,6 +35,14 @@ const ASKS =
 const DOES =
   /(?:^|_)(?:send|run|start|stop|restart|cancel|execute|invoke|publish|trigger|deploy|pay|refund|transfer|submit|charge|void|rotate|reset|sync|purge|shutdown|quit|move|copy|terminate)(?:_|$)/;
 
+const PAGING =
+  /^(?:page|per_page|page_(?:size|number|token)|limit|offset|skip|cursor|after|before|(?:starting|ending)_(?:after|before)|continuation_token|max_results)$/;
+
+/** Whether an argument chooses which part of a list comes, as far as its name tells. */
+export function isPaging(name: string): boolean {
+  return PAGING.test(snake(name));
+}
+
 /**
  * A guess for a person to confirm. A POST that looks like a question may be one; whatever changes
  * something that no preview could show is `execute`.

@@ -2,7 +2,7 @@ import { isObject, type Json, type JsonObject } from "../../core/model/json.ts";
 import { type Action, hasEffect, type Tier, TIERS } from "../../core/model/policy.ts";
 import { HTTP_METHODS, type HttpMethod } from "../bundle/model.ts";
 import { type Argument, type Arguments, readArguments } from "./arguments.ts";
-import { actionOf, type Sensitivity, sensitivityOf, tierOf } from "./guess.ts";
+import { actionOf, isPaging, type Sensitivity, sensitivityOf, tierOf } from "./guess.ts";
 import { MAX_OPERATION_CHARS } from "./limits.ts";
 import type { Notes } from "./note.ts";
 import { type ClassOf, describeOutput } from "./output.ts";
@@ -135,6 +135,7 @@ export function importOperation(
   const names = args.list.map(({ name }) => sensitivityOf(name));
   const tier = capped(tierOf([...levels, ...names]), target.tier, at, notes);
   const effect = hasEffect(action);
+  const paging = effect ? [] : args.list.map(({ name }) => name).filter(isPaging);
   const text = ownText(operation, "description") ?? ownText(operation, "summary");
   const title = cleanText(ownText(operation, "summary"), 120);
   const description = cleanText(text, MAX_OPERATION_CHARS);
@@ -150,8 +151,9 @@ export function importOperation(
       destination: target.destination,
       ...{ action, tier },
       ...(effect && target.writeDomain !== null && { writeDomain: target.writeDomain }),
-      review: reviewOf(action),
+      review: reviewOf(action, paging),
       ...{ cost: effect ? 1_000 : 100, timeoutMs: 10_000, maxResultBytes: 1_048_576 },
+      ...(paging.length > 0 && { paging }),
       http: templateOf(method, sent, args),
       input: inputOf(args.list),
       output,
@@ -160,9 +162,15 @@ export function importOperation(
 }
 
 /** Everything that no document says for certain. */
-function reviewOf(action: Action): readonly string[] {
+function reviewOf(action: Action, paging: readonly string[]): readonly string[] {
   const always = ["title", "description", "action", "tier", "labels", "cost", "timeoutMs"];
-  return [...always, ...(hasEffect(action) ? ["writeDomain"] : []), "maxResultBytes", "output"];
+  return [
+    ...always,
+    ...(hasEffect(action) ? ["writeDomain"] : []),
+    "maxResultBytes",
+    ...(paging.length > 0 ? ["paging"] : []),
+    "output",
+  ];
 }
 
 function capped(guess: Tier, most: Tier, at: At, notes: Notes): Tier {
