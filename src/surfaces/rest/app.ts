@@ -8,6 +8,7 @@ import type { OwnTokens } from "../authzen/call-token.ts";
 import { evaluation } from "../authzen/door.ts";
 import * as approvals from "./approvals.ts";
 import type { ApprovalsDoor } from "./approvals.ts";
+import * as crowd from "./crowd.ts";
 import { json, problem } from "./problem.ts";
 import { receiveSecurityEvent, type SecurityEventsDoor } from "./security-events.ts";
 import * as undo from "./undo.ts";
@@ -25,6 +26,8 @@ export type Authentication =
     };
 
 export interface TenantDoor {
+  /** True: the request may begin, now or when it is its turn. False: too many of this tenant wait. */
+  turn(request: Request): boolean | Promise<boolean>;
   authenticate(request: Request): Promise<Authentication>;
   /** RFC 8693 at `/oauth/token`. */
   exchange(request: Request): Promise<Response>;
@@ -61,10 +64,16 @@ export function restSurface(host: RestHost): Hono {
   app.get("/healthz", () => json({ status: "ok" }));
   app.get("/openapi.json", () => json(host.openapi));
 
-  const tenant = (handle: (door: TenantDoor, context: Context) => Response | Promise<Response>) => {
-    return (context: Context) => {
+  const tenant = (
+    handle: (door: TenantDoor, context: Context) => Response | Promise<Response>,
+    crowded: (gateway: Gateway) => Response = crowd.unavailable,
+  ) => {
+    return async (context: Context) => {
       const door = host.tenant(context.req.param("tenant") ?? "");
-      return door === undefined ? problem("not_found") : handle(door, context);
+      if (door === undefined) return problem("not_found");
+      const turn = door.turn(context.req.raw);
+      if (turn === true || (await turn)) return handle(door, context);
+      return crowd.hangUp(crowded(host.gateway));
     };
   };
 
@@ -103,7 +112,7 @@ export function restSurface(host: RestHost): Hono {
       const authentication = await door.authenticate(context.req.raw);
       if (!authentication.ok) return unauthenticated(authentication);
       return door.mcp(context.req.raw, authentication.caller);
-    }),
+    }, crowd.protocolError),
   );
 
   app.post(
@@ -118,7 +127,10 @@ export function restSurface(host: RestHost): Hono {
     }),
   );
 
-  const workflow = (handle: (typeof workflows)["showWorkflow"]) =>
+  const workflow = (
+    handle: (typeof workflows)["showWorkflow"],
+    crowded?: (gateway: Gateway) => Response,
+  ) =>
     tenant(async (door, context) => {
       const authentication = await door.authenticate(context.req.raw);
       if (!authentication.ok) return unauthenticated(authentication);
@@ -131,7 +143,7 @@ export function restSurface(host: RestHost): Hono {
       const session = await lookedUp(host.gateway, caller);
       if (session === null) return problem("not_found");
       return handle(context, { gateway: host.gateway, caller, session });
-    });
+    }, crowded);
 
   app.get(
     "/:tenant/approvals/:approval",
@@ -161,7 +173,7 @@ export function restSurface(host: RestHost): Hono {
   const base = "/:tenant/v1/workflows/:workflow";
   app.get(base, workflow(workflows.showWorkflow));
   app.get(`${base}/tools`, workflow(workflows.showTools));
-  app.post(`${base}/calls`, workflow(workflows.makeCall));
+  app.post(`${base}/calls`, workflow(workflows.makeCall, crowd.busy));
   app.get(`${base}/calls/:call`, workflow(workflows.showCall));
   app.get(`${base}/events`, workflow(workflows.listEvents));
   app.get(`${base}/checkpoint`, workflow(workflows.getCheckpoint));
