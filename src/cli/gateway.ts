@@ -3,7 +3,7 @@ import { readGatewayConfig } from "../hosts/node/config.ts";
 import { DataFolderBusy } from "../hosts/node/database.ts";
 import { startGateway } from "../hosts/node/gateway.ts";
 import { TlsUnusable } from "../hosts/node/server-tls.ts";
-import { KeyUnusable } from "../hosts/node/wrapping.ts";
+import { KeyUnusable } from "../hosts/node/wrapping-key.ts";
 import { bundleFiles } from "./bundle-files.ts";
 import { CliError, EXIT } from "./exit.ts";
 import { mistakeLines } from "./mistakes.ts";

@@ -2,7 +2,8 @@ import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { readGatewayConfig } from "../hosts/node/config.ts";
 import { Inspection } from "../hosts/node/inspect.ts";
-import { KeyUnusable, type WrappingSource } from "../hosts/node/wrapping.ts";
+import type { WrappingSource } from "../hosts/node/wrapping.ts";
+import { KeyUnusable } from "../hosts/node/wrapping-key.ts";
 import { CliError, EXIT } from "./exit.ts";
 import { readText } from "./read-text.ts";
 

@@ -52,7 +52,7 @@ describe("fetching a public document", () => {
         ? response.end("{}")
         : response.writeHead(302, { location: "/to" }).end(),
     );
-    expect(await fetchJson(server.url)).toEqual({ ok: false, fault: "unreachable" });
+    expect(await fetchJson(server.url)).toEqual({ ok: false, fault: "not_ok" });
   });
 
   it("says unreachable when nobody listens", async () => {

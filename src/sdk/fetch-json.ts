@@ -20,7 +20,8 @@ export async function fetchJson(
   if (!isSecureUrl(url)) return { ok: false, fault: "insecure_url" };
   try {
     const response = await fetcher(url, {
-      redirect: "error",
+      // Workers know no `error`: the answer that points elsewhere is refused by its status.
+      redirect: "manual",
       headers: { accept: "application/json" },
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });

@@ -3,6 +3,9 @@ import { FRAME_TYPE, OPEN_PATH, SOCKET_HEADER, SOCKET_ID } from "./post.ts";
 import { HANDSHAKE_MS, MAX_FRAME_BYTES } from "./protocol.ts";
 import type { Socket } from "./socket.ts";
 
+/** The runtime's own, or a binding into a private network. */
+type Fetcher = (url: string, init: RequestInit) => Promise<Response>;
+
 /** Whatever else the connector has to say comes with an answer: never more than twice a frame. */
 const MAX_LINES_BYTES = 2 * MAX_FRAME_BYTES;
 
@@ -14,6 +17,7 @@ export async function openByPost(
   origin: string,
   accept: (socket: Socket) => Peer,
   stop: AbortSignal,
+  fetcher: Fetcher = fetch,
 ): Promise<boolean> {
   const gone = new AbortController();
   const over = AbortSignal.any([stop, gone.signal]);
@@ -21,10 +25,11 @@ export async function openByPost(
     `${origin}${OPEN_PATH}`,
     "",
     AbortSignal.any([over, AbortSignal.timeout(HANDSHAKE_MS)]),
+    fetcher,
   );
   const id = opened?.socket ?? "";
   if (opened === null || !SOCKET_ID.test(id)) return false;
-  const sending = new Posts(`${origin}${OPEN_PATH}/${id}`, over, () => gone.abort());
+  const sending = new Posts(`${origin}${OPEN_PATH}/${id}`, over, () => gone.abort(), fetcher);
   const peer = accept(sending);
   sending.listen((line) => peer.message(line));
   for (const line of opened.lines) peer.message(line);
@@ -40,14 +45,16 @@ class Posts implements Socket {
   readonly #url: string;
   readonly #over: AbortSignal;
   readonly #close: () => void;
+  readonly #fetch: Fetcher;
   #next = 0;
   #bytes = 0;
   #heard: (line: string) => void = () => undefined;
 
-  constructor(url: string, over: AbortSignal, close: () => void) {
+  constructor(url: string, over: AbortSignal, close: () => void, fetcher: Fetcher) {
     this.#url = url;
     this.#over = over;
     this.#close = close;
+    this.#fetch = fetcher;
   }
 
   listen(heard: (line: string) => void): void {
@@ -63,7 +70,8 @@ class Posts implements Socket {
   /** The other end finds out by itself, as it does where a network is lost; a frame says it sooner. */
   close(code: number): void {
     if (this.#over.aborted) return;
-    void post(`${this.#url}/close`, String(code), AbortSignal.timeout(HANDSHAKE_MS));
+    const soon = AbortSignal.timeout(HANDSHAKE_MS);
+    void post(`${this.#url}/close`, String(code), soon, this.#fetch);
     this.#close();
   }
 
@@ -73,7 +81,7 @@ class Posts implements Socket {
 
   async #post(url: string, text: string): Promise<void> {
     this.#bytes += text.length;
-    const answer = await post(url, text, this.#over);
+    const answer = await post(url, text, this.#over, this.#fetch);
     this.#bytes -= text.length;
     if (this.#over.aborted) return;
     // One frame that is lost is a hole in the session.
@@ -88,14 +96,19 @@ interface Posted {
 }
 
 /** Null: no answer, or none of this protocol. */
-async function post(url: string, body: string, signal: AbortSignal): Promise<Posted | null> {
+async function post(
+  url: string,
+  body: string,
+  signal: AbortSignal,
+  fetcher: Fetcher,
+): Promise<Posted | null> {
   try {
-    const response = await fetch(url, {
+    const response = await fetcher(url, {
       method: "POST",
       headers: { "content-type": FRAME_TYPE },
       body,
       // Wherever it points to, nobody there has proved anything.
-      redirect: "error",
+      redirect: "manual",
       signal,
     });
     const type = response.headers.get("content-type");

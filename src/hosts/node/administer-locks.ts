@@ -5,7 +5,6 @@ import type { ActiveBundles } from "./bundles.ts";
 import type { Directory } from "./directory.ts";
 import type { NodeKeys } from "./keys.ts";
 import type { LockStatus, NodeLocks } from "./locks.ts";
-import type { NodeSessions } from "./sessions.ts";
 
 /** Who can open the admin socket owns the data folder: there is no more exact name for them. */
 const OPERATOR = "operator";
@@ -15,7 +14,8 @@ export interface LockAdministrationParts {
   readonly keys: NodeKeys;
   readonly bundles: ActiveBundles;
   readonly directory: Directory;
-  readonly sessions: NodeSessions;
+  /** Also one whose record is broken; null: nobody here can tell. */
+  isWorkflow(tenant: string, workflow: string): boolean | null;
   now(): number;
 }
 
@@ -74,7 +74,7 @@ function timeOf(ms: number): string {
 
 /** A misspelt name makes a lock that holds nothing: it is in force all the same, and said. */
 function isKnown(
-  { bundles, directory, sessions }: LockAdministrationParts,
+  { bundles, directory, isWorkflow }: LockAdministrationParts,
   tenant: string,
   target: LockTarget,
   value: string,
@@ -97,19 +97,10 @@ function isKnown(
     case "destination":
       return source?.destinations.some(({ id }) => id === value) ?? false;
     case "workflow":
-      return isWorkflow(sessions, tenant, value);
+      return isWorkflow(tenant, value);
     case "connector":
       return directory.connector(tenant, value) !== null;
     case "bundle":
       return directory.bundleFiles(tenant, value) !== null;
-  }
-}
-
-/** One whose record is broken is there, too. */
-function isWorkflow(sessions: NodeSessions, tenant: string, workflow: string): boolean {
-  try {
-    return sessions.load(tenant, workflow) !== null;
-  } catch {
-    return true;
   }
 }

@@ -31,9 +31,9 @@ export interface AdministrationParts {
 export function nodeAdministration(parts: AdministrationParts): Administration {
   const { keys, directory, bundles, sessions, evidence } = parts;
   return {
-    ...lockAdministration(parts),
+    ...lockAdministration({ ...parts, isWorkflow: (...at) => isWorkflow(sessions, ...at) }),
     ...trustAdministration(parts),
-    ...toolAdministration(parts),
+    ...toolAdministration({ ...parts, lastUsed: (...of) => sessions.lastUse.of(...of) }),
     ...keyAdministration(keys),
     ...connectorAdministration(parts),
     tenants: keys.tenants,
@@ -70,4 +70,13 @@ export function nodeAdministration(parts: AdministrationParts): Administration {
       }
     },
   };
+}
+
+/** One whose record is broken is there, too. */
+function isWorkflow(sessions: NodeSessions, tenant: string, workflow: string): boolean {
+  try {
+    return sessions.load(tenant, workflow) !== null;
+  } catch {
+    return true;
+  }
 }

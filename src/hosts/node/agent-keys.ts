@@ -1,8 +1,8 @@
-import type { DatabaseSync } from "node:sqlite";
 import type { KeyStanding } from "../../core/model/command.ts";
 import type { WorkflowEvent } from "../../core/model/event.ts";
 import type { AgentKeys } from "../../gateway/ports.ts";
 import { place } from "./session-store.ts";
+import type { Database } from "./sql.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1_000;
 /**
@@ -17,7 +17,7 @@ export interface Owner {
 }
 
 /** A seat that was given in memory, and whose commit may be still to come. */
-interface Fresh extends Owner {
+export interface Fresh extends Owner {
   /** See `place`: workflow and tenant in one. */
   readonly at: string;
 }
@@ -34,7 +34,7 @@ export class NodeAgentKeys implements AgentKeys {
   readonly #pinned: (jkt: string) => readonly Owner[];
   readonly #fresh = new Map<string, Fresh>();
 
-  constructor(db: DatabaseSync, now: () => number, pinned: (jkt: string) => readonly Owner[]) {
+  constructor(db: Database, now: () => number, pinned: (jkt: string) => readonly Owner[]) {
     this.#row = db.prepare("SELECT tenant, agent FROM agent_key WHERE jkt = ? AND used > ?");
     this.#now = now;
     this.#pinned = pinned;
@@ -59,7 +59,12 @@ export class NodeAgentKeys implements AgentKeys {
   see(tenant: string, event: WorkflowEvent): void {
     if (event.type !== "workflow.opened" && event.type !== "seat.granted") return;
     const { jkt, agent, workflow } = event;
-    this.#fresh.set(jkt, { tenant, agent, at: place(tenant, workflow) });
+    this.claim(jkt, { tenant, agent, at: place(tenant, workflow) });
+  }
+
+  /** For a seat that is about to be given, or just was. */
+  claim(jkt: string, fresh: Fresh): void {
+    this.#fresh.set(jkt, fresh);
   }
 
   /** Something of it became durable: what is on disk needs no memory. */

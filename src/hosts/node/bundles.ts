@@ -22,8 +22,12 @@ export interface CompiledBundle {
 
 /** Null: these files are no bundle without mistakes. */
 export function compileFiles(files: BundleFiles): Bundle | null {
+  return compileWhole(files)?.bundle ?? null;
+}
+
+export function compileWhole(files: BundleFiles): CompiledBundle | null {
   const checked = checkBundle(files);
-  return checked.ok ? compileSource(checked.bundle).bundle : null;
+  return checked.ok ? compileSource(checked.bundle) : null;
 }
 
 function compileSource(

@@ -8,26 +8,13 @@ import {
 } from "jsonc-parser";
 import { z } from "zod";
 import { CONNECTOR_URL_FIX, isConnectorUrl } from "./connector-url.ts";
+import { tenantSchema } from "./tenant-config.ts";
 import type { WrappingSource } from "./wrapping.ts";
 
 /** In the data folder; the local CLI speaks to the gateway over it. */
 export const ADMIN_SOCKET = "admin.sock";
 /** sun_path of Linux without its final zero. */
 const MAX_SOCKET_PATH_BYTES = 107;
-
-/** A decision rests on somebody who was there just now. */
-const MAX_SIGN_IN_AGE_S = 300;
-
-/** Longer than an ID token lives anywhere: one from before the event opens nothing after it. */
-const EVENT_LOCK_MIN = 60;
-const MAX_EVENT_LOCK_MIN = 7 * 24 * 60;
-
-/** Connectors that this gateway dials: each costs a connection and a beat a second. */
-const MAX_LISTENING = 256;
-
-const name = z
-  .string()
-  .regex(/^[a-z][a-z0-9-]{0,31}$/, "lower-case letters, digits and dashes, at most 32");
 
 export const gatewaySchema = z.strictObject({
   $schema: z.string().optional(),
@@ -45,42 +32,7 @@ export const gatewaySchema = z.strictObject({
       z.strictObject({ command: z.tuple([z.string()], z.string()) }),
     ])
     .optional(),
-  tenants: z
-    .record(
-      name,
-      z
-        .strictObject({
-          idp: z.strictObject({
-            issuer: z.url({ protocol: /^https?$/ }),
-            audience: z.string().min(1),
-            algorithms: z.array(z.enum(["ES256", "EdDSA", "RS256"])).min(1),
-          }),
-          events: z
-            .strictObject({
-              issuer: z.url({ protocol: /^https?$/ }),
-              audience: z.string().min(1),
-              algorithms: z.array(z.enum(["ES256", "EdDSA", "RS256"])).min(1),
-              jwksUri: z.url({ protocol: /^https?$/ }).optional(),
-              lockMinutes: z.int().min(1).max(MAX_EVENT_LOCK_MIN).default(EVENT_LOCK_MIN),
-            })
-            .optional(),
-          connectors: z
-            .array(z.string().refine(isConnectorUrl, CONNECTOR_URL_FIX))
-            .max(MAX_LISTENING)
-            .default([]),
-          approvals: z
-            .strictObject({
-              audience: z.string().min(1),
-              maxAgeSeconds: z.int().min(10).max(MAX_SIGN_IN_AGE_S).default(MAX_SIGN_IN_AGE_S),
-            })
-            .optional(),
-        })
-        .refine(({ idp, approvals }) => approvals?.audience !== idp.audience, {
-          path: ["approvals", "audience"],
-          message: "another client than the one that opens workflows: one token must not do both",
-        }),
-    )
-    .refine((tenants) => Object.keys(tenants).length > 0, "name at least one tenant"),
+  tenants: tenantSchema(z.string().refine(isConnectorUrl, CONNECTOR_URL_FIX)),
 });
 
 export interface TlsFiles {

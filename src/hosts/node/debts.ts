@@ -1,6 +1,7 @@
 import type { TenantEventBody } from "../../core/model/tenant-event.ts";
 import type { Clock } from "../../tunnel/socket.ts";
-import type { Creditor, Journal, Owed, Write } from "./journal.ts";
+import type { Creditor, Journal, Owed } from "./journal.ts";
+import type { Write } from "./sql.ts";
 import type { TenantStreams } from "./tenant-stream.ts";
 
 /** What could not be recorded is tried again after this, twice as long each time. */
@@ -19,7 +20,7 @@ export interface Debt {
 
 export interface DebtPorts {
   readonly streams: TenantStreams;
-  readonly journal: Journal;
+  readonly journal: Pick<Journal, "owes" | "urge">;
   readonly clock: Clock;
 }
 

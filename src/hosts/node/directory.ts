@@ -1,9 +1,9 @@
-import type { DatabaseSync } from "node:sqlite";
 import type { Tier } from "../../core/model/policy.ts";
 import { TENANT_STREAM } from "../../core/model/tenant-event.ts";
 import type { JoinGrant } from "../../tunnel/join-code.ts";
 import { thumbprint, type Ed25519Jwk } from "../../tunnel/keys.ts";
 import type { Journal } from "./journal.ts";
+import type { Database } from "./sql.ts";
 import type { TenantStreams } from "./tenant-stream.ts";
 
 export interface ConnectorRecord {
@@ -25,15 +25,20 @@ const LATEST_ROWS = 1_000;
 
 /** What a tenant knows beside its workflows: bundles, connectors, join codes, spent assertions. */
 export class Directory {
-  readonly #db: DatabaseSync;
-  readonly #journal: Journal;
+  readonly #db: Database;
+  readonly #journal: Pick<Journal, "write">;
   readonly #streams: TenantStreams;
   readonly #now: () => number;
   readonly #sql: ReturnType<typeof prepare>;
   /** Spent in a batch that is not on disk yet. */
   readonly #spending = new Set<string>();
 
-  constructor(db: DatabaseSync, journal: Journal, streams: TenantStreams, now: () => number) {
+  constructor(
+    db: Database,
+    journal: Pick<Journal, "write">,
+    streams: TenantStreams,
+    now: () => number,
+  ) {
     this.#db = db;
     this.#journal = journal;
     this.#streams = streams;
@@ -216,7 +221,7 @@ export class Directory {
   }
 }
 
-function prepare(db: DatabaseSync) {
+function prepare(db: Database) {
   return {
     putBundle: db.prepare("INSERT INTO bundle VALUES (?, ?, ?) ON CONFLICT DO NOTHING"),
     bundle: db.prepare("SELECT files FROM bundle WHERE tenant = ? AND digest = ?"),

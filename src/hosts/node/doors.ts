@@ -5,7 +5,6 @@ import type { AgentRings } from "../../identity/client-assertion.ts";
 import {
   createCredentialContext,
   type CredentialContext,
-  knownWorkflow,
   ownerElsewhere,
 } from "../../identity/credential.ts";
 import { createProofMemory } from "../../identity/dpop.ts";
@@ -18,7 +17,6 @@ import {
   resourceOf,
   tokenEndpointOf,
 } from "../../identity/metadata.ts";
-import { credentialOf } from "../../identity/request.ts";
 import { SpentProofs } from "../../identity/spent.ts";
 import { mcpSurface } from "../../surfaces/mcp/surface.ts";
 import { MemorySpentStore } from "../../sdk/spent.ts";
@@ -36,7 +34,6 @@ import { thumbprint } from "../../tunnel/keys.ts";
 import type { Clock } from "../../tunnel/socket.ts";
 import type { ActiveBundles, CompiledBundle } from "./bundles.ts";
 import type { GatewayConfig, TenantConfig } from "./config.ts";
-import type { CoreShare } from "./core-share.ts";
 import type { Directory } from "./directory.ts";
 import type { LogLine } from "./gateway.ts";
 import type { NodeKeys } from "./keys.ts";
@@ -44,14 +41,13 @@ import type { NodeLocks } from "./locks.ts";
 import { securityEvents } from "./security-events.ts";
 
 export interface DoorParts {
-  readonly config: GatewayConfig;
+  readonly config: Pick<GatewayConfig, "tenants">;
   readonly url: string;
   readonly gateway: Gateway;
   readonly keys: NodeKeys;
   readonly directory: Directory;
   readonly bundles: ActiveBundles;
   readonly locks: NodeLocks;
-  readonly core: CoreShare;
   readonly clock: Clock;
   log(line: LogLine): void;
 }
@@ -70,7 +66,7 @@ function doorOf(
   parts: DoorParts,
   everybody: Map<string, CredentialContext>,
 ): TenantDoor {
-  const { config, url, gateway, keys, directory, bundles, core, clock } = parts;
+  const { config, url, gateway, keys, directory, bundles, clock } = parts;
   const { idp, approvals, events } = config.tenants[tenant]!;
   const place = { publicUrl: url, tenant };
   const issuer = issuerOf(place);
@@ -109,11 +105,6 @@ function doorOf(
     },
   };
   return {
-    turn: (request) => {
-      const token = credentialOf(request.headers.get("authorization") ?? "");
-      const workflow = token === null ? null : knownWorkflow(token, credentials);
-      return core.take({ tenant, workflow: workflow ?? "" });
-    },
     authenticate: (request) => authenticate(door, request),
     ownTokens: { tenant, issuer, keys: keys.callTokens(tenant), spent: new MemorySpentStore() },
     exchange: (request) => exchangeToken(door, request),
@@ -145,28 +136,35 @@ function doorOf(
         const jwks = keys.enrolmentJwks(tenant);
         return { connector: record.id, issuer, audience: issuer, jwks };
       }),
-    mcp: mcpSurface({
-      allowedOrigins: [new URL(url).origin],
-      ports: {
-        callTool: (caller, { tool, args, idempotencyKey, usage, waitMs }) =>
-          callTool(gateway, caller, {
-            ...{ tool, arguments: args, idempotencyKey },
-            ...(usage !== null && { usage }),
-            ...(waitMs !== null && { waitMs }),
-          }),
-        listTools: (caller) => listedTools(gateway, caller, null),
-        findTools: (caller, task, most) => listedTools(gateway, caller, { task, most }),
-        outputSchema: (_caller, tool) =>
-          gateway.bundles.active(tenant)?.tool(tool)?.outputSchema ?? null,
-        fault: () => parts.log({ event: "mcp.failed", tenant }),
-      },
-    }),
+    mcp: mcpDoor(tenant, parts),
     events: events === undefined ? null : eventsDoor(tenant, events, door.exchange, parts),
     approvals: { gateway, exchange: door.exchange, approvals: approvals ?? null },
     jwks: () => keys.jwks(tenant),
     protectedResource: protectedResourceMetadata(place),
     authorizationServer: authorizationServerMetadata(place),
   };
+}
+
+export function mcpDoor(
+  tenant: string,
+  { url, gateway, log }: Pick<DoorParts, "url" | "gateway" | "log">,
+): TenantDoor["mcp"] {
+  return mcpSurface({
+    allowedOrigins: [new URL(url).origin],
+    ports: {
+      callTool: (caller, { tool, args, idempotencyKey, usage, waitMs }) =>
+        callTool(gateway, caller, {
+          ...{ tool, arguments: args, idempotencyKey },
+          ...(usage !== null && { usage }),
+          ...(waitMs !== null && { waitMs }),
+        }),
+      listTools: (caller) => listedTools(gateway, caller, null),
+      findTools: (caller, task, most) => listedTools(gateway, caller, { task, most }),
+      outputSchema: (_caller, tool) =>
+        gateway.bundles.active(tenant)?.tool(tool)?.outputSchema ?? null,
+      fault: () => log({ event: "mcp.failed", tenant }),
+    },
+  });
 }
 
 function eventsDoor(

@@ -1,7 +1,7 @@
-import type { DatabaseSync } from "node:sqlite";
 import type { CheckpointCommand } from "../../core/model/command.ts";
 import type { WorkflowEvent } from "../../core/model/event.ts";
 import type { Evidence, StoredEvent } from "../../gateway/ports.ts";
+import type { Database } from "./sql.ts";
 import type { NodeSessions } from "./sessions.ts";
 
 interface Row {
@@ -9,7 +9,7 @@ interface Row {
   readonly hash: string;
 }
 
-export function nodeEvidence(db: DatabaseSync, sessions: NodeSessions): Evidence {
+export function nodeEvidence(db: Database, sessions: NodeSessions): Evidence {
   const events = db.prepare(
     "SELECT bytes, hash FROM event WHERE tenant = ? AND workflow = ? AND seq > ? ORDER BY seq LIMIT ?",
   );

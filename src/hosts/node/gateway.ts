@@ -24,7 +24,6 @@ import { Ballast } from "./ballast.ts";
 import { ActiveBundles } from "./bundles.ts";
 import { ADMIN_SOCKET, type GatewayConfig } from "./config.ts";
 import { containing } from "./containment.ts";
-import { CoreShare } from "./core-share.ts";
 import { openDataFolder } from "./database.ts";
 import { Debts } from "./debts.ts";
 import { Directory } from "./directory.ts";
@@ -39,6 +38,7 @@ import { housekeeping } from "./housekeeping.ts";
 import { Journal } from "./journal.ts";
 import { LockReach } from "./lock-reach.ts";
 import { NodeLocks } from "./locks.ts";
+import { KeyStore } from "./key-store.ts";
 import { NodeKeys, sha256 } from "./keys.ts";
 import { Reconciler, settleInterrupted } from "./reconcile.ts";
 import { NodeSessions } from "./sessions.ts";
@@ -87,7 +87,7 @@ export async function startGateway(
     const wrapping = loadWrapping(folder.path, config.wrappingKey, env);
     if (wrapping.local) log({ event: "wrapping_key.local", folder: "keys" });
     const system = nodeSystem(clock);
-    const journal = new Journal(folder.db, new Ballast(folder.path), system.elapsed);
+    const journal = new Journal(folder.db, new Ballast(folder.path));
     const streams = new TenantStreams(folder.db, journal, sha256, system.now);
     const directory = new Directory(folder.db, journal, streams, system.now);
     const bundles = new ActiveBundles(directory, tenants, (tenant) =>
@@ -114,8 +114,8 @@ export async function startGateway(
     const agentKeys = new NodeAgentKeys(folder.db, system.now, (jkt) => bundles.ownersOf(jkt));
     const keys = closing.use(
       new NodeKeys(tenants, (tenant) => locks.now(tenant), {
-        folder: folder.path,
-        ...{ wrapping, streams, debts, clock },
+        store: new KeyStore(folder.path, wrapping),
+        ...{ streams, debts, clock },
         observe: ({ type, tenant, key }) => log({ event: `key.${type}`, tenant, key }),
       }),
     );
@@ -219,13 +219,8 @@ export async function startGateway(
           }),
       },
     };
-    const core = new CoreShare({
-      elapsed: system.elapsed,
-      commitMs: () => journal.commitMs,
-      nextTurn: (run) => setImmediate(run),
-    });
     const doors = tenantDoors({
-      ...{ config, url, gateway, keys, directory, bundles, locks, core, clock, log },
+      ...{ config, url, gateway, keys, directory, bundles, locks, clock, log },
     });
     const app = restSurface({
       gateway,

@@ -12,7 +12,8 @@ import { verifyDirectory } from "./inspect-directory.ts";
 import { sha256 } from "./keys.ts";
 import { place, sealedPlace } from "./session-store.ts";
 import { WorkflowKey } from "./workflow-key.ts";
-import { loadWrapping, type Wrapping, type WrappingSource } from "./wrapping.ts";
+import { loadWrapping, type WrappingSource } from "./wrapping.ts";
+import type { Wrapping } from "./wrapping-key.ts";
 
 /** What is wrong with a record, by its name. `store_corrupt`: the file itself cannot be read. */
 export interface Finding {

@@ -4,7 +4,8 @@ import type { KeyPurpose } from "../../core/model/signing-key.ts";
 import type { PrivateJwk } from "../../identity/keys.ts";
 import type { Ring } from "../../identity/key-ring.ts";
 import type { Voucher } from "../../tunnel/vouch.ts";
-import { KeyUnusable, type Wrapping, writeSecret } from "./wrapping.ts";
+import { writeSecret } from "./wrapping.ts";
+import { KeyUnusable, type Wrapping } from "./wrapping-key.ts";
 
 /** A key's own half goes when it stops signing: what is not there cannot be stolen. */
 export type KeyMaterial = Pick<PrivateJwk, "x"> & Partial<Pick<PrivateJwk, "d">>;
@@ -16,10 +17,20 @@ export interface KeptRing {
   readonly vouchers: readonly Voucher[];
 }
 
+/** Where rings are kept, whole and unreadable without the wrapping key. */
+export interface RingStore {
+  /** A secret of the tenant that is made once and stays. */
+  secret(tenant: string, name: string, make: () => Buffer): Buffer;
+  /** Null: there is none yet. Throws KeyUnusable where it cannot be read. */
+  load(tenant: string, purpose: KeyPurpose): KeptRing | null;
+  /** Durable when it returns; throws where it could not be written. */
+  save(tenant: string, purpose: KeyPurpose, kept: KeptRing): void;
+}
+
 const FORMAT = 1;
 
 /** `keys/<tenant>/<purpose>.key`, wrapped, 0600. */
-export class KeyStore {
+export class KeyStore implements RingStore {
   readonly #folder: string;
   readonly #wrapping: Wrapping;
 
@@ -28,12 +39,10 @@ export class KeyStore {
     this.#wrapping = wrapping;
   }
 
-  /** A secret of the tenant that is made once and stays. */
   secret(tenant: string, name: string, make: () => Buffer): Buffer {
     return this.#read(tenant, name) ?? this.#write(tenant, name, make());
   }
 
-  /** Null: there is none yet. Throws KeyUnusable where it cannot be read. */
   load(tenant: string, purpose: KeyPurpose): KeptRing | null {
     const text = this.#read(tenant, purpose)?.toString("utf8");
     if (text === undefined) return null;
@@ -46,7 +55,6 @@ export class KeyStore {
     return kept;
   }
 
-  /** On the disk when it returns; throws where it could not be written. */
   save(tenant: string, purpose: KeyPurpose, kept: KeptRing): void {
     this.#write(tenant, purpose, Buffer.from(JSON.stringify({ format: FORMAT, ...kept })));
   }

@@ -20,7 +20,8 @@ import { KeyStore } from "./key-store.ts";
 import { NodeKeys, sha256 } from "./keys.ts";
 import { TenantStreams } from "./tenant-stream.ts";
 import { temporaryFolder } from "./testing.ts";
-import { KeyUnusable, loadWrapping } from "./wrapping.ts";
+import { loadWrapping } from "./wrapping.ts";
+import { KeyUnusable } from "./wrapping-key.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -35,13 +36,13 @@ function hostAt(path: string, clock = new FakeClock(), locks: LockTable | null =
   const debts = new Debts({ streams, journal, clock });
   const wrapping = loadWrapping(path, undefined, {});
   const told: string[] = [];
+  const store = new KeyStore(path, wrapping);
   const keys = new NodeKeys(["acme", "globex"], () => locks, {
-    ...{ folder: path, wrapping, streams, debts, clock, observe: () => undefined },
+    ...{ store, streams, debts, clock, observe: () => undefined },
   });
   keys.begin((tenant) => told.push(`${tenant} ${keys.announced(tenant).length}`));
   return {
-    ...{ keys, clock, told, journal },
-    store: new KeyStore(path, wrapping),
+    ...{ keys, clock, told, journal, store },
     kid: (purpose: KeyPurpose) => keys.signing("acme", purpose)?.kid ?? "none",
     events: (purpose: KeyPurpose): KeyEvent[] => {
       journal.flush();

@@ -3,7 +3,13 @@ import type { Lock, LockTable } from "../../core/model/lock.ts";
 import { KEY_PURPOSES, type KeyPurpose } from "../../core/model/signing-key.ts";
 import type { KeyEvent } from "../../core/model/tenant-event.ts";
 import { nextChange, KEY_TIMES, type Ring, type RingChange } from "../../identity/key-ring.ts";
-import { ownKey, publicJwks, type SigningKey, type VerifyKey } from "../../identity/keys.ts";
+import {
+  type OwnKey,
+  ownKey,
+  publicJwks,
+  type SigningKey,
+  type VerifyKey,
+} from "../../identity/keys.ts";
 import type { CredentialUse } from "../../identity/credential.ts";
 import type { Jwks } from "../../sdk/jwk.ts";
 import type { KeyRing } from "../../sdk/key-cache.ts";
@@ -14,10 +20,9 @@ import type { Clock } from "../../tunnel/socket.ts";
 import { jwkOf } from "../../tunnel/vouch.ts";
 import type { Debts } from "./debts.ts";
 import { eventOf, unrecorded } from "./key-record.ts";
-import { KeyStore } from "./key-store.ts";
-import { OwnRing } from "./own-ring.ts";
+import type { RingStore } from "./key-store.ts";
+import { OwnRing, type SigningMaterial } from "./own-ring.ts";
 import type { TenantStreams } from "./tenant-stream.ts";
-import type { Wrapping } from "./wrapping.ts";
 
 /** How often it is tried again to write a ring that a full disk did not take. */
 const SETTLE_AGAIN_MS = 1_000;
@@ -25,9 +30,7 @@ const SETTLE_AGAIN_MS = 1_000;
 const LONGEST_SLEEP_MS = 60_000;
 
 export interface KeyParts {
-  /** The data folder. */
-  readonly folder: string;
-  readonly wrapping: Wrapping;
+  readonly store: RingStore;
   readonly streams: TenantStreams;
   readonly debts: Debts;
   readonly clock: Clock;
@@ -71,8 +74,7 @@ export class NodeKeys implements Disposable, Pick<HandshakePorts, "sign" | "chai
     parts: KeyParts,
   ) {
     this.#parts = parts;
-    const store = new KeyStore(parts.folder, parts.wrapping);
-    this.#tenants = new Map(tenants.map((name) => [name, this.#load(name, store)]));
+    this.#tenants = new Map(tenants.map((name) => [name, this.#load(name, parts.store)]));
     for (const [name, { rings }] of this.#tenants) {
       const table = locks(name);
       for (const purpose of KEY_PURPOSES) this.#recall(name, purpose, rings[purpose], table);
@@ -101,6 +103,16 @@ export class NodeKeys implements Disposable, Pick<HandshakePorts, "sign" | "chai
   /** Null: no such tenant, or no key of it may sign now. */
   signing(tenant: string, purpose: KeyPurpose): SigningKey | null {
     return this.#tenants.get(tenant)?.rings[purpose].view().signing ?? null;
+  }
+
+  /** For a host whose sessions sign by themselves; null: nothing may sign now. */
+  signingMaterial(tenant: string, purpose: KeyPurpose): SigningMaterial | null {
+    return this.#tenants.get(tenant)?.rings[purpose].material ?? null;
+  }
+
+  /** The public halves of those whose signature counts. */
+  believed(tenant: string, purpose: KeyPurpose): readonly Ed25519Jwk[] {
+    return jwksOf(this.#tenants.get(tenant)?.rings[purpose].view().believed ?? []);
   }
 
   /** Whose signature on a credential is believed. */
@@ -142,8 +154,7 @@ export class NodeKeys implements Disposable, Pick<HandshakePorts, "sign" | "chai
 
   /** What connectors are to believe. */
   announced(tenant: string): readonly Ed25519Jwk[] {
-    const published = this.#tenants.get(tenant)?.rings.call.view().published ?? [];
-    return published.flatMap(({ publicJwk }) => ("x" in publicJwk ? [jwkOf(publicJwk.x)] : []));
+    return jwksOf(this.#tenants.get(tenant)?.rings.call.view().published ?? []);
   }
 
   list(tenant: string): readonly PurposeKeys[] {
@@ -185,7 +196,7 @@ export class NodeKeys implements Disposable, Pick<HandshakePorts, "sign" | "chai
     this.#sleep();
   }
 
-  #load(name: string, store: KeyStore): Tenant {
+  #load(name: string, store: RingStore): Tenant {
     const ring = (purpose: KeyPurpose): OwnRing =>
       new OwnRing({
         ...{ tenant: name, purpose, store },
@@ -256,6 +267,10 @@ export class NodeKeys implements Disposable, Pick<HandshakePorts, "sign" | "chai
       for (const purpose of KEY_PURPOSES) yield { purpose, ring: rings[purpose] };
     }
   }
+}
+
+function jwksOf(keys: readonly OwnKey[]): readonly Ed25519Jwk[] {
+  return keys.flatMap(({ publicJwk }) => ("x" in publicJwk ? [jwkOf(publicJwk.x)] : []));
 }
 
 export function sha256(text: string): string {

@@ -38,8 +38,12 @@ export class LiveWorkflows {
   see(tenant: string, event: WorkflowEvent): void {
     if (event.type === "workflow.opened") {
       const { human, agent, expiresAt: expires } = event;
-      this.#of(tenant).set(event.workflow, { human, agent, expires });
+      this.add(tenant, event.workflow, { human, agent, expires });
     } else if (event.type === "workflow.closed") this.forget(tenant, event.workflow);
+  }
+
+  add(tenant: string, workflow: string, living: Living): void {
+    this.#of(tenant).set(workflow, living);
   }
 
   forget(tenant: string, workflow: string): void {

@@ -68,7 +68,7 @@ export interface Reach {
 
 export interface LockParts {
   readonly streams: TenantStreams;
-  readonly journal: Journal;
+  readonly journal: Pick<Journal, "flush">;
   readonly debts: Debts;
   readonly clock: Clock;
   newId(): string;

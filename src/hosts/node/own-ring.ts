@@ -27,7 +27,7 @@ import type { KeyRing } from "../../sdk/key-cache.ts";
 import { fixedKeys, type KeySource } from "../../sdk/verify.ts";
 import { signText } from "../../tunnel/keys.ts";
 import { MAX_VOUCHERS, type Voucher, voucherText } from "../../tunnel/vouch.ts";
-import type { KeptRing, KeyMaterial, KeyStore } from "./key-store.ts";
+import type { KeptRing, KeyMaterial, RingStore } from "./key-store.ts";
 
 /** What holds until the ring changes, or time changes it. */
 interface View {
@@ -37,14 +37,17 @@ interface View {
   readonly request: KeyRing<VerifyKey>;
   readonly renewal: KeyRing<VerifyKey>;
   readonly source: KeySource;
+  readonly believed: readonly OwnKey[];
   /** All of them, and those that will sign. */
   readonly published: readonly OwnKey[];
 }
 
+export type SigningMaterial = Required<KeyMaterial>;
+
 export interface OwnRingParts {
   readonly tenant: string;
   readonly purpose: KeyPurpose;
-  readonly store: KeyStore;
+  readonly store: RingStore;
   now(): number;
   /** Something is different from now on. */
   changed(changes: readonly RingChange[], lock: string | null): void;
@@ -211,12 +214,22 @@ export class OwnRing {
     if (vouchers.length < this.#kept.vouchers.length) this.#put({ ...this.#kept, vouchers }, []);
   }
 
-  #signing(): SigningKey | null {
+  /** Both halves of what signs now; null: nothing may. */
+  get material(): SigningMaterial | null {
+    this.#look();
+    return this.#material();
+  }
+
+  #material(): SigningMaterial | null {
     const active = signing(this.#kept.ring);
     const material = active === null ? undefined : this.#kept.material[active.kid];
     if (active === null || material?.d === undefined || !this.#durable.has(active.kid)) return null;
-    const { x, d } = material;
-    return importSigningKey({ kty: "OKP", crv: "Ed25519", x, d });
+    return { x: material.x, d: material.d };
+  }
+
+  #signing(): SigningKey | null {
+    const material = this.#material();
+    return material && importSigningKey({ kty: "OKP", crv: "Ed25519", ...material });
   }
 
   #makeView(): View {
@@ -234,6 +247,7 @@ export class OwnRing {
       request: ringOf(request),
       renewal: ringOf(own(believed(ring, this.#times, now, "renewal"))),
       source: fixedKeys(publicJwks(request)),
+      believed: request,
       published: [...request, ...next],
     };
   }

@@ -1,11 +1,6 @@
-import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import { RECORD_FORMAT } from "../../core/audit/chain.ts";
 import type { WorkflowEvent } from "../../core/model/event.ts";
-
-export interface Write {
-  readonly statement: StatementSync;
-  readonly values: readonly SQLInputValue[];
-}
+import type { Database, Write } from "./sql.ts";
 
 export interface Row {
   readonly tenant: string;
@@ -117,7 +112,7 @@ function ownKey(
 
 export type Statements = ReturnType<typeof prepare>;
 
-export function prepare(db: DatabaseSync) {
+export function prepare(db: Database) {
   return {
     insertEvent: db.prepare("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?)"),
     insertSealed: db.prepare("INSERT INTO sealed VALUES (?, ?, ?, ?, ?, ?)"),

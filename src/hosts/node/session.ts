@@ -1,4 +1,3 @@
-import type { DatabaseSync } from "node:sqlite";
 import { type Hash, link, stamp } from "../../core/audit/chain.ts";
 import type { Command } from "../../core/model/command.ts";
 import type { CallAdmitted, EventBody, WorkflowEvent } from "../../core/model/event.ts";
@@ -23,16 +22,11 @@ import { Allowance } from "./allowance.ts";
 import type { CarriedCalls } from "./carried.ts";
 import type { Signalled } from "./containment.ts";
 import type { Journal } from "./journal.ts";
+import type { Database, Write } from "./sql.ts";
 import { narrowLocks } from "./narrow-locks.ts";
-import {
-  type SealedRow,
-  sealedPlace,
-  type Statements,
-  type Write,
-  writesOf,
-} from "./session-store.ts";
+import { type SealedRow, sealedPlace, type Statements, writesOf } from "./session-store.ts";
 import type { WorkflowKey } from "./workflow-key.ts";
-import type { Wrapping } from "./wrapping.ts";
+import type { Wrapping } from "./wrapping-key.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1_000;
 /** Sealed inputs are kept this long unless retention says otherwise. */
@@ -53,8 +47,8 @@ const UNBUDGETED: ReadonlySet<EventBody["type"]> = new Set([
 ]);
 
 export interface SessionHost {
-  readonly db: DatabaseSync;
-  readonly journal: Journal;
+  readonly db: Database;
+  readonly journal: Pick<Journal, "write">;
   readonly wrapping: Wrapping;
   readonly hash: Hash;
   now(): number;

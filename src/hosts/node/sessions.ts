@@ -80,8 +80,7 @@ export class NodeSessions implements Sessions {
       .flatMap(({ state }) => state.inFlight.map((call) => ({ state, call })));
   }
 
-  create(tenant: string, workflow: string): Session {
-    const key = newKey();
+  create(tenant: string, workflow: string, key: Buffer = newKey()): Session {
     const head = genesis(this.#host.hash, tenant, workflow);
     const wrapped = this.#host.wrapping.wrap(place(tenant, workflow), key);
     this.#keep(

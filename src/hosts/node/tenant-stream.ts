@@ -1,4 +1,3 @@
-import type { DatabaseSync, StatementSync } from "node:sqlite";
 import {
   genesis,
   link,
@@ -15,7 +14,8 @@ import {
 } from "../../core/model/tenant-event.ts";
 import type { RaisedSignals } from "../../core/session/tenant-signal.ts";
 import { AuditUnavailable } from "../../gateway/ports.ts";
-import type { Journal, Write } from "./journal.ts";
+import type { Journal } from "./journal.ts";
+import type { Database, Statement, Write } from "./sql.ts";
 
 interface Head {
   readonly next: number;
@@ -24,19 +24,19 @@ interface Head {
 
 /** The record of what belongs to no workflow, one chain a tenant. */
 export class TenantStreams {
-  readonly #journal: Journal;
+  readonly #journal: Pick<Journal, "write">;
   readonly #hash: Hash;
   readonly #now: () => number;
-  readonly #insert: StatementSync;
-  readonly #all: StatementSync;
-  readonly #last: StatementSync;
-  readonly #keys: StatementSync;
-  readonly #signals: StatementSync;
+  readonly #insert: Statement;
+  readonly #all: Statement;
+  readonly #last: Statement;
+  readonly #keys: Statement;
+  readonly #signals: Statement;
   readonly #heads = new Map<string, Head>();
   /** Tenants whose chain was read whole and verified by this process. */
   readonly #verified = new Set<string>();
 
-  constructor(db: DatabaseSync, journal: Journal, hash: Hash, now: () => number) {
+  constructor(db: Database, journal: Pick<Journal, "write">, hash: Hash, now: () => number) {
     this.#journal = journal;
     this.#hash = hash;
     this.#now = now;

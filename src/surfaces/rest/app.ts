@@ -8,7 +8,6 @@ import type { OwnTokens } from "../authzen/call-token.ts";
 import { evaluation } from "../authzen/door.ts";
 import * as approvals from "./approvals.ts";
 import type { ApprovalsDoor } from "./approvals.ts";
-import * as crowd from "./crowd.ts";
 import { json, problem } from "./problem.ts";
 import { receiveSecurityEvent, type SecurityEventsDoor } from "./security-events.ts";
 import * as undo from "./undo.ts";
@@ -25,18 +24,20 @@ export type Authentication =
       readonly suspicion: SuspicionCode | null;
     };
 
-export interface TenantDoor {
-  /** True: the request may begin, now or when it is its turn. False: too many of this tenant wait. */
-  turn(request: Request): boolean | Promise<boolean>;
+/** What one workflow's own requests need. */
+export interface WorkflowDoor {
   authenticate(request: Request): Promise<Authentication>;
+  mcp(request: Request, caller: Caller): Promise<Response>;
+  /** The gateway's own call tokens, where they come back to it. */
+  readonly ownTokens: Omit<OwnTokens, "gateway">;
+}
+
+export interface TenantDoor extends WorkflowDoor {
   /** RFC 8693 at `/oauth/token`. */
   exchange(request: Request): Promise<Response>;
   /** The same operation as JSON at `/v1/workflows`. */
   open(request: Request): Promise<Response>;
   enrol(request: Request): Promise<Response>;
-  mcp(request: Request, caller: Caller): Promise<Response>;
-  /** The gateway's own call tokens, where they come back to it. */
-  readonly ownTokens: Omit<OwnTokens, "gateway">;
   /** Null: this tenant takes no security events. */
   readonly events: SecurityEventsDoor | null;
   readonly approvals: ApprovalsDoor;
@@ -46,11 +47,10 @@ export interface TenantDoor {
   readonly authorizationServer: unknown;
 }
 
-export interface RestHost {
+export interface WorkflowHost<Door extends WorkflowDoor = WorkflowDoor> {
   readonly gateway: Gateway;
   /** Undefined: no such tenant. */
-  tenant(name: string): TenantDoor | undefined;
-  readonly openapi: unknown;
+  tenant(name: string): Door | undefined;
   /** Says that a request ended in an error of ours: an id, no values. */
   log(line: {
     readonly event: "request.failed";
@@ -59,23 +59,17 @@ export interface RestHost {
   }): void;
 }
 
+export interface RestHost extends WorkflowHost<TenantDoor> {
+  readonly openapi: unknown;
+}
+
+/** Everything that this gateway serves. */
 export function restSurface(host: RestHost): Hono {
-  const app = new Hono();
+  const app = workflowSurface(host);
   app.get("/healthz", () => json({ status: "ok" }));
   app.get("/openapi.json", () => json(host.openapi));
 
-  const tenant = (
-    handle: (door: TenantDoor, context: Context) => Response | Promise<Response>,
-    crowded: (gateway: Gateway) => Response = crowd.unavailable,
-  ) => {
-    return async (context: Context) => {
-      const door = host.tenant(context.req.param("tenant") ?? "");
-      if (door === undefined) return problem("not_found");
-      const turn = door.turn(context.req.raw);
-      if (turn === true || (await turn)) return handle(door, context);
-      return crowd.hangUp(crowded(host.gateway));
-    };
-  };
+  const tenant = atTenant(host);
 
   app.get(
     "/.well-known/oauth-protected-resource/:tenant/mcp",
@@ -106,45 +100,6 @@ export function restSurface(host: RestHost): Hono {
     tenant((door, context) => door.open(context.req.raw)),
   );
 
-  app.all(
-    "/:tenant/mcp",
-    tenant(async (door, context) => {
-      const authentication = await door.authenticate(context.req.raw);
-      if (!authentication.ok) return unauthenticated(authentication);
-      return door.mcp(context.req.raw, authentication.caller);
-    }, crowd.protocolError),
-  );
-
-  app.post(
-    "/:tenant/access/v1/evaluation",
-    tenant((door, context) => {
-      const { gateway } = host;
-      const authenticate = async (request: Request): Promise<Caller | Response> => {
-        const authentication = await door.authenticate(request);
-        return authentication.ok ? authentication.caller : unauthenticated(authentication);
-      };
-      return evaluation({ ...door.ownTokens, gateway, authenticate }, context.req.raw);
-    }),
-  );
-
-  const workflow = (
-    handle: (typeof workflows)["showWorkflow"],
-    crowded?: (gateway: Gateway) => Response,
-  ) =>
-    tenant(async (door, context) => {
-      const authentication = await door.authenticate(context.req.raw);
-      if (!authentication.ok) return unauthenticated(authentication);
-      const { caller } = authentication;
-      // Another workflow's name and an invented one look the same (P7).
-      if (context.req.param("workflow") !== caller.workflow) {
-        await raiseMisplaced(host.gateway, caller);
-        return problem("not_found", { refusal: suspect("context_mismatch") });
-      }
-      const session = await lookedUp(host.gateway, caller);
-      if (session === null) return problem("not_found");
-      return handle(context, { gateway: host.gateway, caller, session });
-    }, crowded);
-
   app.get(
     "/:tenant/approvals/:approval",
     tenant((door) => approvals.page(door.approvals.exchange.tenant)),
@@ -169,11 +124,54 @@ export function restSurface(host: RestHost): Hono {
       approvals.decide(door.approvals, context.req.raw, context.req.param("approval") ?? ""),
     ),
   );
+  return app;
+}
+
+/** What an agent asks of its own workflow, over REST, MCP and AuthZEN. */
+export function workflowSurface(host: WorkflowHost): Hono {
+  const app = new Hono();
+  const tenant = atTenant(host);
+
+  app.all(
+    "/:tenant/mcp",
+    tenant(async (door, context) => {
+      const authentication = await door.authenticate(context.req.raw);
+      if (!authentication.ok) return unauthenticated(authentication);
+      return door.mcp(context.req.raw, authentication.caller);
+    }),
+  );
+
+  app.post(
+    "/:tenant/access/v1/evaluation",
+    tenant((door, context) => {
+      const { gateway } = host;
+      const authenticate = async (request: Request): Promise<Caller | Response> => {
+        const authentication = await door.authenticate(request);
+        return authentication.ok ? authentication.caller : unauthenticated(authentication);
+      };
+      return evaluation({ ...door.ownTokens, gateway, authenticate }, context.req.raw);
+    }),
+  );
+
+  const workflow = (handle: (typeof workflows)["showWorkflow"]) =>
+    tenant(async (door, context) => {
+      const authentication = await door.authenticate(context.req.raw);
+      if (!authentication.ok) return unauthenticated(authentication);
+      const { caller } = authentication;
+      // Another workflow's name and an invented one look the same (P7).
+      if (context.req.param("workflow") !== caller.workflow) {
+        await raiseMisplaced(host.gateway, caller);
+        return problem("not_found", { refusal: suspect("context_mismatch") });
+      }
+      const session = await lookedUp(host.gateway, caller);
+      if (session === null) return problem("not_found");
+      return handle(context, { gateway: host.gateway, caller, session });
+    });
 
   const base = "/:tenant/v1/workflows/:workflow";
   app.get(base, workflow(workflows.showWorkflow));
   app.get(`${base}/tools`, workflow(workflows.showTools));
-  app.post(`${base}/calls`, workflow(workflows.makeCall, crowd.busy));
+  app.post(`${base}/calls`, workflow(workflows.makeCall));
   app.get(`${base}/calls/:call`, workflow(workflows.showCall));
   app.get(`${base}/events`, workflow(workflows.listEvents));
   app.get(`${base}/checkpoint`, workflow(workflows.getCheckpoint));
@@ -190,6 +188,14 @@ export function restSurface(host: RestHost): Hono {
     return problem("internal_error");
   });
   return app;
+}
+
+function atTenant<Door extends WorkflowDoor>(host: WorkflowHost<Door>) {
+  return (handle: (door: Door, context: Context) => Response | Promise<Response>) =>
+    (context: Context): Response | Promise<Response> => {
+      const door = host.tenant(context.req.param("tenant") ?? "");
+      return door === undefined ? problem("not_found") : handle(door, context);
+    };
 }
 
 function unauthenticated(refusal: Extract<Authentication, { ok: false }>): Response {

@@ -31,9 +31,14 @@ import { readText } from "./body.ts";
 import { json, type ProblemCode } from "./problem.ts";
 import { report, reportElsewhere, type SuspiciousDoor } from "./suspicion.ts";
 
-/** What identity needs of one tenant to open, renew and authenticate. */
-export interface IdentityDoor extends SuspiciousDoor {
+/** What identity needs of one tenant to know who asks. */
+export interface RequestDoor extends SuspiciousDoor {
   readonly place: Place;
+  readonly exchange: Pick<ExchangeContext, "credentials" | "proofs">;
+}
+
+/** And to open and renew. */
+export interface IdentityDoor extends RequestDoor {
   readonly exchange: ExchangeContext;
   /** Null: no key may sign now. */
   credentialKey(): SigningKey | null;
@@ -41,7 +46,7 @@ export interface IdentityDoor extends SuspiciousDoor {
   newId(): string;
 }
 
-export async function authenticate(door: IdentityDoor, request: Request): Promise<Authentication> {
+export async function authenticate(door: RequestDoor, request: Request): Promise<Authentication> {
   const { credentials, proofs } = door.exchange;
   const url = new URL(request.url);
   const authorization = request.headers.get("authorization");
