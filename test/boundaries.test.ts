@@ -61,6 +61,7 @@ const modules = files.filter((path) => path.endsWith(".ts"));
 const shipped = modules.filter((path) => path.startsWith("src/") && !isTest(path));
 
 interface Import {
+  readonly typeOnly: boolean;
   readonly from: string;
   /** Path from the root for a file of ours, otherwise the name of the package. */
   readonly to: string;
@@ -68,8 +69,10 @@ interface Import {
 
 function importsOf(path: string): readonly Import[] {
   // A word in quotes is text.
-  const pattern = /(?<!")(?:\bfrom|\bimport)\s*\(?\s*"([^"\n]+)"/g;
-  return [...read(path).matchAll(pattern)].map(([, name]) => ({
+  const pattern =
+    /(?:\b(import|export) type [^;"]*)?(?<!")(?:\bfrom|\bimport)\s*\(?\s*"([^"\n]+)"/g;
+  return [...read(path).matchAll(pattern)].map(([, typeOnly, name]) => ({
+    typeOnly: typeOnly !== undefined,
     from: path,
     to: name!.startsWith(".") ? posix.join(posix.dirname(path), name!) : name!,
   }));
@@ -79,7 +82,8 @@ const folderOf = (path: string): string => path.split("/")[1]!;
 const lines = (imports: readonly Import[]): string[] =>
   imports.map(({ from, to }) => `${from} → ${to}`);
 const isOurs = (to: string): boolean => /^(src|test|examples|bench|bin|scripts)\//.test(to);
-const isBuiltin = (to: string): boolean => to.startsWith("node:") || builtinModules.includes(to);
+const isBuiltin = (to: string): boolean =>
+  /^(?:node|cloudflare):/.test(to) || builtinModules.includes(to);
 const inside = (folder: string): readonly Import[] =>
   shipped.filter((path) => path.startsWith(`src/${folder}/`)).flatMap(importsOf);
 
@@ -126,6 +130,24 @@ describe("imports", () => {
     expect(globals).toEqual([]);
   });
 
+  it("of the Cloudflare host reach nothing that only Node has, however far they go", () => {
+    const seen = new Set<string>();
+    const reached = new Set<string>();
+    const follow = (path: string): void => {
+      if (seen.has(path)) return;
+      seen.add(path);
+      for (const { to, typeOnly } of importsOf(path)) {
+        if (typeOnly) continue;
+        if (isBuiltin(to)) reached.add(to);
+        else if (to.startsWith("src/")) follow(to);
+      }
+    };
+    for (const path of shipped) if (path.startsWith("src/hosts/cloudflare/")) follow(path);
+    expect([...reached].sort()).toEqual(["cloudflare:workers", "node:crypto"]);
+    expect(seen).toContain("src/gateway/call.ts");
+    expect(seen).not.toContain("src/hosts/node/database.ts");
+  });
+
   it("of src never reach into tests, examples or benchmarks", () => {
     const out = shipped
       .flatMap(importsOf)
@@ -165,9 +187,10 @@ describe("imports", () => {
     const { dependencies, devDependencies } = manifest();
     const undeclared = shipped.flatMap(importsOf).filter(({ to }) => {
       if (isOurs(to) || isBuiltin(to)) return false;
-      const name = to
+      const inside = to.replace(/^node_modules\//, "");
+      const name = inside
         .split("/")
-        .slice(0, to.startsWith("@") ? 2 : 1)
+        .slice(0, inside.startsWith("@") ? 2 : 1)
         .join("/");
       return !(name in dependencies);
     });

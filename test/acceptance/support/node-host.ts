@@ -1,6 +1,7 @@
-import { cpSync, mkdirSync, writeFileSync } from "node:fs";
+import { cpSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ConnectorPlan, Host, Network } from "../host.ts";
+import { connectorCommand } from "./connector-process.ts";
 import { type Ended, postern, run, Running } from "./process.ts";
 import type { StoredEvent } from "./workflow.ts";
 
@@ -237,19 +238,7 @@ class Processes implements NodeHost {
 
   #connectorCommand(plan: ConnectorPlan, code?: string): string[] {
     const folder = this.#connectorFolder(plan.name);
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    const file = join(folder, "connector.jsonc");
-    const { network, tier, destinations, resolvers = [] } = plan;
-    writeFileSync(
-      file,
-      JSON.stringify({ network, tier, stateDir: join(folder, "state"), resolvers, destinations }),
-    );
-    const where = ["--config", file, "--gateway", plan.gatewayUrl ?? this.#url];
-    const more = {
-      join: code === undefined ? [] : ["--join", code],
-      listen: plan.listen === undefined ? [] : ["--listen", plan.listen],
-    };
-    return postern("connector", "run", ...where, ...more.join, ...more.listen);
+    return connectorCommand(folder, plan, plan.gatewayUrl ?? this.#url, code);
   }
 
   #connectorFolder(name: string): string {

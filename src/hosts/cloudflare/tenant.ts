@@ -1,0 +1,54 @@
+import { DurableObject } from "cloudflare:workers";
+import { loadGrammar } from "../../sql/parse.ts";
+import type { Env } from "./config.ts";
+import { nameOf } from "./names.ts";
+import type { ObjectState } from "./platform.ts";
+import { tenantHost, type TenantHost } from "./tenant-host.ts";
+
+/**
+ * One tenant: its bundles, agents, keys, connectors and their sessions, locks and leases, and the stream of
+ * what belongs to no workflow.
+ */
+export class TenantObject extends DurableObject<Env, ObjectState> {
+  #host!: TenantHost;
+
+  constructor(ctx: ObjectState, env: Env) {
+    super(ctx, env);
+    void ctx.blockConcurrencyWhile(async () => {
+      await loadGrammar();
+      this.#host = tenantHost(nameOf(ctx), ctx, env);
+    });
+  }
+
+  async fetch(request: Request): Promise<Response> {
+    return this.#host.fetch(request);
+  }
+
+  async administer(request: Request): Promise<Response> {
+    return this.#host.administer(request);
+  }
+
+  standing(...args: Parameters<TenantHost["standing"]>): ReturnType<TenantHost["standing"]> {
+    return this.#host.standing(...args);
+  }
+
+  bundle(digest: string): Record<string, string> | null {
+    return this.#host.bundle(digest);
+  }
+
+  send(...args: Parameters<TenantHost["send"]>): ReturnType<TenantHost["send"]> {
+    return this.#host.send(...args);
+  }
+
+  ended(...args: Parameters<TenantHost["ended"]>): Promise<void> {
+    return this.#host.ended(...args);
+  }
+
+  contain(...args: Parameters<TenantHost["contain"]>): Promise<void> {
+    return this.#host.contain(...args);
+  }
+
+  raise(...args: Parameters<TenantHost["raise"]>): Promise<void> {
+    return this.#host.raise(...args);
+  }
+}
