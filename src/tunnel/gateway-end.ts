@@ -79,8 +79,18 @@ export class GatewayEnd {
       },
     });
     this.#handshakes.add(handshake);
-    if (this.#handshakes.size > MAX_HANDSHAKES) handshake.refuse(CLOSE.timeout);
+    if (this.#handshakes.size > MAX_HANDSHAKES) this.#oneOf(this.#handshakes).refuse(CLOSE.timeout);
     return handshake;
+  }
+
+  /**
+   * Whom nobody can foretell. If it were the one that comes, strangers who hold all places and say nothing
+   * would keep every connector out; one that means it needs its place for two turns of the network only.
+   */
+  #oneOf(handshakes: ReadonlySet<Handshake>): Handshake {
+    const open = [...handshakes].filter(({ proven }) => !proven);
+    const drawn = Number.parseInt(this.#ports.nonce().slice(-8), 16);
+    return open[drawn % open.length]!;
   }
 
   /** Exactly this network and tier, never a higher one that happens to be free. */

@@ -121,4 +121,22 @@ describe("the handshake, seen from the gateway", () => {
     const many = Array.from({ length: 65 }, () => world.dial());
     expect(many.filter((one) => one.socket.closedWith !== null)).toHaveLength(1);
   });
+
+  it("lets a connector in where strangers hold all places and say nothing", () => {
+    const world = new World();
+    const strangers = Array.from({ length: 64 }, () => world.dial());
+    world.connect();
+    expect(strangers.filter(({ socket }) => socket.closedWith !== null)).toHaveLength(1);
+  });
+
+  it("takes the place of nobody who holds the key and waits for the session of before", async () => {
+    const world = new World();
+    world.connect();
+    const second = world.hello();
+    world.prove(second);
+    const strangers = Array.from({ length: 200 }, () => world.dial());
+    expect(strangers.filter(({ socket }) => socket.closedWith === null)).toHaveLength(63);
+    await world.clock.pass(2_000);
+    expect(second.socket.of("welcome")).toHaveLength(1);
+  });
 });

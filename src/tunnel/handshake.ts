@@ -77,6 +77,11 @@ export class Handshake {
     this.#cancelTimer = clock.after(HANDSHAKE_MS, () => this.refuse(CLOSE.timeout));
   }
 
+  /** It holds the key of a connector, and waits for the session of before. */
+  get proven(): boolean {
+    return this.#state.at === "challenge";
+  }
+
   message(text: string): void {
     const state = this.#state;
     if (state.at === "ended" || (state.at === "live" && state.session.ended)) return;
