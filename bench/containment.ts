@@ -24,7 +24,7 @@ const CALLS = Number(values.calls ?? 200);
 const WARM_UP = 5;
 
 const upstream = new Silence();
-await using governed = await startGoverned(await upstream.start(), null, null);
+await using governed = await startGoverned({ notes: await upstream.start() }, null, null);
 const admin = new AdminClient(governed.data, undefined);
 try {
   const killed = await rounds(LOCKS, () => kill(governed, admin, upstream, CALLS));

@@ -1,107 +1,145 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { Client } from "undici";
 import { AdminClient } from "../src/cli/admin-client.ts";
 import { governedPlan } from "./bodies.ts";
 import { recorded } from "./calls.ts";
-import { type Governed, type Opened, startGoverned } from "./governed.ts";
-import { load } from "./load.ts";
+import { type Governed, type Opened, startGoverned, type Tenant } from "./governed.ts";
+import { latenciesOf, quantile } from "./load.ts";
 import { start } from "./process.ts";
 
 /**
- * What one agent feels of a slow, a hostile and a greedy neighbour, as p99 with and without them in
- * one run: `npm run bench:fair`. The neighbours are another workflow of the same tenant, on the same
- * connector. Each figure is the median of a few rounds, with and without in turn, so that what else the
- * machine does is in both. Void if the neighbour did nothing, or if the record does not verify.
+ * What one agent feels of its neighbours: `npm run bench:fair`. Its calls are measured in short rounds, in
+ * turn without and beside each neighbour, so that what else the machine does is in both; a figure is the
+ * p99 of all its calls. The gateway has one core. Neighbours, their connector and their services yield to
+ * whoever is measured on the other one: in production they have machines of their own. Void if a neighbour
+ * did nothing, or if the record does not verify.
  */
-const { values } = parseArgs({ options: { calls: { type: "string" }, json: { type: "boolean" } } });
-const CALLS = Number(values.calls ?? 400);
+const { values } = parseArgs({
+  options: {
+    calls: { type: "string" },
+    rounds: { type: "string" },
+    json: { type: "boolean" },
+  },
+});
+/** Of one round. */
+const CALLS = Number(values.calls ?? 150);
+const ROUNDS = Number(values.rounds ?? 8);
 const CONNECTIONS = 2;
-const WARM_UP = 200;
-const ROUNDS = 3;
-/** More than the slow destination takes at one time, fewer than one session carries. */
-const SLOW = 200;
-const HOSTILE = 2;
-const GREEDY = 8;
+const WARM_UP = 50;
 const POLL_MS = 50;
 
-const upstream = await start([join(import.meta.dirname, "upstream.ts")], null);
-await using governed = await startGoverned(String(upstream.facts["url"]), null, null);
+interface Neighbour {
+  readonly name: string;
+  readonly tenant: Tenant;
+  readonly tool: "slow_read" | "body_read";
+  readonly size: string;
+  readonly connections: number;
+}
+
+const NEIGHBOURS: readonly Neighbour[] = [
+  // More than the slow destination takes at one time, fewer than one session carries.
+  {
+    ...{ name: "a tool that never answers", tenant: "bench" },
+    ...{ tool: "slow_read", size: "never", connections: 200 },
+  },
+  {
+    ...{ name: "a tool that answers with gigabytes", tenant: "bench" },
+    ...{ tool: "slow_read", size: "flood", connections: 2 },
+  },
+  {
+    ...{ name: "a workflow that calls without a pause", tenant: "bench" },
+    ...{ tool: "slow_read", size: "1024", connections: 32 },
+  },
+  {
+    ...{ name: "a tenant that floods", tenant: "neighbour" },
+    ...{ tool: "body_read", size: "1024", connections: 256 },
+  },
+];
+
+const pinned = availableParallelism() > 1;
+const [gatewayCore, otherCore] = pinned ? [0, 1] : [null, null];
+if (pinned) execFileSync("taskset", ["-cp", "1", String(process.pid)], { stdio: "ignore" });
+
+const folder = mkdtempSync(join(tmpdir(), "postern-fair-"));
+const service = join(import.meta.dirname, "upstream.ts");
+const [own, slow] = [await start([service], otherCore), await start([service], otherCore, true)];
 try {
-  const quiet = await p99();
-  const beside: { [name: string]: number } = {};
-  for (const [name, size, connections] of [
-    ["a tool that never answers", "never", SLOW],
-    ["a tool that answers with gigabytes", "flood", HOSTILE],
-    ["a workflow that calls without a pause", "1024", GREEDY],
-  ] as const) {
-    const ratios: number[] = [];
-    for (let round = 0; round < ROUNDS; round++) {
-      const before = await p99();
-      await using _noise = await neighbour(governed, size, connections);
-      ratios.push((await p99()) / before);
-    }
-    beside[name] = median(ratios);
-  }
+  const slowUrl = String(slow.facts["url"]);
+  const services = { notes: String(own.facts["url"]), slow: slowUrl, neighbour: slowUrl };
+  await using governed = await startGoverned(services, gatewayCore, otherCore);
+  await round(governed);
+  const results = [];
+  for (const neighbour of NEIGHBOURS) results.push(await compared(governed, neighbour));
   if (!(await governed.record()).verified) throw new Error("void: the chain does not verify");
-  process.stdout.write(
-    values.json === true
-      ? `${JSON.stringify({ quietP99Ms: quiet, beside })}\n`
-      : report(quiet, beside),
-  );
+  process.stdout.write(values.json === true ? `${JSON.stringify(results)}\n` : report(results));
 } finally {
-  await upstream.stop();
+  await own.stop();
+  await slow.stop();
+  rmSync(folder, { recursive: true, force: true });
 }
 
-async function p99(): Promise<number> {
-  const count = CALLS + WARM_UP;
-  const plan = await governedPlan(governed.opened, "body_read", "1024", count);
+interface Compared {
+  readonly name: string;
+  readonly quiet: { readonly p50Ms: number; readonly p99Ms: number };
+  readonly beside: { readonly p50Ms: number; readonly p99Ms: number };
+  /** Of the p99 alone. */
+  readonly ratio: number;
+  /** What the neighbour recorded meanwhile. */
+  readonly events: number;
+}
+
+async function compared(governed: Governed, neighbour: Neighbour): Promise<Compared> {
+  const { name, tenant } = neighbour;
+  const admin = new AdminClient(governed.data, tenant);
+  const opened = await governed.open(tenant);
+  const quiet: number[] = [];
+  const beside: number[] = [];
+  for (let at = 0; at < ROUNDS; at++) {
+    process.stderr.write(`${name}, round ${at + 1} of ${ROUNDS}\n`);
+    quiet.push(...(await round(governed)));
+    const before = await recorded(admin, opened.workflow);
+    const noise = await begun(neighbour, opened);
+    // Each of its connections has called.
+    while ((await recorded(admin, opened.workflow)) < before + neighbour.connections) {
+      await sleep(POLL_MS);
+    }
+    beside.push(...(await round(governed)));
+    await noise.stop();
+  }
+  const [one, other] = [summary(quiet), summary(beside)];
+  const events = await recorded(admin, opened.workflow);
+  return { name, quiet: one, beside: other, ratio: other.p99Ms / one.p99Ms, events };
+}
+
+async function round(governed: Governed): Promise<Iterable<number>> {
+  const plan = await governedPlan(governed.opened, "body_read", "1024", CALLS + WARM_UP);
   const shared = { connections: CONNECTIONS, calls: CALLS, warmUp: WARM_UP, expect: "xxxxxxxx" };
-  return (await load({ ...plan, ...shared }, () => undefined)).p99Ms;
+  return (await latenciesOf({ ...plan, ...shared }, () => undefined)).latencies;
 }
 
-/** Calls over these connections, again and again, until it is disposed of; here when all have begun. */
-async function neighbour(
-  from: Governed,
-  size: string,
-  connections: number,
-): Promise<AsyncDisposable> {
-  const opened = await from.open();
-  const { origin } = new URL(opened.url);
-  const clients = Array.from({ length: connections }, () => new Client(origin));
-  let over = false;
-  const loops = clients.map(async (client) => {
-    // What is destroyed in the middle of a call ends its loop.
-    while (!over) await call(client, opened, size).catch(() => undefined);
-  });
-  const admin = new AdminClient(from.data, undefined);
-  while ((await recorded(admin, opened.workflow)) < connections) await sleep(POLL_MS);
-  return {
-    async [Symbol.asyncDispose]() {
-      over = true;
-      await Promise.all(clients.map((client) => client.destroy()));
-      await Promise.all(loops);
-    },
-  };
+async function begun({ tool, size, connections }: Neighbour, opened: Opened) {
+  const file = join(folder, "opened.json");
+  writeFileSync(file, JSON.stringify(opened));
+  const program = join(import.meta.dirname, "neighbour.ts");
+  return start([program, file, tool, size, String(connections)], otherCore, true);
 }
 
-async function call(client: Client, opened: Opened, size: string): Promise<void> {
-  const { url, method, headers, body, proofs } = await governedPlan(opened, "slow_read", size, 1);
-  const answer = await client.request({
-    ...{ path: new URL(url).pathname, method, body },
-    headers: { ...headers, dpop: (await proofs?.next()) ?? "" },
-  });
-  await answer.body.text();
+function summary(latencies: readonly number[]): Compared["quiet"] {
+  const sorted = Float64Array.from(latencies).sort();
+  return { p50Ms: quantile(sorted, 0.5), p99Ms: quantile(sorted, 0.99) };
 }
 
-function median(all: readonly number[]): number {
-  return all.toSorted((a, b) => a - b)[Math.floor(all.length / 2)] ?? 0;
-}
-
-function report(quiet: number, beside: { readonly [name: string]: number }): string {
-  const lines = Object.entries(beside).map(
-    ([name, ratio]) => `p99 beside ${name.padEnd(38)} ${ratio.toFixed(2)} × of without`,
+function report(results: readonly Compared[]): string {
+  const lines = results.map(({ name, quiet, beside, ratio, events }) =>
+    [
+      name.padEnd(38),
+      `p99 ${beside.p99Ms.toFixed(1)} ms, alone ${quiet.p99Ms.toFixed(1)} ms: ${ratio.toFixed(2)} ×`,
+      `(p50 ${beside.p50Ms.toFixed(1)}, ${quiet.p50Ms.toFixed(1)}; ${events} events of the neighbour)`,
+    ].join("  "),
   );
-  return `p99 alone ${quiet.toFixed(1)} ms, ${CONNECTIONS} connections, ${CALLS} calls each, median of ${ROUNDS}\n${lines.join("\n")}\n`;
+  return `${CONNECTIONS} connections, ${ROUNDS} rounds of ${CALLS} calls each way\n${lines.join("\n")}\n`;
 }

@@ -29,6 +29,26 @@ export const WARM_UP = 1_000;
 
 /** `begin` runs when the measured part starts. */
 export async function load(plan: LoadPlan, begin: () => void): Promise<LoadResult> {
+  const { latencies, seconds } = await latenciesOf(plan, begin);
+  return {
+    calls: plan.calls,
+    seconds,
+    perSecond: plan.calls / seconds,
+    p50Ms: quantile(latencies, 0.5),
+    p99Ms: quantile(latencies, 0.99),
+  };
+}
+
+/** Of sorted values. */
+export function quantile(values: ArrayLike<number>, share: number): number {
+  return values[Math.min(values.length - 1, Math.floor(values.length * share))] ?? 0;
+}
+
+/** In milliseconds, the fastest first. */
+export async function latenciesOf(
+  plan: LoadPlan,
+  begin: () => void,
+): Promise<{ readonly latencies: Float64Array; readonly seconds: number }> {
   const { origin, pathname, search } = new URL(plan.url);
   const { warmUp } = plan;
   const total = warmUp + plan.calls;
@@ -63,16 +83,7 @@ export async function load(plan: LoadPlan, begin: () => void): Promise<LoadResul
   await Promise.all(clients.map(loop));
   const seconds = (performance.now() - started) / 1_000;
   await Promise.all(clients.map((client) => client.close()));
-  latencies.sort();
-  const at = (share: number): number =>
-    latencies[Math.min(plan.calls - 1, Math.floor(plan.calls * share))] ?? 0;
-  return {
-    calls: plan.calls,
-    seconds,
-    perSecond: plan.calls / seconds,
-    p50Ms: at(0.5),
-    p99Ms: at(0.99),
-  };
+  return { latencies: latencies.sort(), seconds };
 }
 
 /** A gateway takes no proof older than half a minute: under load some wait longer for their turn. */

@@ -39,7 +39,7 @@ const proxy = await start([join(import.meta.dirname, "proxy.ts"), upstreamUrl], 
 const rows: Row[] = [];
 let made = 0;
 try {
-  await using governed = await startGoverned(upstreamUrl, gatewayCore, otherCore);
+  await using governed = await startGoverned({ notes: upstreamUrl }, gatewayCore, otherCore);
   const path = "/notes/note-1";
   const plain = {
     method: "GET",

@@ -12,12 +12,18 @@ export interface Running {
   stop(): Promise<void>;
 }
 
-/** A Node program that says `{"event":"ready",…}`, kept on one core where `taskset` is there. */
-export function start(args: readonly string[], core: number | null): Promise<Running> {
-  const [program, all] =
-    core === null
-      ? [process.execPath, args]
-      : ["taskset", ["-c", String(core), process.execPath, ...args]];
+/**
+ * A Node program that says `{"event":"ready",…}`, kept on one core where `taskset` is there. `yielding`:
+ * whatever else is on that core goes first.
+ */
+export function start(
+  args: readonly string[],
+  core: number | null,
+  yielding = false,
+): Promise<Running> {
+  const nice = yielding ? ["nice", "-n", "10"] : [];
+  const pin = core === null ? [] : ["taskset", "-c", String(core)];
+  const [program = "", ...all] = [...nice, ...pin, process.execPath, ...args];
   const child = spawn(program, all, { stdio: ["ignore", "pipe", "pipe"] });
   let errors = "";
   child.stderr.on("data", (chunk: Buffer) => (errors = (errors + chunk.toString()).slice(-2_000)));

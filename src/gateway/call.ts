@@ -3,7 +3,7 @@ import type { Json, JsonObject } from "../core/model/json.ts";
 import { previewDigest } from "../core/model/operation.ts";
 import type { FailureCode, Outcome } from "../core/model/outcome.ts";
 import type { Result } from "../core/session/decision.ts";
-import { MAX_REPORTED_TOKENS } from "../core/session/limits.ts";
+import { BUSY_RETRY_MS, MAX_REPORTED_TOKENS } from "../core/session/limits.ts";
 import type { WorkflowState } from "../core/session/state.ts";
 import { approvalOutcome } from "./approval-outcome.ts";
 import { dispatch } from "./dispatch.ts";
@@ -87,6 +87,12 @@ export async function callTool(
     const waited = await stillWaiting(gateway, session, tried.waiting, until);
     if (waited !== null) return waited;
   }
+}
+
+/** What a call meets for which there is not even a place to wait: nothing of it was looked at. */
+export function busy({ system }: Pick<Gateway, "system">): Outcome {
+  const failed = { kind: "failed", code: "busy", retryAfterMs: BUSY_RETRY_MS } as const;
+  return refusalOutcome(system.id("call"), "", failed);
 }
 
 /** Null: counted. A seat that has ended has nothing counted; the call says so itself. */

@@ -169,6 +169,17 @@ export function ownerElsewhere(
   return null;
 }
 
+/**
+ * The workflow of a credential that was good once; null: of none that is known. Says in which line a
+ * request waits before it is verified, and nothing more.
+ */
+export function knownWorkflow(
+  token: string,
+  { cache }: Pick<CredentialContext, "cache">,
+): string | null {
+  return cache.get(sha256Hex(token))?.claims.workflow ?? null;
+}
+
 function verifyWithin(
   token: string,
   context: CredentialContext,

@@ -34,6 +34,7 @@ import { stockOAuthCases } from "./cases/stock-oauth.ts";
 import { twiceCases } from "./cases/twice.ts";
 import { undoCases } from "./cases/undo.ts";
 import { wireCases } from "./cases/wire.ts";
+import { writeCases } from "./cases/writes.ts";
 import { startWorld, type World } from "./support/world.ts";
 
 /**
@@ -58,6 +59,7 @@ describe("acceptance", () => {
   keyCases(world);
   requestCases(world);
   searchCases(world);
+  writeCases(world);
   stockOAuthCases(world);
   outcomeCases(world);
   acmeCases(world);

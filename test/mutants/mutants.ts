@@ -16,6 +16,7 @@ const KEYS = "src/hosts/node/keys.test.ts";
 const VOUCHERS = "src/tunnel/vouch.test.ts";
 const QUERIES = "src/sql/guard.test.ts";
 const SUMMARIES = "src/sql/summary.test.ts";
+const ROWS = "src/connector/postgres-rows.test.ts";
 const ALLOWED = "src/connector/allow.test.ts";
 const DECIDER = "src/core/session/call.test.ts";
 const FIT = "src/connector/fit.test.ts";
@@ -254,6 +255,16 @@ export const MUTANTS: readonly Mutant[] = [
     },
     suite: ALLOWED,
     noticedBy: "refuses a listed column without a fence",
+  },
+  {
+    name: "nobody asks what else a write has written",
+    patch: {
+      file: "src/connector/postgres-rows.ts",
+      find: "beside.some(([id]) => !also.includes(id))",
+      replace: "false",
+    },
+    suite: ROWS,
+    noticedBy: "is refused, or declared: a foreign key that cascades",
   },
   {
     name: "a class that a call names need not be disclosed",

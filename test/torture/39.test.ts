@@ -3,6 +3,7 @@ import { existsSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { approvalOf } from "../acceptance/support/approval.ts";
 import { changedBundle } from "../acceptance/support/bundle-folder.ts";
 import { type NodeHost, nodeHost } from "../acceptance/support/node-host.ts";
 import type { Outcome, Workflow } from "../acceptance/support/workflow.ts";
@@ -10,6 +11,7 @@ import { startWorld, type World } from "../acceptance/support/world.ts";
 import { checked, figure } from "./checked.ts";
 import { type Database, startDatabase } from "./database.ts";
 import { type HostileText, hostileTexts } from "./hostile-sql.ts";
+import { honestWrites, hostileWrites } from "./hostile-writes.ts";
 import { layerFolder, type SqlTool } from "./layer.ts";
 import { chainHolds, recordHolds, until } from "./witnesses.ts";
 
@@ -38,7 +40,7 @@ const PLACES = {
 type Place = keyof typeof PLACES;
 
 /**
- * Torture 39, against named statements, and against queries that an agent writes itself: `COMMIT; DROP …`, data-modifying CTE, `pg_read_file`, `COPY … TO
+ * Torture 39, against named statements, and against queries and writes of an agent's own: `COMMIT; DROP …`, data-modifying CTE, `pg_read_file`, `COPY … TO
  * PROGRAM`, `EXPLAIN ANALYZE DELETE`, leading comment, `pg_sleep`, `SET ROLE`, `pg_terminate_backend`,
  * `SELECT … FOR UPDATE`, `SELECT … INTO` → nothing written, statement timeout, connection discarded.
  */
@@ -70,6 +72,8 @@ describe("torture 39: SQL that wants to be more than it may", () => {
         ...Object.fromEntries(bundled.map((name) => [name, postgres])),
         asked: { ...postgres, relations },
         summed: { ...postgres, relations },
+        written: { ...postgres, relations },
+        rewritten: { ...postgres, relations },
       },
       tools: [
         tool("db_find", "named", "read", find, ["text"]),
@@ -81,12 +85,18 @@ describe("torture 39: SQL that wants to be more than it may", () => {
           ...{ id: "db_sum", destination: "summed", action: "summarize" },
           ...{ query: { ...query, minGroup: 3 }, timeoutMs: TIMEOUT_MS },
         },
+        // The first waits for a human, the second writes what the first has shown.
+        ...["written", "rewritten"].map((destination) => ({
+          ...{ id: `db_${destination}`, destination, action: "mutate" as const },
+          write: { relations: { [`${schema}.person`]: WRITABLE }, maxRows: 3 },
+        })),
         ...hostile.filter(({ several }) => !several).flatMap(placed),
       ],
       actionPolicies: NEEDS_FINANCE,
     });
     // With the token, so that what keeps it here is the gateway.
     const listed = { [`${schema}.person`]: ["id", "text", "token"] };
+    const writes = { [`${schema}.person`]: { ...WRITABLE, maxRows: 3 } };
     world = await startWorld("laboratory", host, {
       overlays: [overlay],
       connectors: () => [
@@ -100,6 +110,8 @@ describe("torture 39: SQL that wants to be more than it may", () => {
             named: database.destination("reader", [digest(find)], 1),
             asked: database.destination("reader", { relations: listed }, 1),
             summed: database.destination("reader", { relations: listed, minGroup: 3 }, 1),
+            written: database.destination("writer", { relations: listed, writes }, 1),
+            rewritten: database.destination("writer", { relations: listed, writes }, 1),
             "named-writer": database.destination("writer", [digest(add)], 1),
           },
           env: database.env,
@@ -240,6 +252,60 @@ describe("torture 39: SQL that wants to be more than it may", () => {
     }
   });
 
+  it("as a write of the agent's own it is refused before anything leaves, and says why", async () => {
+    const texts = [...hostileWrites(database.schema, FILE), ...hostile.map((one) => one.text)];
+    for (const text of texts) {
+      const writing = await world.acme.open(world.agent, "dana", { purpose: "lab" });
+      expect(await writing.call("db_rewritten", { text }), text).toMatchObject({
+        outcome: "failed",
+        reason: { code: "invalid_arguments", at: ["/text"], why: { fix: expect.any(String) } },
+      });
+      const types = (await writing.events()).map(({ event }) => event.type);
+      expect(types, text).not.toContain("call.admitted");
+    }
+    expect(await everything()).toEqual(untouched);
+    figure("writes", texts.length);
+  });
+
+  it.each([
+    "update person set token = 'x' where id = 1",
+    "update person set text = token where id = 1",
+    "update person set text = 'x' where token like 'hush%'",
+    "update person p set text = 'x' where p.id = 1 and length(p.token) > 3",
+    "delete from person where token is not null",
+    "insert into person (id, text, token) values (9, 'x', 'y')",
+  ])("a column that policy denies is neither written nor asked about: %s", async (text) => {
+    const writing = await world.acme.open(world.agent, "dana", { purpose: "lab" });
+    expect(await writing.call("db_rewritten", { text })).toMatchObject({
+      outcome: "policy_denied",
+      reason: { code: "data_denied" },
+    });
+    expect(await everything()).toEqual(untouched);
+  });
+
+  it("hides no write, and invents none: what a human is shown is what happens", async () => {
+    for (const text of honestWrites(database.schema)) {
+      const before = await everybody();
+      const asking = await world.acme.open(world.agent, "dana", { purpose: "lab" });
+      const asked = (
+        await asking.request(
+          "POST",
+          "/calls",
+          { tool: "db_written", arguments: { text } },
+          { headers: { prefer: "wait=0" } },
+        )
+      ).body as Outcome;
+      expect(asked.outcome, text).toBe("human_approval_required");
+      expect(await everybody(), text).toEqual(before);
+      expect((await asking.call("db_rewritten", { text })).outcome, text).toBe("ok");
+      const after = await everybody();
+      const shown = approvalOf(asked).proposedDiff;
+      expect(shown, text).toEqual(differences(database.schema, before, after));
+      await database.query(`delete from ${database.schema}.person; ${people(database.schema)}`);
+    }
+    expect(await everything()).toEqual(untouched);
+  });
+
   it("a query that does not end is ended by the server", async () => {
     // Embedded, the database is this very process: it would stand still as long as the query runs.
     if (!database.real) return;
@@ -324,11 +390,19 @@ describe("torture 39: SQL that wants to be more than it may", () => {
     return (result?.value as { rows: { text: string }[] } | undefined)?.rows[0]?.text;
   }
 
+  async function everybody(): Promise<readonly Person[]> {
+    const { schema } = database;
+    return (await database.query(
+      `select id::text, text from ${schema}.person order by id`,
+    )) as unknown as Person[];
+  }
+
   /** Whatever any of them could have changed. */
   async function everything(): Promise<unknown> {
     const { schema } = database;
     const [rows] = await database.query(
       `select (select json_agg(note order by id) from ${schema}.note)::text as notes,
+        (select json_agg(person order by id) from ${schema}.person)::text as people,
         (select json_agg(relname order by relname) from pg_class
           where relnamespace = '${schema}'::regnamespace)::text as relations,
         (select json_agg(rolname order by rolname) from pg_roles)::text as roles`,
@@ -343,17 +417,54 @@ const SELF =
 const NEEDS_FINANCE = `
 @id("guarded-needs-finance")
 forbid (principal, action == Action::"mutate", resource)
-when { resource.destination == Destination::"guarded" }
+when { [Destination::"guarded", Destination::"written"].contains(resource.destination) }
 unless { context.approvals.contains("finance") };
 `;
+
+const people = (schema: string): string => `insert into ${schema}.person
+  select n, (array['anna', 'bob', 'cleo'])[n], 'hush-' || n from generate_series(1, 3) n`;
+
+const WRITABLE = {
+  key: ["id"],
+  insert: ["id", "text", "token"],
+  update: ["text", "token"],
+  delete: true,
+};
+
+interface Person {
+  readonly id: string;
+  readonly text: string;
+}
+
+/** RFC 6902 of the rows by their key, as nobody may see a token. */
+function differences(
+  schema: string,
+  before: readonly Person[],
+  after: readonly Person[],
+): readonly object[] {
+  const ids = [...new Set([...before, ...after].map(({ id }) => id))].sort();
+  return ids.flatMap((id) => {
+    const path = `/${schema}.person/${id}`;
+    const [from, to] = [before, after].map((all) => all.find((one) => one.id === id));
+    if (from === undefined) return [{ op: "add", path, value: { ...to, token: null } }];
+    const gone = { op: "test", path, value: { ...from, token: null } };
+    if (to === undefined) return [gone, { op: "remove", path }];
+    if (from.text === to.text) return [];
+    const text = `${path}/text`;
+    return [
+      { op: "test", path: text, value: from.text },
+      { op: "replace", path: text, value: to.text },
+    ];
+  });
+}
 
 /** The function is the owner's: it may delete whatever the caller may not. */
 const tables = (schema: string): string => `
   create table ${schema}.note (id serial primary key, text text not null);
   insert into ${schema}.note (text) values ('one'), ('two'), ('three');
-  create table ${schema}.person (id int primary key, text text not null, token text not null);
-  insert into ${schema}.person
-    select n, (array['anna', 'bob', 'cleo'])[n], 'hush-' || n from generate_series(1, 3) n;
+  create table ${schema}.person
+    (id int primary key, text text not null, token text not null default 'hush-new');
+  ${people(schema)};
   create function ${schema}.burn() returns text language sql security definer volatile as
     'delete from ${schema}.note returning text';
 `;

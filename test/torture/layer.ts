@@ -7,7 +7,7 @@ import { ROOT } from "../acceptance/support/process.ts";
 /** What is laid over the laboratory's bundle. */
 export interface Layer {
   readonly destinations: { readonly [id: string]: object };
-  readonly tools: readonly (SqlTool | QueryTool | HttpTool | McpTool)[];
+  readonly tools: readonly AnyTool[];
   /** Cedar, behind the laboratory's own action policies. */
   readonly actionPolicies?: string;
   /** Of these tools a sub-agent may be given any. */
@@ -36,6 +36,14 @@ export interface QueryTool {
   readonly action: "read" | "summarize";
   readonly query: { readonly relations: readonly string[]; readonly minGroup?: number };
   readonly timeoutMs?: number;
+}
+
+/** Its agent writes the change: the one argument is `text`. */
+export interface WriteTool {
+  readonly id: string;
+  readonly destination: string;
+  readonly action: "mutate";
+  readonly write: { readonly relations: object; readonly maxRows: number };
 }
 
 /** Takes texts, gives a text. */
@@ -90,13 +98,16 @@ function texts(names: readonly string[]): object {
   return { ...closed, properties: Object.fromEntries(properties) as object, required: names };
 }
 
-function described(tool: SqlTool | QueryTool | HttpTool | McpTool): object {
+type AnyTool = SqlTool | QueryTool | WriteTool | HttpTool | McpTool;
+
+function described(tool: AnyTool): object {
   if ("mcp" in tool) return mcpTool(tool);
   if ("query" in tool) return queryTool(tool);
+  if ("write" in tool) return writeTool(tool);
   return "sql" in tool ? sqlTool(tool) : httpTool(tool);
 }
 
-function named({ id, destination, action }: SqlTool | QueryTool | HttpTool | McpTool): object {
+function named({ id, destination, action }: AnyTool): object {
   const description = `${id} of the torture suite.`;
   const domain = action === "mutate" ? { writeDomain: "lab" } : {};
   return { id, title: id, description, destination, action, cost: 1, ...domain };
@@ -156,6 +167,16 @@ function queryTool(tool: QueryTool): object {
     timeoutMs,
     maxResultBytes: 65_536,
     query: { statement: "text", maxRows: 100, ...query },
+    input: texts(["text"]),
+    output: { kind: "rows" },
+  };
+}
+
+function writeTool(tool: WriteTool): object {
+  return {
+    ...named(tool),
+    ...{ tier: "confidential", timeoutMs: 5_000, maxResultBytes: 65_536 },
+    write: { statement: "text", ...tool.write },
     input: texts(["text"]),
     output: { kind: "rows" },
   };

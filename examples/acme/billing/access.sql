@@ -51,3 +51,12 @@ grant select (id, name, plan, since) on acme.customers to support_analyst;
 grant select (id, customer_id, issued_on, due_on, status, total_cents, refunded_cents, currency)
   on acme.invoices to support_analyst;
 grant select (id, invoice_id, customer_id, paid_on, amount_cents, method) on acme.payments to support_analyst;
+
+-- Who writes statements of their own changes two columns, and no invoice that is before a court.
+create policy clerk_sees on acme.invoices for select to invoice_clerk
+  using (acme.governed() and status <> 'litigation');
+create policy clerk_corrects on acme.invoices for update to invoice_clerk
+  using (acme.governed() and status <> 'litigation') with check (status <> 'litigation');
+grant usage on schema acme to invoice_clerk;
+grant select (id, customer_id, due_on, status, total_cents) on acme.invoices to invoice_clerk;
+grant update (due_on, status) on acme.invoices to invoice_clerk;

@@ -5,6 +5,8 @@ do $$ begin create role payroll_reader nologin; exception when duplicate_object 
 do $$ begin create role refund_clerk nologin; exception when duplicate_object then null; end $$;
 do $$ begin create role payroll_clerk nologin; exception when duplicate_object then null; end $$;
 do $$ begin create role support_analyst nologin; exception when duplicate_object then null; end $$;
+do $$ begin create role invoice_clerk nologin; exception when duplicate_object then null; end $$;
 do $$ begin create role page_reader nologin; exception when duplicate_object then null; end $$;
-grant support_analyst, support_reader, payroll_reader, refund_clerk, payroll_clerk, page_reader
+grant support_analyst, support_reader, payroll_reader, refund_clerk, payroll_clerk, invoice_clerk,
+  page_reader
   to current_user;

@@ -35,6 +35,8 @@ export function sessionDoor(host: SessionHost, url: string): WorkflowDoor {
     },
   };
   return {
+    // This object is one workflow's, and so is its thread.
+    turn: () => true,
     authenticate: (request) => authenticate(door, request),
     mcp: mcpDoor(tenant, { url, gateway, log }),
     ownTokens: {

@@ -132,6 +132,8 @@ export function tenantHost(tenant: string, { storage }: ObjectState, env: Env) {
   const doors = tenantDoors({
     ...{ url, gateway, keys, directory, bundles, locks, clock, log },
     config: { tenants: { [tenant]: config.tenants[tenant]! } },
+    // This object is one tenant's, and so is its thread.
+    core: { take: () => true },
   });
   const app = restSurface({
     gateway,

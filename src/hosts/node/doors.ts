@@ -5,6 +5,7 @@ import type { AgentRings } from "../../identity/client-assertion.ts";
 import {
   createCredentialContext,
   type CredentialContext,
+  knownWorkflow,
   ownerElsewhere,
 } from "../../identity/credential.ts";
 import { createProofMemory } from "../../identity/dpop.ts";
@@ -17,6 +18,7 @@ import {
   resourceOf,
   tokenEndpointOf,
 } from "../../identity/metadata.ts";
+import { credentialOf } from "../../identity/request.ts";
 import { SpentProofs } from "../../identity/spent.ts";
 import { mcpSurface } from "../../surfaces/mcp/surface.ts";
 import { MemorySpentStore } from "../../sdk/spent.ts";
@@ -34,6 +36,7 @@ import { thumbprint } from "../../tunnel/keys.ts";
 import type { Clock } from "../../tunnel/socket.ts";
 import type { ActiveBundles, CompiledBundle } from "./bundles.ts";
 import type { GatewayConfig, TenantConfig } from "./config.ts";
+import type { CoreShare } from "./core-share.ts";
 import type { Directory } from "./directory.ts";
 import type { LogLine } from "./gateway.ts";
 import type { NodeKeys } from "./keys.ts";
@@ -48,6 +51,7 @@ export interface DoorParts {
   readonly directory: Directory;
   readonly bundles: ActiveBundles;
   readonly locks: NodeLocks;
+  readonly core: Pick<CoreShare, "take">;
   readonly clock: Clock;
   log(line: LogLine): void;
 }
@@ -66,7 +70,7 @@ function doorOf(
   parts: DoorParts,
   everybody: Map<string, CredentialContext>,
 ): TenantDoor {
-  const { config, url, gateway, keys, directory, bundles, clock } = parts;
+  const { config, url, gateway, keys, directory, bundles, core, clock } = parts;
   const { idp, approvals, events } = config.tenants[tenant]!;
   const place = { publicUrl: url, tenant };
   const issuer = issuerOf(place);
@@ -105,6 +109,11 @@ function doorOf(
     },
   };
   return {
+    turn: (request) => {
+      const token = credentialOf(request.headers.get("authorization") ?? "");
+      const workflow = token === null ? null : knownWorkflow(token, credentials);
+      return core.take({ tenant, workflow: workflow ?? "" });
+    },
     authenticate: (request) => authenticate(door, request),
     ownTokens: { tenant, issuer, keys: keys.callTokens(tenant), spent: new MemorySpentStore() },
     exchange: (request) => exchangeToken(door, request),

@@ -24,6 +24,7 @@ import { Ballast } from "./ballast.ts";
 import { ActiveBundles } from "./bundles.ts";
 import { ADMIN_SOCKET, type GatewayConfig } from "./config.ts";
 import { containing } from "./containment.ts";
+import { CoreShare } from "./core-share.ts";
 import { openDataFolder } from "./database.ts";
 import { Debts } from "./debts.ts";
 import { Directory } from "./directory.ts";
@@ -87,7 +88,7 @@ export async function startGateway(
     const wrapping = loadWrapping(folder.path, config.wrappingKey, env);
     if (wrapping.local) log({ event: "wrapping_key.local", folder: "keys" });
     const system = nodeSystem(clock);
-    const journal = new Journal(folder.db, new Ballast(folder.path));
+    const journal = new Journal(folder.db, new Ballast(folder.path), system.elapsed);
     const streams = new TenantStreams(folder.db, journal, sha256, system.now);
     const directory = new Directory(folder.db, journal, streams, system.now);
     const bundles = new ActiveBundles(directory, tenants, (tenant) =>
@@ -219,8 +220,13 @@ export async function startGateway(
           }),
       },
     };
+    const core = new CoreShare({
+      elapsed: system.elapsed,
+      commitMs: () => journal.commitMs,
+      nextTurn: (run) => setImmediate(run),
+    });
     const doors = tenantDoors({
-      ...{ config, url, gateway, keys, directory, bundles, locks, clock, log },
+      ...{ config, url, gateway, keys, directory, bundles, locks, core, clock, log },
     });
     const app = restSurface({
       gateway,

@@ -36,16 +36,24 @@ export class Journal {
   readonly #commit: StatementSync;
   readonly #rollback: StatementSync;
   readonly #reserve: Reserve | null;
+  readonly #elapsed: () => number;
   #creditor: Creditor | null = null;
   #writes: Write[] = [];
   #waiting: { resolve: () => void; reject: (error: Error) => void }[] = [];
   #failed: (() => void)[] = [];
   #scheduled = false;
   #closed = false;
+  #commitMs = 0;
 
-  constructor(db: DatabaseSync, reserve: Reserve | null = null) {
+  /** `elapsed`: monotonic milliseconds. */
+  constructor(
+    db: DatabaseSync,
+    reserve: Reserve | null = null,
+    elapsed: () => number = () => performance.now(),
+  ) {
     this.#db = db;
     this.#reserve = reserve;
+    this.#elapsed = elapsed;
     this.#begin = db.prepare("BEGIN IMMEDIATE");
     this.#commit = db.prepare("COMMIT");
     this.#rollback = db.prepare("ROLLBACK");
@@ -61,6 +69,11 @@ export class Journal {
     this.#writes.push(...writes);
     if (undo !== undefined) this.#failed.push(undo);
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
+  }
+
+  /** How long the last commit waited for the disk, in milliseconds. */
+  get commitMs(): number {
+    return this.#commitMs;
   }
 
   owes(creditor: Creditor): void {
@@ -130,7 +143,9 @@ export class Journal {
     try {
       this.#begin.run();
       for (const { statement, values } of writes) statement.run(...values);
+      const written = this.#elapsed();
       this.#commit.run();
+      this.#commitMs = this.#elapsed() - written;
       return true;
     } catch {
       // The cause may hold bound values in its text: it is not passed on (P10).

@@ -16,6 +16,7 @@ it("pins the wire-visible names of the MCP surface", () => {
     INVALID_REQUEST: -32600,
     METHOD_NOT_FOUND: -32601,
     HEADER_MISMATCH: -32020,
+    INTERNAL_ERROR: -32603,
   });
 });
 

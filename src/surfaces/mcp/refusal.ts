@@ -1,10 +1,18 @@
 import type { Json } from "../../core/model/json.ts";
+import { INTERNAL_ERROR } from "./names.ts";
 
 export interface Refusal {
   readonly status: number;
   readonly code: number;
   readonly message: string;
 }
+
+/** Said before anything is read. */
+export const CROWDED: Refusal = {
+  status: 503,
+  code: INTERNAL_ERROR,
+  message: "Too many requests wait already. Nothing happened; try again after a moment.",
+};
 
 /** A protocol error: constant text, so nothing the client sent comes back or gets into a log. */
 export function refusalResponse(refusal: Refusal, id: Json = null): Response {

@@ -8,6 +8,7 @@ import type { OwnTokens } from "../authzen/call-token.ts";
 import { evaluation } from "../authzen/door.ts";
 import * as approvals from "./approvals.ts";
 import type { ApprovalsDoor } from "./approvals.ts";
+import * as crowd from "./crowd.ts";
 import { json, problem } from "./problem.ts";
 import { receiveSecurityEvent, type SecurityEventsDoor } from "./security-events.ts";
 import * as undo from "./undo.ts";
@@ -26,6 +27,8 @@ export type Authentication =
 
 /** What one workflow's own requests need. */
 export interface WorkflowDoor {
+  /** True: the request may begin, now or when it is its turn. False: too many of this tenant wait. */
+  turn(request: Request): boolean | Promise<boolean>;
   authenticate(request: Request): Promise<Authentication>;
   mcp(request: Request, caller: Caller): Promise<Response>;
   /** The gateway's own call tokens, where they come back to it. */
@@ -138,7 +141,7 @@ export function workflowSurface(host: WorkflowHost): Hono {
       const authentication = await door.authenticate(context.req.raw);
       if (!authentication.ok) return unauthenticated(authentication);
       return door.mcp(context.req.raw, authentication.caller);
-    }),
+    }, crowd.protocolError),
   );
 
   app.post(
@@ -153,7 +156,10 @@ export function workflowSurface(host: WorkflowHost): Hono {
     }),
   );
 
-  const workflow = (handle: (typeof workflows)["showWorkflow"]) =>
+  const workflow = (
+    handle: (typeof workflows)["showWorkflow"],
+    crowded?: (gateway: Gateway) => Response,
+  ) =>
     tenant(async (door, context) => {
       const authentication = await door.authenticate(context.req.raw);
       if (!authentication.ok) return unauthenticated(authentication);
@@ -166,12 +172,12 @@ export function workflowSurface(host: WorkflowHost): Hono {
       const session = await lookedUp(host.gateway, caller);
       if (session === null) return problem("not_found");
       return handle(context, { gateway: host.gateway, caller, session });
-    });
+    }, crowded);
 
   const base = "/:tenant/v1/workflows/:workflow";
   app.get(base, workflow(workflows.showWorkflow));
   app.get(`${base}/tools`, workflow(workflows.showTools));
-  app.post(`${base}/calls`, workflow(workflows.makeCall));
+  app.post(`${base}/calls`, workflow(workflows.makeCall, crowd.busy));
   app.get(`${base}/calls/:call`, workflow(workflows.showCall));
   app.get(`${base}/events`, workflow(workflows.listEvents));
   app.get(`${base}/checkpoint`, workflow(workflows.getCheckpoint));
@@ -191,10 +197,16 @@ export function workflowSurface(host: WorkflowHost): Hono {
 }
 
 function atTenant<Door extends WorkflowDoor>(host: WorkflowHost<Door>) {
-  return (handle: (door: Door, context: Context) => Response | Promise<Response>) =>
-    (context: Context): Response | Promise<Response> => {
+  return (
+    handle: (door: Door, context: Context) => Response | Promise<Response>,
+    crowded: (gateway: Gateway) => Response = crowd.unavailable,
+  ) =>
+    async (context: Context): Promise<Response> => {
       const door = host.tenant(context.req.param("tenant") ?? "");
-      return door === undefined ? problem("not_found") : handle(door, context);
+      if (door === undefined) return problem("not_found");
+      const turn = door.turn(context.req.raw);
+      if (turn === true || (await turn)) return handle(door, context);
+      return crowd.hangUp(crowded(host.gateway));
     };
 }
 

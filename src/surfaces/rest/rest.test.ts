@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { FAILURE_MESSAGES } from "../../core/model/outcome-message.ts";
 import { NEW_WORKFLOW } from "../../core/session/state.ts";
 import type { Gateway } from "../../gateway/ports.ts";
 import { ADMIN_OPERATIONS } from "../admin/operations.ts";
@@ -22,7 +23,9 @@ function app(door: Partial<TenantDoor> = {}, gateway = {} as Gateway) {
   const surface = restSurface({
     gateway,
     tenant: (name) =>
-      name === "acme" ? ({ authenticate: refused, ...door } as TenantDoor) : undefined,
+      name === "acme"
+        ? ({ turn: () => true, authenticate: refused, ...door } as TenantDoor)
+        : undefined,
     openapi: {},
     log: (line) => logged.push(line),
   });
@@ -109,6 +112,62 @@ describe("a body", () => {
     });
     const charset = { "content-type": "application/json; charset=utf-8" };
     expect(await readJson(post("{}", charset))).toEqual({ ok: true, value: {} });
+  });
+});
+
+describe("a request of a tenant of which too many wait", () => {
+  const system = { id: (prefix: string) => `${prefix}_1` } as Gateway["system"];
+  const crowded = (): ReturnType<typeof app> =>
+    app({ turn: () => Promise.resolve(false) }, { system } as Gateway);
+  const call = "/acme/v1/workflows/wf_1/calls";
+
+  it("is told so in the agent's own contract, where it is a call", async () => {
+    const answer = await crowded().ask(call, { method: "POST", body: "{" });
+    expect(answer.status).toBe(200);
+    expect(await answer.json()).toEqual({
+      outcome: "failed",
+      call: "call_1",
+      reason: { kind: "internal", code: "busy", message: FAILURE_MESSAGES.busy },
+      retryable: true,
+      retryAfter: 1,
+    });
+  });
+
+  it.each([
+    ["/acme/mcp", { error: { code: -32603 }, id: null }],
+    ["/acme/oauth/token", { code: "unavailable" }],
+    ["/acme/v1/workflows", { code: "unavailable" }],
+  ])("is told so at %s, unread", async (path, body) => {
+    const answer = await crowded().ask(path, { method: "POST", body: "{" });
+    expect(answer.status).toBe(503);
+    expect(await answer.json()).toMatchObject(body);
+  });
+
+  it.each([call, "/acme/mcp", "/acme/oauth/token"])(
+    "comes again over another connection, after a moment, at %s",
+    async (path) => {
+      const { headers } = await crowded().ask(path, { method: "POST", body: "{" });
+      expect(headers.get("connection")).toBe("close");
+      expect(headers.get("retry-after")).toBe("1");
+    },
+  );
+
+  it("is authenticated only when it is its turn", async () => {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    let asked = 0;
+    const { ask } = app({
+      turn: () => promise,
+      authenticate: (request) => {
+        asked++;
+        return refused(request);
+      },
+    });
+    const answer = ask(call, { method: "POST", body: "{}" });
+    await new Promise(setImmediate);
+    expect(asked).toBe(0);
+    resolve(true);
+    expect((await answer).status).toBe(401);
+    expect(asked).toBe(1);
   });
 });
 

@@ -4,14 +4,14 @@ import { parse } from "jsonc-parser";
 import type { ConnectorPlan } from "../host.ts";
 import { ROOT } from "./process.ts";
 
-/** What Acme's own connector allows of queries that agents write. */
+/** What Acme's own connector allows of statements that agents write. */
 export function queried(database: object): ConnectorPlan["destinations"] {
   const file = readFileSync(join(ROOT, "examples/acme/connectors/billing.jsonc"), "utf8");
   const { destinations } = parse(file) as {
     destinations: { [name: string]: { role: string; statements: object } };
   };
   return Object.fromEntries(
-    ["questions", "summaries"].map((name) => {
+    ["questions", "summaries", "corrections"].map((name) => {
       const { role, statements } = destinations[name]!;
       return [name, { ...database, role, statements }];
     }),
