@@ -11,6 +11,7 @@ interface Part {
   readonly properties: { readonly [name: string]: Part };
   readonly required?: readonly string[];
   readonly anyOf: readonly Part[];
+  readonly additionalProperties: Part;
   readonly default?: unknown;
   readonly type?: string;
   readonly minimum: number;
@@ -32,6 +33,7 @@ const DESTINATIONS = {
   },
   mcp: { kind: "mcp", url: "https://a.internal/mcp", tools: ["a"] },
 } as const;
+const WRITE = { key: ["c"], delete: true, maxRows: 1 };
 const VECTORS = {
   local: { kind: "hashed-ngrams", dimensions: 8 },
   endpoint: { kind: "endpoint", dimensions: 8, url: "https://m.internal/e", model: "m" },
@@ -59,6 +61,12 @@ const OBJECTS: readonly (readonly [string, Part, (members: object) => object])[]
   ["tls", tls!, (members) => withHttp({ tls: members })],
   ["secret", secret!, (members) => withHttp({ headers: { a: members } })],
   ["statements", guarded, (members) => withPostgres({ statements: members })],
+  [
+    "writes",
+    guarded.properties["writes"]!.additionalProperties,
+    (members) =>
+      withPostgres({ statements: { relations: { "a.b": [] }, writes: { "a.b": members } } }),
+  ],
   [
     "hashed-ngrams",
     local,
@@ -88,6 +96,11 @@ describe("connector.jsonc and its schema for editors", () => {
       integersOf(schema.$defs[kind]!, (member) => file({ ...DESTINATIONS[kind], ...member })),
     ),
     ...integersOf(guarded, (member) => withPostgres({ statements: { relations: {}, ...member } })),
+    ...integersOf(guarded.properties["writes"]!.additionalProperties, (member) =>
+      withPostgres({
+        statements: { relations: { "a.b": ["c"] }, writes: { "a.b": { ...WRITE, ...member } } },
+      }),
+    ),
     ...integersOf(local, (member) => withPostgres({ embedding: { ...VECTORS.local, ...member } })),
     ...integersOf(endpoint, (member) =>
       withPostgres({ embedding: { ...VECTORS.endpoint, ...member } }),
