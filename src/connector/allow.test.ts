@@ -100,6 +100,76 @@ describe("a destination for queries", () => {
   });
 });
 
+describe("a destination for writes", () => {
+  beforeAll(loadGrammar);
+  const relations = new Map([
+    ["shop.order", new Set(["id", "status", "note"])],
+    ["shop.line", new Set(["id"])],
+  ]);
+  const order = {
+    ...{ key: ["id"], insert: new Set(["id", "status"]), update: new Set(["status"]) },
+    ...{ delete: true, also: new Set(["shop.log"]), maxRows: 5 },
+  };
+  const writes = new Map([["shop.order", order]]);
+  const clerk = { ...billing, statements: { relations, minGroup: null, writes } };
+  const rows = {
+    ...{ relation: "shop.order", key: ["id"], columns: ["id", "status", "note"] },
+    ...{ ignore: ["note"], also: ["shop.log"] },
+  };
+  const update = 'update "shop"."order" set status = $1 where id = $2';
+  const write = (change: object = {}): ReturnType<typeof sql> =>
+    sql({
+      mode: "write",
+      statement: update,
+      params: ["x", 1],
+      maxRows: 5,
+      observe: rows,
+      ...change,
+    });
+
+  it.each([
+    update,
+    'insert into "shop"."order" (id, status) values (1, $1)',
+    'delete from "shop"."order" where note is null',
+  ])("takes what it lists: %s", (statement) => {
+    expect(refusalOf(write({ statement }), clerk)).toBeNull();
+  });
+
+  it.each([
+    ["no observation", { observe: undefined }],
+    ["an observation by a query", { observe: { statement: "select 1", params: [], ignore: [] } }],
+    ["more rows than it lists", { maxRows: 6 }],
+    ["another key", { observe: { ...rows, key: ["status"] } }],
+    ["no key", { observe: { ...rows, key: [] } }],
+    ["rows of another relation", { observe: { ...rows, relation: "shop.line" } }],
+    [
+      "a column that it does not list",
+      { observe: { ...rows, columns: [...rows.columns, "email"] } },
+    ],
+    ["a column twice", { observe: { ...rows, columns: [...rows.columns, "id"] } }],
+    ["what it writes left out of what is seen", { observe: { ...rows, columns: ["id", "note"] } }],
+    ["what it writes left out of the change", { observe: { ...rows, ignore: ["status"] } }],
+    ["the key left out of the change", { observe: { ...rows, ignore: ["id"] } }],
+    ["more that is written along", { observe: { ...rows, also: ["shop.log", "shop.line"] } }],
+    ["a column that is not to be written", { statement: update.replace("status =", "note =") }],
+    ["a relation without its schema", { statement: update.replace('"shop".', "") }],
+    ["a relation that takes no writes", { statement: 'delete from "shop"."line" where id = 1' }],
+    ["a condition on a column that is not listed", { statement: `${update} and email = 'x'` }],
+    ["a subquery", { statement: `${update} and id in (select 1)` }],
+    ["an answer of its own", { statement: `${update} returning note` }],
+    ["two statements", { statement: `${update}; select 1` }],
+    ["a query that calls itself a write", { statement: "select 1" }],
+    ["columns picked from it", { columns: ["id"] }],
+  ])("refuses %s", (_what, change) => {
+    expect(refusalOf(write(change), clerk)).toBe("statement_not_allowed");
+  });
+
+  it("is the only one whose rows are observed by their key", () => {
+    expect(refusalOf(write(), { ...billing, statements: "any" })).toBe("statement_not_allowed");
+    expect(refusalOf(write({ mode: "read" }), clerk)).toBe("statement_malformed");
+  });
+});
+
 describe("the local allow-list", () => {
   it("allows what it names", () => {
     expect(refusalOf(http(), tickets)).toBeNull();

@@ -32,6 +32,62 @@ const good = `{
   },
 }`;
 
+const withStatements = (text: string) => readConfig(good.replace(`["${DIGEST}"]`, text), PATH, env);
+
+describe("what may be written", () => {
+  const relations = '"relations": { "s.bill": ["id", "status"], "s.line": ["id"] }';
+  const writes = (bill: string): string => `{ ${relations}, "writes": { "s.bill": ${bill} } }`;
+
+  it("is listed by relation, and nothing else is", () => {
+    const all = `{ "key": ["id"], "insert": ["id"], "update": ["status"], "delete": true, "also": ["s.log"], "maxRows": 100 }`;
+    const read = withStatements(writes(all));
+    const found = read.ok ? read.config.destinations.get("billing") : undefined;
+    expect(found).toMatchObject({
+      statements: {
+        writes: new Map([
+          [
+            "s.bill",
+            {
+              ...{ key: ["id"], insert: new Set(["id"]), update: new Set(["status"]) },
+              ...{ delete: true, also: new Set(["s.log"]), maxRows: 100 },
+            },
+          ],
+        ]),
+      },
+    });
+    const none = withStatements(writes('{ "key": ["id"], "delete": true, "maxRows": 1 }'));
+    expect(none).toMatchObject({ ok: true });
+  });
+
+  it.each([
+    ["no key", writes('{ "update": ["status"], "maxRows": 1 }')],
+    ["an empty key", writes('{ "key": [], "update": ["status"], "maxRows": 1 }')],
+    ["a key that is not read", writes('{ "key": ["nr"], "update": ["status"], "maxRows": 1 }')],
+    ["a key that changes", writes('{ "key": ["id"], "update": ["id"], "maxRows": 1 }')],
+    ["a column that is not read", writes('{ "key": ["id"], "insert": ["sum"], "maxRows": 1 }')],
+    ["nothing", writes('{ "key": ["id"], "delete": false, "maxRows": 1 }')],
+    ["no limit", writes('{ "key": ["id"], "update": ["status"] }')],
+    [
+      "more rows than anybody is shown",
+      writes('{ "key": ["id"], "delete": true, "maxRows": 101 }'),
+    ],
+    [
+      "something unseen without a schema",
+      writes('{ "key": ["id"], "delete": true, "also": ["log"], "maxRows": 1 }'),
+    ],
+    [
+      "a relation that is not read",
+      `{ ${relations}, "writes": { "s.log": { "key": ["id"], "delete": true, "maxRows": 1 } } }`,
+    ],
+    [
+      "rows where only groups are told",
+      `{ ${relations}, "minGroup": 5, "writes": { "s.bill": { "key": ["id"], "delete": true, "maxRows": 1 } } }`,
+    ],
+  ])("may not be %s", (_what, text) => {
+    expect(withStatements(text)).toMatchObject({ ok: false });
+  });
+});
+
 describe("connector.jsonc", () => {
   it("reads, with comments, defaults and secrets from the environment", () => {
     const read = readConfig(good, PATH, env);

@@ -89,6 +89,13 @@ const sql = {
   maxRows: 10,
 } as const;
 const observe = { statement: "select 2", params: [7], ignore: ["updated_at"] };
+const byKey = {
+  relation: "s.t",
+  key: ["id"],
+  columns: ["id", "n"],
+  ignore: ["n"],
+  also: ["s.log"],
+};
 const X = `${"A".repeat(42)}E`;
 const seal = { changes: HEX32, etag: '"v1"', salt: "5a".repeat(16) };
 const rest = {
@@ -120,6 +127,13 @@ const toConnector: ToConnector[] = [
     operation: { sql: { ...sql, mode: "write", observe } },
     ...rest,
     preview: { ...seal, etag: null },
+  },
+  {
+    t: "request",
+    id: "0",
+    operation: { sql: { ...sql, mode: "write", observe: byKey } },
+    ...rest,
+    preview: null,
   },
   { t: "cut", id: "0" },
   { t: "beat", now: 1, epoch: 0 },
@@ -282,6 +296,15 @@ describe("frames", () => {
       "an observation with more",
       { operation: { sql: { ...sql, observe: { ...observe, mode: "write" } } } },
     ],
+    [
+      "an observation of both kinds",
+      { operation: { sql: { ...sql, observe: { ...observe, ...byKey } } } },
+    ],
+    [
+      "rows without what may be written along",
+      { operation: { sql: { ...sql, observe: { ...byKey, also: undefined } } } },
+    ],
+    ["a key that is a text", { operation: { sql: { ...sql, observe: { ...byKey, key: "id" } } } }],
     ["no observation, said so", { operation: { sql: { ...sql, observe: null } } }],
     [
       "something ignored that is no column",
