@@ -150,9 +150,9 @@ const head = fc.constantFrom(
 
 describe("whatever is written", () => {
   it("is found before by its own condition, row for row, and answers with these rows", async () => {
-    const keysOf = async (text: string): Promise<unknown[]> => {
+    const keysOf = async (text: string): Promise<readonly string[]> => {
       const { rows } = await db.query<{ id: unknown }>(text);
-      return rows.map(({ id }) => id).sort();
+      return rows.map(({ id }) => String(id)).sort();
     };
     await db.exec("set search_path = pg_catalog");
     await fc.assert(
