@@ -1,9 +1,9 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import type { McpServer } from "./config.ts";
 import { type Execution, HeldBytes } from "./executor.ts";
 import { Reach } from "./lookup.ts";
@@ -135,6 +135,18 @@ describe("a server over stdio", () => {
     expect(answer).toEqual({ ok: false, code: "deadline_exceeded", effect: "possible" });
   });
 
+  it("is told that a call is taken back", async () => {
+    const told = join(root, "cancelled");
+    rmSync(told, { force: true });
+    const cut = new AbortController();
+    const journal = (): Promise<boolean> => {
+      setImmediate(() => setImmediate(() => cut.abort()));
+      return Promise.resolve(true);
+    };
+    await peer("silent").execute(asking({}, { signal: cut.signal, journal }));
+    await vi.waitUntil(() => existsSync(told), { timeout: 20_000 });
+  });
+
   it("is asked for no longer than the call has left, also where nobody cuts it", async () => {
     const answer = await peer("silent").execute(asking({}, { remainingMs: () => 20 }));
     expect(answer).toEqual({ ok: false, code: "deadline_exceeded", effect: "possible" });
@@ -186,6 +198,7 @@ describe("a server over stdio", () => {
 
 type Answer = (message: { id?: number; method?: string }, response: ServerResponse) => void;
 let called: Answer;
+let cancelled = (): void => undefined;
 let seen: IncomingMessage["headers"] = {};
 const server = createServer((request, response) => {
   let body = "";
@@ -208,6 +221,7 @@ const server = createServer((request, response) => {
       seen = request.headers;
       return called(message, response);
     }
+    if (message.method === "notifications/cancelled") cancelled();
     if (message.id === undefined) return response.writeHead(202).end();
     response.setHeader("content-type", "application/json");
     const error = { code: -32_601, message: "no" };
@@ -240,6 +254,18 @@ describe("a server over HTTP", () => {
     expect(textOf(await remote().execute(asking()))).toBe("done");
     expect(seen.authorization).toBe("Bearer s3cret");
     expect(Object.keys(seen).filter((name) => /postern|txn/.test(name))).toEqual([]);
+  });
+
+  it("is told that a call is taken back", async () => {
+    const told = new Promise<void>((resolve) => {
+      cancelled = resolve;
+    });
+    const cut = new AbortController();
+    called = () => cut.abort();
+    expect(await remote().execute(asking({}, { signal: cut.signal }))).toEqual({
+      ...{ ok: false, code: "deadline_exceeded", effect: "possible" },
+    });
+    await told;
   });
 
   it.each<[string, Answer, string, string]>([

@@ -1,7 +1,9 @@
 /**
- * A peer over stdio that does what its first argument says. Plain code without imports, so that it
- * starts in the time of a test: `node testing-mcp-peer.ts MODE`.
+ * A peer over stdio that does what its first argument says. Plain code without imports of ours, so that
+ * it starts in the time of a test: `node testing-mcp-peer.ts MODE`.
  */
+import { writeFileSync } from "node:fs";
+
 const mode = process.argv[2] ?? "";
 const write = (text: string): void => void process.stdout.write(text);
 const say = (message: object): void => write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`);
@@ -100,7 +102,8 @@ function receive(message: Message): void {
     return say({ id, result: { tools: tools() } });
   }
   if (method === "tools/call") return called(message);
-  if (method === "notifications/cancelled") return void process.stderr.write("cancelled\n");
+  // In its own folder, where a test looks.
+  if (method === "notifications/cancelled") return writeFileSync("cancelled", "");
   // What the peer asked of us was answered: it passes the answer on, so that a test can see it.
   if (id === "s1" && method === undefined) {
     const text = JSON.stringify({

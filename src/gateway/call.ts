@@ -41,6 +41,8 @@ export interface CallRequest {
   readonly usage?: number;
   /** Milliseconds that it may wait for humans. Absent: as long as any. */
   readonly waitMs?: number;
+  /** The agent takes it back: it is stopped where it is, and has an end like any other call. */
+  readonly cancelled?: AbortSignal;
 }
 
 /** Characters of an idempotency key. */
@@ -77,6 +79,8 @@ export async function callTool(
   const unreported = await report(gateway, caller, request.usage);
   if (unreported !== null) return refusalOutcome(call, "", unreported);
   for (;;) {
+    // While it waited for humans: what they decide is carried out for whoever asks again.
+    if (request.cancelled?.aborted === true) return unadmitted(call, "cancelled");
     const session = await found(gateway, caller);
     if (session === null) return unadmitted(call, "audit_unavailable");
     const tried = await attempt(gateway, caller, session, request, call);
@@ -177,7 +181,7 @@ async function attempt(
   const { hash: record } = event;
   const admitted = {
     ...{ event: event.event, record, bundle, runtime, args, mode, plan, presenter },
-    expected,
+    ...{ expected, cancelled: request.cancelled },
   };
   return { outcome: await dispatch(gateway, caller, session, admitted) };
 }

@@ -37,6 +37,7 @@ export interface Admitted {
   readonly presenter: Presenter;
   /** What an undo has to be; null: any change the policies allow. */
   readonly expected: PreviewSeal | null;
+  readonly cancelled?: AbortSignal | undefined;
 }
 
 /** What came back of an admitted call, before it is settled. */

@@ -80,6 +80,18 @@ describe("a call whose connector is gone", () => {
     expect(bench.log.at(-1)).toBe("call.settled");
   });
 
+  it("goes to nobody else when its agent has taken it back", async () => {
+    const taken = new AbortController();
+    const bench = await leaving(LOST);
+    const { answer } = bench;
+    bench.answer = () => {
+      taken.abort();
+      return answer();
+    };
+    await bench.call(READ, {}, { cancelled: taken.signal });
+    expect(bench.sent).toHaveLength(1);
+  });
+
   it("ends at the third connector that it loses", async () => {
     const bench = await leaving(LOST, LOST);
     expect(await bench.call(READ)).toMatchObject({ reason: { code: "connector_lost" } });

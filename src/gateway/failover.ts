@@ -25,7 +25,8 @@ export async function deliver(
     const left = until - gateway.system.elapsed();
     if (left <= 0) return answer;
     answer = await send(gateway, workflow, session, leaving, request, left);
-    if (answer.ok || gateway.system.elapsed() >= until) return answer;
+    const over = gateway.system.elapsed() >= until || leaving.cancelled?.aborted === true;
+    if (answer.ok || over) return answer;
     if (!isGone(gateway, workflow.tenant, leaving.presenter, answer)) return answer;
     const moved = await move(gateway, workflow.tenant, session, leaving, answer.effect);
     if (moved === null) return answer;

@@ -48,13 +48,14 @@ export interface Leaving {
   readonly record: string;
   readonly runtime: ToolRuntime;
   readonly presenter: Presenter;
+  readonly cancelled?: AbortSignal | undefined;
 }
 
 export async function send(
   gateway: Gateway,
   workflow: { readonly tenant: string; readonly human: string },
   session: Session,
-  { event, record, runtime, presenter }: Leaving,
+  { event, record, runtime, presenter, cancelled }: Leaving,
   request: Request,
   timeoutMs: number,
 ): Promise<OutboundAnswer> {
@@ -68,13 +69,19 @@ export async function send(
   const { claims, lifeSeconds } = callClaims(workflow, event, record, operation);
   const token = gateway.tokens.mint(workflow.tenant, claims, lifeSeconds);
   if (token === null) return notDispatched;
-  return gateway.connectors.send(workflow.tenant, presenter, {
-    call: event.call,
-    token,
-    request,
+  if (isAborted(cancelled)) return notDispatched;
+  const answer = await gateway.connectors.send(workflow.tenant, presenter, {
+    ...{ call: event.call, token, request, timeoutMs, cancelled },
     cap: runtime.maxAnswerBytes,
-    timeoutMs,
   });
+  // To a connector a cut is the end of the time that the call had; who had it ended is known here.
+  const cut = !answer.ok && answer.code === "deadline_exceeded" && isAborted(cancelled);
+  return cut ? { ...answer, code: "cancelled" } : answer;
+}
+
+/** Asked anew: it may have changed while the call was out. */
+function isAborted(signal: AbortSignal | undefined): boolean {
+  return signal?.aborted === true;
 }
 
 export const notDispatched: OutboundAnswer = { ok: false, code: "not_dispatched", effect: "none" };

@@ -339,6 +339,8 @@ export interface OutboundRequest {
   readonly request: Request;
   readonly cap: number;
   readonly timeoutMs: number;
+  /** From then on it is stopped at the connector, whose answer says what came of it. */
+  readonly cancelled?: AbortSignal | undefined;
 }
 
 export type OutboundAnswer =

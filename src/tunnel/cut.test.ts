@@ -64,6 +64,38 @@ describe("calls that a lock cuts", () => {
   });
 });
 
+describe("a call that its agent takes back", () => {
+  const none = { ok: false, code: "deadline_exceeded", effect: "none" } as const;
+
+  it("is stopped at the connector, and answered as the connector says", async () => {
+    const world = new World();
+    const { socket, say } = world.connect();
+    const taken = new AbortController();
+    const cancelled = taken.signal;
+    const one = world.end.send("acme", world.presenter(), { ...request("call_1"), cancelled });
+    const two = world.end.send("acme", world.presenter(), request("call_2"));
+    expect(socket.of("cut")).toEqual([]);
+    taken.abort();
+    expect(socket.of("cut")).toEqual([{ t: "cut", id: "0" }]);
+    say({ t: "answer", id: "0", answer: none });
+    expect(await one).toEqual(none);
+    say({ t: "answer", id: "1", answer: none });
+    await two;
+  });
+
+  it("is not stopped again when it has its answer", async () => {
+    const world = new World();
+    const { socket, say } = world.connect();
+    const taken = new AbortController();
+    const cancelled = taken.signal;
+    const one = world.end.send("acme", world.presenter(), { ...request("call_1"), cancelled });
+    say({ t: "answer", id: "0", answer: none });
+    await one;
+    taken.abort();
+    expect(socket.of("cut")).toEqual([]);
+  });
+});
+
 describe("a connector that may be here no longer", () => {
   it("loses its session and gets no other one", async () => {
     const world = new World();

@@ -42,6 +42,7 @@ export interface TunnelRequest {
   readonly request: Request;
   readonly cap: number;
   readonly timeoutMs: number;
+  readonly cancelled?: AbortSignal | undefined;
 }
 
 /** What a session tells its connector of the tenant, as it is at that moment. */
@@ -79,7 +80,8 @@ const MAX_OVERDUE = 8 * MAX_IN_FLIGHT;
 interface Pending {
   readonly call: string;
   readonly cap: number;
-  readonly cancelTimer: () => void;
+  /** Nobody looks at the clock for it any more, or waits for a word of its agent. */
+  forget(): void;
   resolve(answer: ConnectorAnswer): void;
 }
 
@@ -200,7 +202,15 @@ export class GatewaySession {
         this.#write({ t: "cut", id });
         this.#giveUp(id, "deadline_exceeded");
       });
-      this.#pending.set(id, { call: request.call, cap, cancelTimer, resolve });
+      // Its own answer says exactly what came of it, and comes at once; its time runs on all the same.
+      const cut = (): void => void this.#write({ t: "cut", id });
+      const { call, cancelled } = request;
+      const forget = (): void => {
+        cancelTimer();
+        cancelled?.removeEventListener("abort", cut);
+      };
+      this.#pending.set(id, { call, cap, forget, resolve });
+      cancelled?.addEventListener("abort", cut, { once: true });
     });
   }
 
@@ -349,7 +359,7 @@ export class GatewaySession {
     const pending = this.#pending.get(id);
     if (pending === undefined) return;
     this.#pending.delete(id);
-    pending.cancelTimer();
+    pending.forget();
     pending.resolve(answer);
   }
 

@@ -158,7 +158,7 @@ function evaluate(question: Question): Answer {
         ? ALLOW
         : DENY;
     case "budget":
-      return context["purpose"] === "work" && (context["calls"] as number) > 20 ? DENY : ALLOW;
+      return context["purpose"] === "work" && (context["calls"] as number) > 14 ? DENY : ALLOW;
     case "action":
       if (context["tool"] === "trapped") throw new Error("the engine trapped");
       if (context["tool"] === "broken") return { ...ALLOW, errors: ["forbid-broken"] };

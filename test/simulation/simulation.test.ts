@@ -54,10 +54,11 @@ describe("the core, under everything that can happen to it", () => {
     "moved-write": "I7",
   };
   it.each(BUGS)("finds a planted defect: %s", { timeout: TIMEOUT_MS }, (bug) => {
-    let found: Violation | null = null;
-    for (let seed = 1; found === null && seed <= SEEDS_TO_FIND; seed++) {
-      found = violationOf(seed, bug);
+    // Replay may notice one before its own promise does.
+    const found = new Set<string | undefined>();
+    for (let seed = 1; !found.has(broken[bug]) && seed <= SEEDS_TO_FIND; seed++) {
+      found.add(violationOf(seed, bug)?.promise);
     }
-    expect(found?.promise).toBe(broken[bug]);
+    expect([...found]).toContain(broken[bug]);
   });
 });

@@ -13,6 +13,8 @@ export class Watch {
   readonly #locks: SimulatedLocks;
   /** Seats that a revoking lock has met, with that lock. */
   readonly #dead = new Map<string, string>();
+  /** Calls that their agent took back. */
+  readonly #cancelled = new Set<string>();
 
   constructor(disk: Disk, upstream: Upstream, locks: SimulatedLocks) {
     this.#disk = disk;
@@ -37,7 +39,10 @@ export class Watch {
   recorded(tenant: string, event: WorkflowEvent, state: WorkflowState, vouching: boolean): void {
     promise("P7", state.tenant === tenant, () => "an event of another tenant");
     if (event.type === "call.admitted") this.#admission(tenant, event, state, vouching);
-    if (event.type === "call.settled") this.#release(tenant, event, state);
+    if (event.type === "call.settled") {
+      this.#release(tenant, event, state);
+      if (event.code === "cancelled") this.#cancelled.add(event.call);
+    }
     if (event.type === "call.resent") this.#again(tenant, event, state, vouching);
   }
 
@@ -56,6 +61,7 @@ export class Watch {
     state: WorkflowState,
     vouching: boolean,
   ): void {
+    promise("I7", !this.#cancelled.has(event.call), () => "sent again after it was taken back");
     promise("P4", vouching, () => "sent again while nobody vouches for the locks");
     // Where it is now: under a lock on the connector that it left it may go on.
     const call = findCall([...state.inFlight, ...state.unknown], event.call)!;

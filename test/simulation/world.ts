@@ -246,11 +246,12 @@ export class World {
     if (done !== null) this.#reply(connector, done.request, done.reply);
   }
 
-  /** What nobody answers any more ends by its time. */
+  /** What nobody answers any more ends by its time; some of the others their agent takes back. */
   timeOut(): void {
     for (const one of [...this.#outstanding.values()]) {
-      if (this.time - one.since < one.admitted.runtimeMs) continue;
-      this.#give(one, "deadline_exceeded", "possible");
+      const late = this.time - one.since >= one.admitted.runtimeMs;
+      if (late) this.#give(one, "deadline_exceeded", "possible");
+      else if (this.random.chance(0.02)) this.#give(one, "cancelled", "possible");
     }
   }
 
@@ -383,8 +384,7 @@ export class World {
 
   #cut(tenant: string, lock: Lock): void {
     for (const out of [...this.#outstanding.values()]) {
-      if (out.tenant !== tenant) continue;
-      const state = this.gateway.state(tenant, out.workflow);
+      const state = out.tenant === tenant ? this.gateway.state(tenant, out.workflow) : null;
       if (state === null || !holds(lock, state, out.admitted)) continue;
       this.#give(out, "interrupted", "possible");
     }

@@ -19,6 +19,7 @@ describe("the headers of a message", () => {
     expect(envelopeOf(call("customers_find"), null)).toEqual({
       id: 1,
       method: "tools/call",
+      modern: true,
       cancels: null,
       headers: {
         ...JSON_HEADERS,

@@ -7,6 +7,8 @@ export interface Envelope {
   /** Of a request; null where nothing is to be answered. */
   readonly id: string | number | null;
   readonly method: string | null;
+  /** It says by itself which revision it is of, as 2026-07-28 has it. */
+  readonly modern: boolean;
   readonly headers: { readonly [name: string]: string };
   /** The request that this notification takes back. */
   readonly cancels: string | number | null;
@@ -32,7 +34,8 @@ export function envelopeOf(message: unknown, negotiated: string | null): Envelop
     headers["mcp-protocol-version"] = headerValue(negotiated);
   }
   const cancels = method === "notifications/cancelled" ? idOf(params["requestId"]) : null;
-  return { id: method === null ? null : idOf(body["id"]), method, headers, cancels };
+  const id = method === null ? null : idOf(body["id"]);
+  return { id, method, modern: typeof modern === "string", headers, cancels };
 }
 
 function idOf(value: Json | undefined): string | number | null {

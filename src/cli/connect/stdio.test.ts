@@ -216,6 +216,29 @@ describe("MCP on standard input and output", () => {
     await bridged.end();
   });
 
+  it("tells the gateway of it where hanging up says nothing, and hangs up then", async () => {
+    const bridged = new Bridged();
+    const heard: string[] = [];
+    const sent = new Promise<void>((resolve) => {
+      bridged.fetch = async (_url, init) => {
+        const { method } = JSON.parse(String(init?.body)) as { method: string };
+        heard.push(method);
+        if (method !== "tools/call") return new Response(null, { status: 202 });
+        resolve();
+        await once(init?.signal ?? new EventTarget(), "abort");
+        heard.push("hung up");
+        throw new DOMException("aborted", "AbortError");
+      };
+    });
+    const { name, arguments: args } = call(1).params;
+    bridged.send({ ...call(1), params: { name, arguments: args } });
+    await sent;
+    bridged.send({ jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: 1 } });
+    await bridged.end();
+    expect(heard).toEqual(["tools/call", "notifications/cancelled", "hung up"]);
+    expect(bridged.output.readableLength).toBe(0);
+  });
+
   it("tells the client of a gateway that does not answer as one", async () => {
     const bridged = new Bridged();
     bridged.fetch = async () => new Response("<html>", { status: 502 });

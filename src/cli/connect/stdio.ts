@@ -48,9 +48,17 @@ export async function bridgeStdio(options: StdioOptions): Promise<void> {
   await bridge.idle();
 }
 
+interface InFlight {
+  readonly id: string | number | null;
+  /** Of 2026-07-28. */
+  readonly modern: boolean;
+  /** To the gateway. */
+  sent: boolean;
+}
+
 class Bridge {
   readonly #options: StdioOptions;
-  readonly #inFlight = new Map<AbortController, string | number | null>();
+  readonly #inFlight = new Map<AbortController, InFlight>();
   readonly #working = new Set<Promise<void>>();
   #negotiated: string | null = null;
 
@@ -62,7 +70,7 @@ class Bridge {
     while (this.#working.size >= MAX_IN_FLIGHT) await Promise.race(this.#working);
     const parsed = parseStrict(line);
     const envelope = envelopeOf(parsed.ok ? parsed.value : null, this.#negotiated);
-    if (envelope.cancels !== null) return this.#cancel(envelope.cancels);
+    if (envelope.cancels !== null) return this.#cancel(line, envelope);
     // Other notifications say nothing to a gateway that keeps no session.
     if (envelope.method !== null && envelope.id === null) return;
     const work = this.#exchange(line, envelope).finally(() => this.#working.delete(work));
@@ -77,20 +85,43 @@ class Bridge {
     this.#options.output.write(`${message}\n`);
   }
 
-  /** HTTP has no message for it: to hang up is to cancel. A cancelled request gets no answer. */
-  #cancel(id: string | number): void {
-    for (const [controller, inFlight] of this.#inFlight) {
-      if (inFlight === id) controller.abort();
+  /**
+   * Over HTTP to hang up is to cancel since 2026-07-28; before, the gateway has to be told. A cancelled
+   * request gets no answer.
+   */
+  #cancel(line: string, envelope: Envelope): void {
+    for (const [controller, { id, modern, sent }] of this.#inFlight) {
+      if (id !== envelope.cancels) continue;
+      const told = modern || !sent ? Promise.resolve() : this.#tell(line, envelope);
+      const work = told
+        .finally(() => controller.abort())
+        .then(() => void this.#working.delete(work));
+      this.#working.add(work);
+    }
+  }
+
+  /** Whether it hears of it or not: the client waits no more. */
+  async #tell(line: string, envelope: Envelope): Promise<void> {
+    try {
+      const workflow = await this.#options.workflow();
+      const { headers } = envelope;
+      const { signal } = this.#options;
+      const response = await forward(workflow, { method: "POST", headers, body: line, signal });
+      await response.body?.cancel();
+    } catch {
+      // It is lost like any other message: the call ends by itself.
     }
   }
 
   async #exchange(body: string, envelope: Envelope): Promise<void> {
-    const { id, method } = envelope;
+    const { id, method, modern } = envelope;
     const cancelled = new AbortController();
-    this.#inFlight.set(cancelled, id);
+    const inFlight: InFlight = { id, modern, sent: false };
+    this.#inFlight.set(cancelled, inFlight);
     const signal = AbortSignal.any([cancelled.signal, this.#options.signal]);
     try {
-      const response = await this.#send(body, envelope, signal);
+      const sending = (): void => void (inFlight.sent = true);
+      const response = await this.#send(body, envelope, signal, sending);
       const answered = await this.#relay(response, method);
       if (!answered && id !== null) {
         const message = `The gateway answered ${response.status} without a message.`;
@@ -106,7 +137,12 @@ class Bridge {
     }
   }
 
-  async #send(body: string, envelope: Envelope, signal: AbortSignal): Promise<Response> {
+  async #send(
+    body: string,
+    envelope: Envelope,
+    signal: AbortSignal,
+    sending: () => void,
+  ): Promise<Response> {
     const { method, headers } = envelope;
     if (method === null || GREETINGS.includes(method)) {
       return this.#options.greet(
@@ -114,6 +150,7 @@ class Bridge {
       );
     }
     const workflow = await unlessAborted(this.#options.workflow(), signal);
+    sending();
     return forward(workflow, { method: "POST", headers, body, signal });
   }
 

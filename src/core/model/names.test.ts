@@ -139,6 +139,7 @@ describe("names that others see", () => {
     expect(table).toEqual([
       "audit_unavailable internal retryable",
       "busy internal retryable",
+      "cancelled internal retryable",
       "internal_error internal final",
       "interrupted internal retryable",
       "locks_unavailable internal retryable",

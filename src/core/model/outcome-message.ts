@@ -117,6 +117,7 @@ export const APPROVAL_MESSAGES: { readonly [code in ApprovalCode]: string } = {
 export const FAILURE_MESSAGES: { readonly [code in FailureCode]: string } = {
   audit_unavailable: "The record could not be written, so nothing was done. Try again later.",
   busy: "Too many calls are in flight, of this tenant, of this workflow or at this service. Wait for one to end, then try again.",
+  cancelled: "The call was taken back by its agent. A read may be sent again.",
   internal_error: "Postern failed and recorded it. Do not repeat the call; report its id.",
   interrupted: "The call was cut short before its end was known. A read may be sent again.",
   locks_unavailable: "Postern cannot tell which locks are in force and admits nothing. Try again.",

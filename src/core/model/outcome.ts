@@ -209,6 +209,7 @@ export type FailureKind = (typeof FAILURE_KINDS)[number];
 export const FAILURES = {
   audit_unavailable: { kind: "internal", retryable: true },
   busy: { kind: "internal", retryable: true },
+  cancelled: { kind: "internal", retryable: true },
   internal_error: { kind: "internal", retryable: false },
   interrupted: { kind: "internal", retryable: true },
   locks_unavailable: { kind: "internal", retryable: true },

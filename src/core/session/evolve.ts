@@ -46,12 +46,13 @@ export function evolve(state: WorkflowState, event: WorkflowEvent): WorkflowStat
       const call = findCall(state.inFlight, event.call);
       if (call === undefined) return next;
       const { cost, runtimeMs, tokens } = event;
+      const cancelled = event.code === "cancelled";
       return {
         ...ended(next, call, event),
         inFlight: without(state.inFlight, call),
         unknown:
           event.outcome === "outcome_unknown"
-            ? [...state.unknown, { ...call, cost, runtimeMs, tokens }]
+            ? [...state.unknown, { ...call, cost, runtimeMs, tokens, cancelled }]
             : state.unknown,
       };
     }
@@ -135,7 +136,7 @@ function inFlight(event: CallAdmitted & Stamp): InFlight {
     ...{ call, seat, agent, chain, tool, definition, action, mode, destination },
     ...{ connector, session, writeDomain, cost, runtimeMs, tokens },
     ...{ operation, target, idempotency, approval, need, policyVersion },
-    ...{ admittedAt: event.at, resent: 0 },
+    ...{ admittedAt: event.at, resent: 0, cancelled: false },
   };
 }
 

@@ -77,6 +77,14 @@ describe("a call of unknown outcome", () => {
     expect(world.submit(resend("call_1"))).toEqual(IGNORED);
   });
 
+  it("does not leave again when its agent took it back", () => {
+    const world = worldOf([readTool(), KEYED]);
+    world.submit(callCommand("call_1", { tool: KEYED.id }));
+    world.submit(failing("call_1", "cancelled", "possible"));
+    expect(world.state.unknown).toMatchObject([{ call: "call_1", cancelled: true }]);
+    expect(world.submit(resend("call_1"))).toEqual(IGNORED);
+  });
+
   it("does not leave again while it is out, or when its end is known", () => {
     const world = worldOf([readTool(), KEYED]);
     world.submit(callCommand("call_1", { tool: KEYED.id }));

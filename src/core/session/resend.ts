@@ -75,7 +75,7 @@ function mayRepeat(tool: Tool, call: InFlight, command: ResendCommand, facts: Fa
 
 /** The service still knows the key. A clock that went back says nothing about how long it was. */
 function isKept({ action, resendMs }: Tool, call: InFlight, now: number): boolean {
-  if (resendMs === null || call.resent >= MAX_RESENT) return false;
+  if (resendMs === null || call.cancelled || call.resent >= MAX_RESENT) return false;
   const age = now - call.admittedAt;
   const known = age >= 0 && age < resendMs - RESEND_MARGIN_MS;
   return known && hasEffect(action) && call.mode === "execute";

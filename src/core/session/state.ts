@@ -98,6 +98,8 @@ export interface InFlight {
   readonly admittedAt: number;
   /** How often it was sent again. */
   readonly resent: number;
+  /** Its agent took it back: whatever became of it, it is not sent again. */
+  readonly cancelled: boolean;
 }
 
 export interface Approval extends ApprovalNeed {

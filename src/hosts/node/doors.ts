@@ -161,9 +161,9 @@ export function mcpDoor(
   return mcpSurface({
     allowedOrigins: [new URL(url).origin],
     ports: {
-      callTool: (caller, { tool, args, idempotencyKey, usage, waitMs }) =>
+      callTool: (caller, { tool, args, idempotencyKey, usage, waitMs, cancelled }) =>
         callTool(gateway, caller, {
-          ...{ tool, arguments: args, idempotencyKey },
+          ...{ tool, arguments: args, idempotencyKey, cancelled },
           ...(usage !== null && { usage }),
           ...(waitMs !== null && { waitMs }),
         }),

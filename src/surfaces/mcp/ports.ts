@@ -11,11 +11,13 @@ export interface McpCall {
   readonly usage: number | null;
   /** Milliseconds that it may wait for humans; null: as long as any. */
   readonly waitMs: number | null;
+  /** Its client takes it back. */
+  readonly cancelled: AbortSignal;
 }
 
 /** What this surface needs of the gateway. It translates, and decides nothing. */
 export interface McpPorts {
-  /** Resolves with an outcome in every case; a client that hangs up does not take the call back. */
+  /** Resolves with an outcome in every case, also for a call that was taken back. */
   callTool(caller: Caller, call: McpCall): Promise<Outcome>;
   /** The tools of this seat, in an order that only a change of the set changes. */
   listTools(caller: Caller): Promise<readonly ToolListing[]>;

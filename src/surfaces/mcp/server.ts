@@ -14,6 +14,7 @@ import {
 import { FIND_TOOLS, finder, findResult, misasked, taskOf } from "./find.ts";
 import { toToolResult } from "./outcome.ts";
 import type { McpPorts } from "./ports.ts";
+import type { Running } from "./running.ts";
 
 const INSTRUCTIONS =
   "Every call is decided by policy and recorded. A result may come without fields you may not " +
@@ -37,8 +38,17 @@ export function bareServer(): Server {
   });
 }
 
+/** What a request says beside its message. */
+export interface Asked {
+  readonly waitMs: number | null;
+  readonly running: Running;
+  /** Null: to hang up takes nothing back. */
+  readonly hungUp: AbortSignal | null;
+}
+
 /** The low-level server: tools come from the bundle, so nothing is registered or compiled here. */
-export function serverFor(caller: Caller, ports: McpPorts, waitMs: number | null): Server {
+export function serverFor(caller: Caller, ports: McpPorts, asked: Asked): Server {
+  const { waitMs, running, hungUp } = asked;
   const server = bareServer();
   server.setRequestHandler("tools/list", (request) =>
     guarded(ports, async () => {
@@ -50,20 +60,20 @@ export function serverFor(caller: Caller, ports: McpPorts, waitMs: number | null
       return { tools: offered.map(toTool) };
     }),
   );
-  server.setRequestHandler("tools/call", (request) =>
+  server.setRequestHandler("tools/call", (request, { mcpReq }) =>
     guarded(ports, async () => {
       const { name, arguments: args, _meta: meta } = request.params;
       if (name === FIND_TOOLS.name && !(await isListed(ports, caller, name))) {
         const asked = taskOf(args);
         return asked === null ? misasked() : findResult(await ports.findTools(caller, ...asked));
       }
-      const outcome = await ports.callTool(caller, {
-        tool: name,
-        args: argumentsOf(args),
-        idempotencyKey: idempotencyKeyOf(meta),
-        usage: usageOf(meta),
-        waitMs,
-      });
+      const call = {
+        ...{ tool: name, args: argumentsOf(args), waitMs },
+        ...{ idempotencyKey: idempotencyKeyOf(meta), usage: usageOf(meta) },
+      };
+      const outcome = await running.run(caller, mcpReq.id, hungUp, (cancelled) =>
+        ports.callTool(caller, { ...call, cancelled }),
+      );
       const schema = ports.outputSchema(caller, name);
       const result = toToolResult(outcome, schema !== null);
       return server.projectCallToolResult(result, schema ?? undefined);

@@ -1,7 +1,6 @@
 import { DEFAULT_REQUEST_TIMEOUT_MSEC } from "@modelcontextprotocol/client";
 import { describe, expect, it } from "vitest";
 import { WAIT_MS } from "../../gateway/join.ts";
-import type { Outcome } from "../../core/model/outcome.ts";
 import { DANA, Fixture, LISTED } from "./testing.ts";
 
 const URL_ = "https://gateway.example/acme/mcp";
@@ -270,32 +269,6 @@ describe("the MCP endpoint", () => {
 
   it.each([["text"], [7], [[1]], [null]])("refuses %j as arguments", async (args) => {
     expect((await refused({ body: call({ arguments: args }) }))[1]).toBe(-32602);
-  });
-
-  it("lets a call end by itself when the client has hung up", async () => {
-    const fixture = new Fixture();
-    const gone = new AbortController();
-    let finish: (outcome: Outcome) => void = () => {};
-    const reached = new Promise<void>((resolve) => {
-      fixture.answer = () => {
-        resolve();
-        return new Promise((settle) => {
-          finish = settle;
-        });
-      };
-    });
-    const request = new Request(URL_, {
-      method: "POST",
-      headers: MODERN,
-      body: JSON.stringify(call()),
-      signal: gone.signal,
-    });
-    const answer = fixture.surface(request, DANA);
-    await reached;
-    gone.abort();
-    expect((await answer).status).toBe(499);
-    finish({ outcome: "ok", call: "call_1", result: { kind: "json", value: null } });
-    expect(fixture.faults).toEqual([]);
   });
 
   it("answers each of many requests at once with its own result", async () => {

@@ -11,6 +11,7 @@ import {
 } from "./names.ts";
 import type { McpPorts } from "./ports.ts";
 import { type Refusal, refusalResponse } from "./refusal.ts";
+import { Running } from "./running.ts";
 import { bareServer, serverFor } from "./server.ts";
 
 export interface McpSurfaceOptions {
@@ -27,10 +28,18 @@ export type McpSurface = (request: Request, caller: Caller) => Promise<Response>
  */
 export function mcpSurface({ ports, allowedOrigins }: McpSurfaceOptions): McpSurface {
   const origins = new Set(allowedOrigins);
+  const running = new Running();
   return (request, caller) => {
     // A header, as over REST: whoever configures a stock client can set one, and it decides nothing.
     const waitMs = waitOf(request.headers.get("prefer") ?? undefined);
-    return serve(request, origins, () => serverFor(caller, ports, waitMs));
+    return serve(request, origins, (message) => {
+      const { method } = message;
+      const params = paramsOf(message);
+      if (method === "notifications/cancelled") running.cancel(caller, params["requestId"]);
+      // Since 2026-07-28 to hang up is to cancel; before, it is no more than a lost connection.
+      const hungUp = claimsModern(params) ? request.signal : null;
+      return () => serverFor(caller, ports, { waitMs, running, hungUp });
+    });
   };
 }
 
@@ -39,7 +48,7 @@ export function mcpSurface({ ports, allowedOrigins }: McpSurfaceOptions): McpSur
  * the same for everybody, and has no tools to list or to call.
  */
 export function mcpGreeting(request: Request): Promise<Response> {
-  return serve(request, new Set(), bareServer);
+  return serve(request, new Set(), () => bareServer);
 }
 
 /**
@@ -49,7 +58,7 @@ export function mcpGreeting(request: Request): Promise<Response> {
 async function serve(
   request: Request,
   origins: ReadonlySet<string>,
-  makeServer: () => Server,
+  serverOf: (message: JsonObject) => () => Server,
 ): Promise<Response> {
   const early = refuseUnread(request, origins);
   if (early !== null) return refusalResponse(early);
@@ -57,6 +66,7 @@ async function serve(
   if (!message.ok) return refusalResponse(message.refusal);
   const refusal = refuseMessage(request.headers, message.value);
   if (refusal !== null) return refusalResponse(refusal, idOf(message.value));
+  const makeServer = serverOf(isObject(message.value) ? message.value : {});
   return createMcpHandler(makeServer).fetch(request, { parsedBody: message.value });
 }
 
@@ -86,10 +96,14 @@ function refuseMessage(headers: Headers, message: Json): Refusal | null {
     // A stream would outlive the credential it was opened with, and the locks set since.
     return { status: 404, code: METHOD_NOT_FOUND, message: "Method not found" };
   }
-  const params = isObject(message["params"]) ? message["params"] : {};
+  const params = paramsOf(message);
   return claimsModern(params) || headersAgree(headers, message, params)
     ? null
     : { status: 400, code: HEADER_MISMATCH, message: "A header differs from the body." };
+}
+
+function paramsOf({ params }: JsonObject): JsonObject {
+  return isObject(params) ? params : {};
 }
 
 function claimsModern(params: JsonObject): boolean {

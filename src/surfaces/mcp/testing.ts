@@ -10,6 +10,7 @@ export interface SeenCall {
   readonly args: JsonObject;
   readonly usage: number | null;
   readonly waitMs: number | null;
+  readonly cancelled: AbortSignal;
 }
 
 const LIST: JsonObject = { type: "array", items: { type: "string" } };
@@ -25,8 +26,8 @@ export class Fixture {
   readonly surface = mcpSurface({
     allowedOrigins: ["https://console.example"],
     ports: {
-      callTool: async (caller, { tool, args, usage, waitMs }) => {
-        const seen = { caller, tool, args, usage, waitMs };
+      callTool: async (caller, { tool, args, usage, waitMs, cancelled }) => {
+        const seen = { caller, tool, args, usage, waitMs, cancelled };
         this.calls.push(seen);
         return this.answer(seen);
       },

@@ -1,5 +1,6 @@
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
+import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Answer } from "../support/http.ts";
 import { ERAS, mcpClient, outcomeOf } from "../support/mcp.ts";
@@ -57,6 +58,29 @@ export function mcpCases(world: () => World): void {
       expect(names(all.body)).not.toContain("lab_fortress");
       const bad = await workflow.request("GET", "/tools?task=x&limit=51");
       expect(bad.status).toBe(400);
+      await client.close();
+    });
+
+    it("takes a call back: it is cut at its service, and its end is true", async () => {
+      const { acme, agent, lab } = world();
+      const own = await acme.open(agent, "dana", { purpose: "lab" });
+      const client = await mcpClient(own, mode);
+      for (const [tool, outcome] of [
+        ["lab_gate", "failed"],
+        ["lab_change_gate", "outcome_unknown"],
+      ] as const) {
+        const key = `taken-back-${tool}-${version}`.replaceAll("_", "-");
+        const given = new AbortController();
+        const asked = client
+          .callTool({ name: tool, arguments: { key } }, { signal: given.signal })
+          .catch((error: unknown) => error);
+        await lab.waiting(key);
+        given.abort();
+        expect(await asked).toBeInstanceOf(Error);
+        await lab.dropped(key);
+        const end = await settled(own);
+        expect(end).toMatchObject({ outcome, code: "cancelled" });
+      }
       await client.close();
     });
 
@@ -318,4 +342,13 @@ export function mcpCases(world: () => World): void {
       }
     });
   });
+}
+
+/** The end of the last call, once it has one. */
+async function settled(workflow: Workflow): Promise<object> {
+  for (;;) {
+    const last = (await workflow.events()).at(-1);
+    if (last?.event.type === "call.settled") return last.event;
+    await sleep(20);
+  }
 }
