@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { CLOSE, MAX_BUFFERED_BYTES, MAX_IN_FLIGHT, MAX_OBSERVED_BYTES } from "./protocol.ts";
 import { bare, gatewayKey, NONCE, request, World } from "./testing-gateway.ts";
-import { settle, testKey } from "./testing.ts";
+import { testKey } from "./testing.ts";
 
 const ok = (body: string) => ({
   ok: true,
@@ -225,102 +225,6 @@ describe("a session, seen from the gateway", () => {
     expect(await silent).toBeNull();
     expect(await world.end.seen("acme", "con_9", "call_1")).toBeNull();
     expect(await world.end.seen("other", "con_1", "call_1")).toBeNull();
-  });
-});
-
-describe("a second session with the same key", () => {
-  it("is refused while the first one shows life", async () => {
-    const world = new World();
-    const first = world.connect();
-    const second = world.hello();
-    world.prove(second);
-    expect(first.socket.of("beat")).toHaveLength(1);
-    await world.clock.pass(1_000);
-    first.say({ t: "beat" });
-    await world.clock.pass(1_000);
-    expect(second.socket.closedWith).toBe(CLOSE.duplicate);
-    expect(first.socket.closedWith).toBeNull();
-    expect(world.events.at(-1)).toMatchObject({ type: "session_refused", code: CLOSE.duplicate });
-    // Both proved the key: that is a signal about the connector, and the only one of these cases.
-    const who = { tenant: "acme", connector: "con_1" };
-    expect(world.signals).toEqual([{ signal: "connector_clash", ...who, call: null }]);
-  });
-
-  it("replaces a first one that is silent for two seconds", async () => {
-    const world = new World();
-    const first = world.connect();
-    const waiting = world.end.send("acme", world.presenter(), request);
-    const second = world.hello();
-    world.prove(second);
-    await world.clock.pass(1_999);
-    expect(second.socket.of("welcome")).toHaveLength(0);
-    await world.clock.pass(1);
-    expect(first.socket.closedWith).toBe(CLOSE.replaced);
-    expect(await waiting).toMatchObject({ code: "connector_lost", effect: "possible" });
-    expect(second.socket.of("welcome")).toHaveLength(1);
-    expect(world.presenter().session).toBe(second.socket.of("challenge")[0]?.["session"]);
-    expect(world.signals).toEqual([]);
-  });
-
-  it.each([
-    ["another key", { publicKey: bare(testKey()) }],
-    ["a lock", { revoked: true }],
-  ])("does not get in on a proof from before its connector got %s", async (_, change) => {
-    const world = new World();
-    const first = world.connect();
-    const second = world.hello();
-    world.prove(second);
-    world.enrol("con_1", change);
-    first.peer.closed();
-    await world.clock.pass(2_000);
-    expect(second.socket.closedWith).toBe(CLOSE.unauthorized);
-    expect(world.end.live("acme", "con_1")).toBeNull();
-  });
-
-  it("is not joined by a third one while that is undecided", async () => {
-    const world = new World();
-    world.connect();
-    const second = world.hello();
-    world.prove(second);
-    const third = world.hello();
-    world.prove(third);
-    expect(third.socket.closedWith).toBe(CLOSE.duplicate);
-    await world.clock.pass(2_000);
-    expect(second.socket.of("welcome")).toHaveLength(1);
-    expect(world.signals).toEqual([]);
-  });
-
-  it("is refused without a signal where the first one went and another came meanwhile", async () => {
-    const world = new World();
-    const first = world.connect();
-    const second = world.hello();
-    world.prove(second);
-    first.peer.closed();
-    const third = world.connect();
-    await world.clock.pass(2_000);
-    expect(second.socket.closedWith).toBe(CLOSE.duplicate);
-    expect(third.socket.closedWith).toBeNull();
-    expect(world.signals).toEqual([]);
-  });
-
-  it("says nothing more once its own socket is gone, or the gateway stops", async () => {
-    const world = new World();
-    world.connect();
-    const second = world.hello();
-    world.prove(second);
-    second.peer.closed();
-    await world.clock.pass(2_000);
-    expect(second.socket.of("welcome")).toHaveLength(0);
-    const stopped = new World();
-    const there = stopped.connect();
-    const waiting = stopped.hello();
-    stopped.prove(waiting);
-    stopped.end.close();
-    await settle();
-    expect(there.socket.closedWith).toBe(CLOSE.goingAway);
-    expect(waiting.socket.closedWith).toBe(CLOSE.goingAway);
-    await stopped.clock.pass(2_000);
-    expect(waiting.socket.of("welcome")).toHaveLength(0);
   });
 });
 

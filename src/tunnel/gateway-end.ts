@@ -61,8 +61,8 @@ export class GatewayEnd {
   readonly #byConnector = new Map<string, GatewaySession>();
   readonly #byPlace = new Map<string, Set<GatewaySession>>();
   readonly #handshakes = new Set<Handshake>();
-  /** Connectors whose first session is being challenged by a second one. */
-  readonly #contested = new Set<string>();
+  /** Connectors whose first session is being challenged by a second one, and what decides it. */
+  readonly #contested = new Map<string, () => void>();
 
   constructor(ports: GatewayEndPorts, clock: Clock) {
     this.#ports = ports;
@@ -79,7 +79,8 @@ export class GatewayEnd {
       },
     });
     this.#handshakes.add(handshake);
-    if (this.#handshakes.size > MAX_HANDSHAKES) this.#oneOf(this.#handshakes).refuse(CLOSE.timeout);
+    const strangers = [...this.#handshakes].filter(({ proven }) => !proven);
+    if (strangers.length > MAX_HANDSHAKES) this.#oneOf(strangers).refuse(CLOSE.timeout);
     return handshake;
   }
 
@@ -87,10 +88,9 @@ export class GatewayEnd {
    * Whom nobody can foretell. If it were the one that comes, strangers who hold all places and say nothing
    * would keep every connector out; one that means it needs its place for two turns of the network only.
    */
-  #oneOf(handshakes: ReadonlySet<Handshake>): Handshake {
-    const open = [...handshakes].filter(({ proven }) => !proven);
+  #oneOf(strangers: readonly Handshake[]): Handshake {
     const drawn = Number.parseInt(this.#ports.nonce().slice(-8), 16);
-    return open[drawn % open.length]!;
+    return strangers[drawn % strangers.length]!;
   }
 
   /** Exactly this network and tier, never a higher one that happens to be free. */
@@ -198,15 +198,17 @@ export class GatewayEnd {
   #admit(identity: SessionIdentity, socket: Socket): Admission {
     const connector = key(identity.tenant, identity.connector);
     const first = this.#byConnector.get(connector);
-    if (first === undefined) return { session: this.#begin(identity, socket) };
+    // Beats of ours went unanswered for longer than a challenge takes.
+    if (first?.silent === true) first.end(CLOSE.replaced);
+    if (first === undefined || first.ended) return { session: this.#begin(identity, socket) };
     if (this.#contested.has(connector)) return { refused: CLOSE.duplicate };
-    this.#contested.add(connector);
     const heard = first.heard;
     first.challenge();
     return {
       decided: new Promise((resolve) => {
-        this.#clock.after(CHALLENGE_MS, () => {
+        const decide = (): void => {
           this.#contested.delete(connector);
+          cancel();
           const alive = this.#byConnector.get(connector);
           if (alive !== undefined && (alive !== first || first.heard > heard)) {
             // Both hold the key and both are alive. One that only came back before we had noticed
@@ -215,8 +217,10 @@ export class GatewayEnd {
             return resolve(null);
           }
           first.end(CLOSE.replaced);
-          resolve(() => this.#begin(identity, socket));
-        });
+          resolve(() => (this.#byConnector.has(connector) ? null : this.#begin(identity, socket)));
+        };
+        const cancel = this.#clock.after(CHALLENGE_MS, decide);
+        this.#contested.set(connector, decide);
       }),
     };
   }
@@ -257,6 +261,8 @@ export class GatewayEnd {
     there?.delete(session);
     if (there?.size === 0) this.#byPlace.delete(place);
     this.#ports.observe({ type: "session_ended", tenant, connector, code });
+    // Whoever waits for a sign of life of it need not wait any longer.
+    this.#contested.get(owner)?.();
   }
 }
 

@@ -161,11 +161,11 @@ export class GatewaySession {
 
   /** Nobody waits for a connector that may be gone: half-open, it would take requests for the whole lease. */
   get accepts(): boolean {
-    return !this.#ended && !this.#draining && !this.#stale;
+    return !this.#ended && !this.#draining && !this.silent;
   }
 
   /** Of our own stall the connector knows nothing: what it said meanwhile is still to be read. */
-  get #stale(): boolean {
+  get silent(): boolean {
     return this.#silentBeats >= 2 && this.#clock.elapsed() - this.#heardAt >= STALE_MS;
   }
 

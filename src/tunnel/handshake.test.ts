@@ -135,7 +135,7 @@ describe("the handshake, seen from the gateway", () => {
     const second = world.hello();
     world.prove(second);
     const strangers = Array.from({ length: 200 }, () => world.dial());
-    expect(strangers.filter(({ socket }) => socket.closedWith === null)).toHaveLength(63);
+    expect(strangers.filter(({ socket }) => socket.closedWith === null)).toHaveLength(64);
     await world.clock.pass(2_000);
     expect(second.socket.of("welcome")).toHaveLength(1);
   });

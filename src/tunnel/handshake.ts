@@ -37,7 +37,7 @@ export interface HandshakePorts {
 export type Admission =
   | { readonly session: GatewaySession }
   | { readonly refused: CloseCode }
-  | { readonly decided: Promise<(() => GatewaySession) | null> };
+  | { readonly decided: Promise<(() => GatewaySession | null) | null> };
 
 type State =
   | { readonly at: "hello" }
@@ -145,7 +145,9 @@ export class Handshake {
         if (now === null || now.revoked || now.publicKey.x !== record.publicKey.x) {
           return this.refuse(CLOSE.unauthorized);
         }
-        this.#begin(begin());
+        const session = begin();
+        if (session === null) return this.refuse(CLOSE.duplicate);
+        this.#begin(session);
       });
     }
   }

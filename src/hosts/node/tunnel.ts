@@ -1,3 +1,4 @@
+import { randomInt } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { WebSocketServer, type WebSocket } from "ws";
@@ -10,6 +11,7 @@ import {
   MAX_HANDSHAKE_FRAME_BYTES,
 } from "../../tunnel/protocol.ts";
 import type { Clock, Socket } from "../../tunnel/socket.ts";
+import { Entrance } from "./entrance.ts";
 
 const TUNNEL_PATH = /^\/([a-z][a-z0-9-]{0,31})\/tunnel$/;
 /** A peer proves itself in two frames, `hello` and `proof`; their own framing is a few bytes more. */
@@ -26,6 +28,7 @@ export interface TunnelServer {
 
 /** WebSockets of an HTTP server, as sockets of the tunnel. */
 export function createTunnelServer(end: GatewayEnd): TunnelServer {
+  const entrance = new Entrance((count) => randomInt(Math.max(1, count)), systemClock);
   const server = new WebSocketServer({
     noServer: true,
     clientTracking: true,
@@ -39,18 +42,20 @@ export function createTunnelServer(end: GatewayEnd): TunnelServer {
       if (tenant === undefined) return false;
       const timer = setTimeout(() => socket.destroy(), HANDSHAKE_MS);
       socket.once("close", () => clearTimeout(timer));
-      server.handleUpgrade(request, socket, head, (ws) => {
-        clearTimeout(timer);
-        const peer = end.accept(tenant, socketOf(ws, socket));
-        ws.on("message", (data, binary) => {
-          if (binary) ws.close(CLOSE.malformed);
-          else peer.message(textOf(data));
+      entrance.enter(socket, (leave) => {
+        server.handleUpgrade(request, socket, head, (ws) => {
+          clearTimeout(timer);
+          const peer = end.accept(tenant, socketOf(ws, socket));
+          ws.on("message", (data, binary) => {
+            if (binary) ws.close(CLOSE.malformed);
+            else peer.message(textOf(data));
+          });
+          // After the peer, so that a frame it refused counts for nothing.
+          boundUnproven(socket, ws, leave);
+          ws.on("close", () => peer.closed());
+          // The close event follows and says the same to the session.
+          ws.on("error", () => ws.terminate());
         });
-        // After the peer, so that a frame it refused counts for nothing.
-        boundUnproven(socket, ws);
-        ws.on("close", () => peer.closed());
-        // The close event follows and says the same to the session.
-        ws.on("error", () => ws.terminate());
       });
       return true;
     },
@@ -66,7 +71,7 @@ export function createTunnelServer(end: GatewayEnd): TunnelServer {
  * A frame is handed on when it is whole, and may be as large as an answer: a stranger could have us
  * hold megabytes of one that never ends.
  */
-function boundUnproven(socket: Duplex, ws: WebSocket): void {
+function boundUnproven(socket: Duplex, ws: WebSocket, proven: () => void): void {
   let bytes = 0;
   let frames = 0;
   const count = (chunk: Buffer): void => {
@@ -77,6 +82,7 @@ function boundUnproven(socket: Duplex, ws: WebSocket): void {
     if (++frames < HANDSHAKE_FRAMES || ws.readyState !== ws.OPEN) return;
     socket.off("data", count);
     ws.off("message", trust);
+    proven();
   };
   socket.on("data", count);
   ws.on("message", trust);
