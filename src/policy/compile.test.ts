@@ -18,6 +18,7 @@ describe("compileBundle", () => {
       "shelves_change",
       "tables_reserve",
       "titles_ask",
+      "titles_correct",
       "titles_search",
       "titles_similar",
     ]);
