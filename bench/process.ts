@@ -14,14 +14,14 @@ export interface Running {
 
 /**
  * A Node program that says `{"event":"ready",…}`, kept on one core where `taskset` is there. `yielding`:
- * whatever else is on that core goes first.
+ * whatever else wants that core has it at once.
  */
 export function start(
   args: readonly string[],
   core: number | null,
   yielding = false,
 ): Promise<Running> {
-  const nice = yielding ? ["nice", "-n", "10"] : [];
+  const nice = yielding ? ["chrt", "--idle", "0"] : [];
   const pin = core === null ? [] : ["taskset", "-c", String(core)];
   const [program = "", ...all] = [...nice, ...pin, process.execPath, ...args];
   const child = spawn(program, all, { stdio: ["ignore", "pipe", "pipe"] });
