@@ -7,6 +7,7 @@ import { delegationCases } from "../acceptance/cases/delegation.ts";
 import { outcomeCases } from "../acceptance/cases/outcomes.ts";
 import { recordCases } from "../acceptance/cases/record.ts";
 import { requestCases } from "../acceptance/cases/requests.ts";
+import { twiceCases } from "../acceptance/cases/twice.ts";
 import { ROOT } from "../acceptance/support/process.ts";
 import { startWorld, type World } from "../acceptance/support/world.ts";
 import { cloudflareHost } from "./host.ts";
@@ -34,4 +35,5 @@ describe("acceptance, in workerd", () => {
   outcomeCases(world);
   delegationCases(world);
   recordCases(world);
+  twiceCases(world);
 });

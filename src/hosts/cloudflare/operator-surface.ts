@@ -25,13 +25,15 @@ export interface OperatorParts {
   readonly agentKeys: NodeAgentKeys;
   readonly evidence: Evidence;
   readonly leases: Leases;
+  /** One that has ended lies with its session, so nothing is said of it here. */
+  isLive(workflow: string): boolean;
   now(): number;
 }
 
 /** The admin operations of one tenant, for whoever may bind the Worker's `Operator`. */
 export function operatorSurface(parts: OperatorParts): Hono {
   const { tenant, keys, bundles, agentKeys, evidence, leases } = parts;
-  const locks = lockAdministration({ ...parts, isWorkflow: () => null });
+  const locks = lockAdministration({ ...parts, isWorkflow: (_, id) => parts.isLive(id) || null });
   const admin = adminSurface({
     ...trustAdministration(parts),
     ...toolAdministration({ ...parts, lastUsed: () => null }),

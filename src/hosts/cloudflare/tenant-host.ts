@@ -102,6 +102,7 @@ export function tenantHost(tenant: string, { storage }: ObjectState, env: Env) {
     },
     clock,
   );
+  const live = db.prepare("SELECT 1 FROM live WHERE tenant = ? AND workflow = ?");
   const leases = new Leases({ tenant, end, keys, clock, stub });
   keys.begin(() => end.announceKeys(tenant));
   locks.begin(leases);
@@ -143,6 +144,7 @@ export function tenantHost(tenant: string, { storage }: ObjectState, env: Env) {
   });
   const operator = operatorSurface({
     ...{ tenant, keys, directory, bundles, end, locks, agentKeys, evidence, leases },
+    isLive: (workflow) => live.get(tenant, workflow) !== undefined,
     now: system.now,
   });
 
