@@ -95,6 +95,21 @@ describe("imports", () => {
     expect(inside("core").map(({ to }) => to)).toContain("canonicalize");
   });
 
+  it("of the MCP client are made where there is a server to ask, and not before", () => {
+    const client = shipped.filter((path) =>
+      importsOf(path).some(({ to }) => to === "@modelcontextprotocol/client"),
+    );
+    expect(client).toContain("src/connector/mcp-session.ts");
+    const atStart = (path: string): readonly string[] =>
+      [...read(path).matchAll(/^import (?!type )[^;]*?from "(\.[^"]+)";/gms)].map(([, name]) =>
+        posix.join(posix.dirname(path), name!),
+      );
+    const early = shipped.filter(
+      (path) => !client.includes(path) && atStart(path).some((to) => client.includes(to)),
+    );
+    expect(early).toEqual([]);
+  });
+
   it("go up the list of folders, never down", () => {
     const down = shipped.flatMap(importsOf).filter(({ from, to }) => {
       if (!to.startsWith("src/")) return false;

@@ -12,7 +12,6 @@ import { horizonAt, Journal, JournalCorrupt } from "./journal.ts";
 import { Listener } from "./listener.ts";
 import type { Log } from "./log.ts";
 import { OwnKey } from "./own-key.ts";
-import { McpExecutor } from "./mcp.ts";
 import { PostgresExecutor } from "./postgres.ts";
 import type { Mistake } from "./reader.ts";
 import type { Service } from "./serve.ts";
@@ -113,7 +112,7 @@ export async function startConnector(options: RunOptions): Promise<RunResult> {
     gatewayKeys: keys,
     sign: (message) => own.sign(message),
   };
-  const executors = makeExecutors(config, options.log);
+  const executors = await makeExecutors(config, options.log);
   const service = makeService(config, state, keys, executors, journal, options.log);
   const told = Promise.withResolvers<void>();
   let wasReady = false;
@@ -162,37 +161,40 @@ function fault(name: RunFault, mistakes: readonly Mistake[] = []): RunResult {
   return { ok: false, fault: name, mistakes };
 }
 
-function makeExecutors(config: ConnectorConfig, log: Log): ReadonlyMap<string, Executor> {
+async function makeExecutors(
+  config: ConnectorConfig,
+  log: Log,
+): Promise<ReadonlyMap<string, Executor>> {
   const held = new HeldBytes();
-  return new Map(
-    [...config.destinations].map(([name, destination]) => [
-      name,
-      new GuardedExecutor(
-        executorOf(name, destination, config, held.share()),
-        destination.limits,
-        systemClock.elapsed,
-        (open) =>
-          log(open ? "warn" : "info", open ? "destination_gone" : "destination_back", {
-            destination: name,
-          }),
-      ),
-    ]),
-  );
+  const made = new Map<string, Executor>();
+  for (const [name, destination] of config.destinations) {
+    const executor = await executorOf(name, destination, config, held.share());
+    const told = (open: boolean): void =>
+      log(open ? "warn" : "info", open ? "destination_gone" : "destination_back", {
+        destination: name,
+      });
+    const { limits } = destination;
+    made.set(name, new GuardedExecutor(executor, limits, systemClock.elapsed, told));
+  }
+  return made;
 }
 
-function executorOf(
+async function executorOf(
   name: string,
   destination: Destination,
   { stateDir }: ConnectorConfig,
   held: HeldBytes,
-): Executor {
+): Promise<Executor> {
   switch (destination.kind) {
     case "http":
       return new HttpExecutor(destination, held);
     case "postgres":
       return new PostgresExecutor(destination, systemClock.elapsed);
-    case "mcp":
+    case "mcp": {
+      // The largest library of a connector: only where there is a server to ask.
+      const { McpExecutor } = await import("./mcp.ts");
       return new McpExecutor(destination, mcpFolder(stateDir, name), held, systemClock.elapsed);
+    }
   }
 }
 
