@@ -4,8 +4,8 @@ export const MOST_PER_TURN = 64;
 export const LEAST_PER_TURN = 2;
 /** What a call costs the core, about. While the disk takes longer than that, more may begin: nobody waits for them. */
 const CALL_MS = 0.5;
-/** Requests of one tenant that wait for their turn. No workflow takes the last quarter. */
-export const MAX_WAITING = 512;
+/** Requests of one tenant that wait for their turn: about a second of work. No workflow takes the last quarter. */
+export const MAX_WAITING = 2_048;
 export const MAX_WAITING_EACH = (MAX_WAITING * 3) / 4;
 /** Whoever asked so long ago counts as here: between two calls of an agent lies a moment without any. */
 export const HERE_MS = 1_000;
