@@ -10,6 +10,7 @@ import { httpOf } from "../tools/tools.test-support.ts";
 import { refusalOf, sha256 } from "./allow.ts";
 import { parseTemplate, type PathTemplate } from "./paths.ts";
 import { httpDestination } from "./testing.ts";
+import { anyText } from "../core/model/testing-text.ts";
 
 /** From what an agent writes to what a service reads, with nothing between but our own code. */
 const TEMPLATE = httpOf({
@@ -36,7 +37,7 @@ const DESTINATION = httpDestination({
 const http = compileHttp(TEMPLATE, "files", sha256);
 
 const hostile = fc.oneof(
-  fc.string({ unit: "binary", maxLength: 12 }).filter((text) => text.isWellFormed()),
+  anyText(12).filter((text) => text.isWellFormed()),
   fc
     .array(
       fc.constantFrom(

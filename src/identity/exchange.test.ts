@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import fc from "fast-check";
 import { MAX_EXCHANGE_CHARS, parseOpenBody, parseTokenForm } from "./exchange.ts";
+import { anyText } from "../core/model/testing-text.ts";
 
 const RESOURCE = "https://postern.example/acme/mcp";
 const DETAIL = { type: "dev.postern/workflow", purpose: "support-case" };
@@ -164,7 +165,7 @@ describe("the token exchange form", () => {
 
   it("answers anything at all without throwing", () => {
     fc.assert(
-      fc.property(fc.string({ unit: "binary" }), fc.string(), (text, details) => {
+      fc.property(anyText(), fc.string(), (text, details) => {
         parseTokenForm(text, RESOURCE);
         parseTokenForm(body({ authorization_details: details }), RESOURCE);
         parseOpenBody(text);

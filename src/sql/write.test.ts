@@ -8,6 +8,7 @@ import { SQL_REFUSALS } from "./refusal.ts";
 import { SHOP_SQL } from "./testing-catalogue.ts";
 import { HONEST_WRITES, HOSTILE_WRITES, WRITES_OF_SHOP } from "./testing-writes.ts";
 import { readWrite } from "./write.ts";
+import { anyText } from "../core/model/testing-text.ts";
 
 const guard = (text: string, parameters = 0) =>
   guardWrite(text, WRITES_OF_SHOP, { parameters, maxRows: 10 });
@@ -189,7 +190,7 @@ describe("whatever is written", () => {
       fc
         .array(words, { maxLength: 8 })
         .map((all) => `insert into "order" (id) values (1) ${all.join(" ")}`),
-      fc.string({ unit: "binary", maxLength: 60 }),
+      anyText(60),
     );
     fc.assert(
       fc.property(texts, (text) => {

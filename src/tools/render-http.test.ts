@@ -5,6 +5,7 @@ import type { Json, JsonObject } from "../core/model/json.ts";
 import type { HttpTemplate } from "../policy/bundle/model.ts";
 import { compileHttp } from "./render-http.ts";
 import { slots } from "./tools.test-support.ts";
+import { anyText } from "../core/model/testing-text.ts";
 
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 
@@ -122,7 +123,7 @@ describe("rendering an HTTP request", () => {
   });
 
   it("adds no segment, parameter, fragment or line, whatever the arguments are", () => {
-    const text = fc.string({ unit: "binary", maxLength: 40 }).filter((one) => one.isWellFormed());
+    const text = anyText(40).filter((one) => one.isWellFormed());
     fc.assert(
       fc.property(text, text, text, (ticketId, status, note) => {
         const args = { ticketId, status, text: note };

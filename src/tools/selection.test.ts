@@ -13,6 +13,7 @@ import { gatewayBundle } from "./bundle.ts";
 import { Ranking } from "./rank.ts";
 import { findTools, MAX_FOUND, selectTools } from "./selection.ts";
 import { sha256, toolOf } from "./tools.test-support.ts";
+import { anyText } from "../core/model/testing-text.ts";
 
 const TOOLS = [
   [
@@ -124,7 +125,7 @@ describe("finding tools for a task", () => {
       { id: "constructor", title: "__proto__", description: "é", argumentNames: ["toString"] },
     ]);
     fc.assert(
-      fc.property(fc.string({ unit: "binary" }), (task) => {
+      fc.property(anyText(), (task) => {
         expect(ranking.find(task).length).toBeLessThanOrEqual(1);
       }),
     );

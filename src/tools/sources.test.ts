@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { MAX_CORPUS_CHARS, MAX_SOURCE_CHARS, MAX_SOURCE_TEXTS } from "./limits.ts";
 import { Corpus, type CorpusSource, sourcesOf } from "./sources.ts";
 import { isPlain, normalised } from "./source-tokens.ts";
+import { anyText } from "../core/model/testing-text.ts";
 
 function corpusOf(texts: { readonly [source in CorpusSource]?: string }): Corpus {
   const corpus = new Corpus();
@@ -252,7 +253,7 @@ describe("where a text comes from, for any text", () => {
 
   it("is normalised once and for all", () => {
     fc.assert(
-      fc.property(fc.string({ unit: "binary", maxLength: 60 }), (text) => {
+      fc.property(anyText(60), (text) => {
         const once = normalised(text);
         expect(normalised(once)).toBe(once);
         expect(once).not.toMatch(/\n/);
