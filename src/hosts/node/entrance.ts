@@ -10,7 +10,7 @@ const PATIENCE_MS = 1_000;
 
 interface Waiting {
   readonly go: (leave: () => void) => void;
-  /** From now on its socket is somebody else's to read. */
+  /** From this turn on its socket is somebody else's to read. */
   readonly release: () => void;
 }
 
@@ -44,8 +44,8 @@ export class Entrance {
     };
     socket.once("data", gone).once("end", gone).once("close", gone);
     const release = (): void => {
+      // It goes on flowing: a stream that was paused does not begin again for whoever listens next.
       socket.off("data", gone).off("end", gone).off("close", gone);
-      socket.pause();
     };
     this.#waiting.set(socket, { go, release });
     this.#makeRoom();

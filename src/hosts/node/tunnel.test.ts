@@ -369,6 +369,13 @@ describe("a stranger on the tunnel", () => {
     expect((await once(ws, "close"))[0]).toBe(CUT);
   });
 
+  it("keeps no connector out, with 63 others who say nothing", async () => {
+    await Promise.all(Array.from({ length: 64 }, dial));
+    await enroll();
+    await start();
+    expect(await send()).toMatchObject({ ok: true, body: "CANARY" });
+  });
+
   it("is told why when its frames are only wrong", async () => {
     const ws = await dial();
     ws.send("{}");
