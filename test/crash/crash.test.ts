@@ -10,8 +10,8 @@ import { Inspection } from "../../src/hosts/node/inspect.ts";
 import { type Ledger, load } from "./load.ts";
 import { Random } from "./random.ts";
 
-/** 10 with all other tests, 50 with `npm run test:crash`; `-- --kills 1000` for a long night. */
-const KILLS = Number(process.env["POSTERN_KILLS"] ?? 10);
+/** 4 with all other tests, 50 with `npm run test:crash`; `-- --kills 1000` for a long night. */
+const KILLS = Number(process.env["POSTERN_KILLS"] ?? 4);
 const SEED = Number(process.env["POSTERN_SEED"] ?? Math.floor(Math.random() * 2 ** 32));
 const LEAST_IN_FLIGHT = 32;
 /** Alone on two cores a kill takes about two seconds; this is for a busy machine. */
