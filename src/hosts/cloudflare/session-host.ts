@@ -214,11 +214,18 @@ export class SessionHost {
         const line = this.#lineOf(request.call);
         if (line === null) return { ok: false, code: "not_dispatched", effect: "none" };
         this.#sent.add(request.call);
+        // A signal does not travel between objects, its word does: behind the request, in their order.
+        const { cancelled, ...travels } = request;
+        const takeBack = (): void =>
+          void this.#object.takeBack(this.workflow, request.call).catch(() => undefined);
+        cancelled?.addEventListener("abort", takeBack, { once: true });
         try {
-          return await this.#object.send(this.workflow, presenter, request, line);
+          return await this.#object.send(this.workflow, presenter, travels, line);
         } catch {
           // The message may have been heard.
           return { ok: false, code: "connector_lost", effect: "possible" };
+        } finally {
+          cancelled?.removeEventListener("abort", takeBack);
         }
       },
     };

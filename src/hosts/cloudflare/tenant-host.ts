@@ -104,6 +104,7 @@ export function tenantHost(tenant: string, { storage }: ObjectState, env: Env) {
   );
   const live = db.prepare("SELECT 1 FROM live WHERE tenant = ? AND workflow = ?");
   const leases = new Leases({ tenant, end, keys, clock, stub });
+  const out = new Map<string, { readonly workflow: string; readonly back: AbortController }>();
   keys.begin(() => end.announceKeys(tenant));
   locks.begin(leases);
   const dialled = dialBindings(tenant, config.tenants[tenant]!.connectors, env, end);
@@ -189,7 +190,19 @@ export function tenantHost(tenant: string, { storage }: ObjectState, env: Env) {
         return { ok: false, code: "not_dispatched", effect: "none" };
       }
       leases.left(request.call, { workflow, line });
-      return end.send(tenant, presenter, request);
+      const back = new AbortController();
+      out.set(request.call, { workflow, back });
+      try {
+        return await end.send(tenant, presenter, { ...request, cancelled: back.signal });
+      } finally {
+        out.delete(request.call);
+      }
+    },
+
+    /** A call that its agent wants no more; nothing where it has ended, or is another workflow's. */
+    takeBack(workflow: string, call: string): void {
+      const sent = out.get(call);
+      if (sent?.workflow === workflow) sent.back.abort();
     },
 
     /** In force here and at every holder of a lease when it resolves. */

@@ -40,6 +40,10 @@ export class TenantObject extends DurableObject<Env, ObjectState> {
     return this.#host.send(...args);
   }
 
+  async takeBack(...args: Parameters<TenantHost["takeBack"]>): Promise<void> {
+    this.#host.takeBack(...args);
+  }
+
   ended(...args: Parameters<TenantHost["ended"]>): Promise<void> {
     return this.#host.ended(...args);
   }
