@@ -59,6 +59,8 @@ describe("the core, under everything that can happen to it", () => {
     for (let seed = 1; !found.has(broken[bug]) && seed <= SEEDS_TO_FIND; seed++) {
       found.add(violationOf(seed, bug)?.promise);
     }
-    expect([...found]).toContain(broken[bug]);
+    found.delete(undefined);
+    if (broken[bug] !== "P8") found.delete("P8");
+    expect([...found]).toEqual([broken[bug]]);
   });
 });
