@@ -110,6 +110,7 @@ describe(`torture 2: the gateway dies between dispatch and outcome (seed ${SEED}
       const out = [...before].filter(([, [first, settled]]) => {
         return first?.["action"] === "mutate" && settled?.["code"] === "interrupted";
       });
+      expect(out.length).toBeGreaterThan(0);
       for (const [call, story] of out) {
         expect(story.at(1)).toMatchObject({ outcome: "outcome_unknown" });
         expect(await toldNow(workflow, call)).toHaveProperty("outcome");
