@@ -74,7 +74,8 @@ export interface Host {
   trust(...args: readonly string[]): Promise<Ended>;
   /** What a tenant's own stream holds: what belongs to no workflow. */
   record(tenant: string): Promise<readonly StoredEvent[]>;
-  connectorState(name: string): Promise<"connected" | "away">;
+  /** The connectors whose session the gateway does not have now, dead or alive. */
+  away(): Promise<readonly string[]>;
   /** `postern connector …`. */
   connector(...args: readonly string[]): Promise<Ended>;
   /** A one-time code for one more connector. */

@@ -3,7 +3,7 @@ import { mkdirSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import { join } from "node:path";
 import type { ConnectorPlan, Host, Network } from "../acceptance/host.ts";
-import { connectorCommand } from "../acceptance/support/connector-process.ts";
+import { connectorCommand, connectorsAway } from "../acceptance/support/connector-process.ts";
 import { type Ended, freePort, postern, run, Running } from "../acceptance/support/process.ts";
 import type { StoredEvent } from "../acceptance/support/workflow.ts";
 import { devCommand } from "./workers.ts";
@@ -107,14 +107,10 @@ class Workerd implements Host {
     return lines.map((line) => JSON.parse(line) as StoredEvent);
   }
 
-  async connectorState(name: string): Promise<"connected" | "away"> {
-    const { network, tier, tenant } = this.#plan(name);
-    const { stdout } = await this.connector("list", "--json", "--tenant", tenant);
-    const { connectors } = JSON.parse(stdout) as {
-      connectors: { network: string; tier: string; connected: boolean }[];
-    };
-    const own = connectors.filter((one) => one.network === network && one.tier === tier);
-    return own.some((one) => one.connected) ? "connected" : "away";
+  away(): Promise<readonly string[]> {
+    return connectorsAway(this.#plans.values(), this.processes, (...args) =>
+      this.connector(...args),
+    );
   }
 
   async joinCode({ tenant, network, tier }: Record<"tenant" | "network" | "tier", string>) {
@@ -164,7 +160,7 @@ class Workerd implements Host {
   }
 
   async #connected(name: string): Promise<void> {
-    while ((await this.connectorState(name)) !== "connected") {
+    while ((await this.away()).includes(name)) {
       if (!this.processes.get(name)?.alive) throw new Error(`connector ${name} ended`);
     }
   }

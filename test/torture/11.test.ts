@@ -72,7 +72,7 @@ describe(`torture 11: somebody has a connector's key of before (seed ${SEED})`, 
         figure("cut after", `${Math.round(performance.now() - asked)} ms with the command itself`);
         const after = refusals();
         await until("refusals of every key of it", () => refusals() >= after + 2, 60);
-        expect(await host.connectorState("internal")).toBe("away");
+        expect(await host.away()).toContain("internal");
       } finally {
         await thief.kill();
       }

@@ -4,6 +4,7 @@ import { send, type Answer } from "../acceptance/support/http.ts";
 import { payloadOf, seconds } from "../acceptance/support/keys.ts";
 import { nodeHost } from "../acceptance/support/node-host.ts";
 import type { Tampering } from "../acceptance/support/tenant.ts";
+import { reconnected } from "../acceptance/support/reconnected.ts";
 import { Workflow } from "../acceptance/support/workflow.ts";
 import { startWorld, type World } from "../acceptance/support/world.ts";
 import { askedBy, change, decide } from "./approvals.ts";
@@ -40,7 +41,7 @@ describe("torture 19: a clock that is wrong, or stands still", { timeout: 90_000
   async function restart(): Promise<void> {
     await host.gateway.stop();
     await host.restart("gateway");
-    while ((await host.connectorState("internal")) === "away");
+    await reconnected(host);
   }
 
   async function open(): Promise<Workflow> {

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { lock, unlock } from "../acceptance/support/locks.ts";
 import { ERAS, mcpClient, outcomeOf } from "../acceptance/support/mcp.ts";
 import { nodeHost } from "../acceptance/support/node-host.ts";
+import { reconnected } from "../acceptance/support/reconnected.ts";
 import type { Workflow } from "../acceptance/support/workflow.ts";
 import { startWorld, type World } from "../acceptance/support/world.ts";
 import { type Asked, askedBy, change, decide } from "./approvals.ts";
@@ -146,7 +147,7 @@ describe("torture 24: the policy engine traps", { timeout: 60_000 }, () => {
   it("is well again after a start, and what was refused may be sent again", async () => {
     await host.kill("gateway");
     await host.restart("gateway");
-    while ((await host.connectorState("internal")) === "away") await turn();
+    await reconnected(host);
     expect((await workflow.call("lab_write", { text: "x" })).outcome).toBe("ok");
     expect((await change(refunds, document.approved)).outcome).toBe("partial_result");
     expect(world.lab.document("approved").title).toBe("x");

@@ -3,6 +3,7 @@ import type { Client } from "@modelcontextprotocol/client";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ERAS, mcpClient, outcomeOf } from "../acceptance/support/mcp.ts";
 import { nodeHost } from "../acceptance/support/node-host.ts";
+import { reconnected } from "../acceptance/support/reconnected.ts";
 import type { Outcome, Workflow } from "../acceptance/support/workflow.ts";
 import { startWorld, type World } from "../acceptance/support/world.ts";
 import { Random } from "../crash/random.ts";
@@ -129,7 +130,7 @@ describe("torture 28: one approval, sent for again and again", () => {
       await host.kill("gateway");
       gone.abort();
       await Promise.all([host.restart("gateway"), ...sent]);
-      while ((await host.connectorState("internal")) === "away") await sleep(20);
+      await reconnected(host);
       // Asks for the new gateway's nonce, which all proofs name from now on.
       await workflow.view();
       const outcomes = await Promise.all(everywhere(args));

@@ -8,11 +8,12 @@ import { canonical } from "../acceptance/support/chain.ts";
 import { mcpClient } from "../acceptance/support/mcp.ts";
 import { type NodeHost, nodeHost } from "../acceptance/support/node-host.ts";
 import { ROOT } from "../acceptance/support/process.ts";
+import { reconnected } from "../acceptance/support/reconnected.ts";
 import type { Outcome, Workflow } from "../acceptance/support/workflow.ts";
 import { startWorld, type World } from "../acceptance/support/world.ts";
 import { checked } from "./checked.ts";
 import { layerFolder, type McpTool } from "./layer.ts";
-import { chainHolds, connected, recordHolds } from "./witnesses.ts";
+import { chainHolds, recordHolds } from "./witnesses.ts";
 
 interface Definition {
   readonly name: string;
@@ -143,7 +144,7 @@ describe("torture 36: a server changes what its tools are", () => {
   it("outlives the gateway", async () => {
     await host.kill("gateway");
     await host.restart("gateway");
-    await connected(workflow);
+    await reconnected(host);
     for (const name of ["change", "twin", "likeness"] as const) {
       expect(await call(name)).toMatchObject(locked);
     }

@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type NodeHost, nodeHost } from "../acceptance/support/node-host.ts";
+import { reconnected } from "../acceptance/support/reconnected.ts";
 import type { Outcome, StoredEvent, Workflow } from "../acceptance/support/workflow.ts";
 import { startWorld, type World } from "../acceptance/support/world.ts";
 import { Random } from "../crash/random.ts";
 import { checked, figure, SEED } from "./checked.ts";
 import { nothingLeaked } from "./invariants.ts";
 import { layerFolder, type HttpTool } from "./layer.ts";
-import { chainHolds, connected, effectsHold, recordHolds, until } from "./witnesses.ts";
+import { chainHolds, effectsHold, recordHolds } from "./witnesses.ts";
 
 /** What must not get out, and what wants it to. */
 const SECRET = "IBAN DE02 1203 0000 4711 0815 37";
@@ -175,10 +176,7 @@ describe(`torture 37: a poisoned record wants the others out (seed ${SEED})`, ()
     await host.kill("gateway");
     await Promise.all([lost, read]);
     await host.restart("gateway");
-    await connected(workflow);
-    const back = async (): Promise<boolean> =>
-      (await host.connectorState("outward")) === "connected";
-    await until("the connector to the outside", back, 30);
+    await reconnected(host);
     lab.open("later");
     for (const way of ["case_post", "case_look_up"]) {
       expect(await out(workflow, way)).toMatchObject(denied);

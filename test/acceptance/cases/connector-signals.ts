@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect, it } from "vitest";
 import { signalsOf, tenantSignals, underRules } from "../support/signals.ts";
 import type { Frame } from "../support/wire.ts";
+import { reconnected } from "../support/reconnected.ts";
 import type { Outcome, Workflow } from "../support/workflow.ts";
 import type { World } from "../support/world.ts";
 
@@ -23,9 +24,7 @@ export function connectorSignalCases(world: () => World): void {
     }
 
     // Gateways died before this: each connector comes back in its own time.
-    beforeAll(() =>
-      until(async () => (await world().host.connectorState("wired")) === "connected"),
-    );
+    beforeAll(() => reconnected(world().host));
 
     it("an answer that the tool's description forbids locks that tool alone", async () => {
       const { lab } = world();

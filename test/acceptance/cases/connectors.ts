@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import type { ConnectorPlan } from "../host.ts";
+import { reconnected } from "../support/reconnected.ts";
 import type { Outcome, Workflow } from "../support/workflow.ts";
 import { doomed } from "../support/plans.ts";
 import type { World } from "../support/world.ts";
@@ -35,7 +36,7 @@ export function connectorCases(world: () => World): void {
       });
 
       await host.restart("doomed");
-      expect(await host.connectorState("doomed")).toBe("connected");
+      expect(await host.away()).not.toContain("doomed");
       expect(await workflow.call("lab_doomed", { key: "dies-reading" })).toMatchObject({
         outcome: "ok",
       });
@@ -220,12 +221,7 @@ export function connectorCases(world: () => World): void {
       lab.open("fenced");
       const [read, write] = await ends;
       expect([read?.outcome, write?.outcome]).toEqual(["failed", "outcome_unknown"]);
-      for (const part of host.processes.keys()) {
-        if (part === "gateway") continue;
-        expect(await until(async () => (await host.connectorState(part)) === "connected")).toBe(
-          true,
-        );
-      }
+      await reconnected(host);
       expect((await workflow.call("lab_note", { text: "x" })).outcome).toBe("ok");
     });
   });

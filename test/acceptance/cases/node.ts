@@ -9,6 +9,7 @@ import { changedBundle } from "../support/bundle-folder.ts";
 import { chainHeads } from "../support/chain.ts";
 import type { NodeHost } from "../support/node-host.ts";
 import { profileFile } from "../support/profile.ts";
+import { reconnected } from "../support/reconnected.ts";
 import type { Workflow } from "../support/workflow.ts";
 import type { World } from "../support/world.ts";
 
@@ -238,7 +239,7 @@ export function nodeCases(world: () => World, host: () => NodeHost): void {
       expect(replayed.headers.get("dpop-nonce")).toEqual(expect.any(String));
       const types = (await workflow.events()).map(({ event }) => event.type);
       expect(types).toEqual(["workflow.opened", "call.admitted", "call.settled"]);
-      await reconnected(workflow);
+      await reconnected(host());
     });
 
     it("brings a call to its end although its client has hung up", async () => {
@@ -263,7 +264,7 @@ export function nodeCases(world: () => World, host: () => NodeHost): void {
       lab.open("hung-up");
       expect(await stopping).toBe(0);
       await host().restart("gateway");
-      await reconnected(workflow);
+      await reconnected(host());
       const [, admitted, settled] = await workflow.events();
       expect(admitted?.event).toMatchObject({ type: "call.admitted", tool: "lab_gate" });
       expect(settled?.event).toMatchObject({ type: "call.settled", outcome: "ok" });
@@ -299,13 +300,4 @@ async function isListening(url: string): Promise<boolean> {
   } finally {
     socket.destroy();
   }
-}
-
-/** Connectors dial again by themselves, after a pause that is partly random. */
-async function reconnected(workflow: Workflow): Promise<void> {
-  for (let waited = 0; waited < 15_000; waited += 100) {
-    if ((await workflow.call("lab_note", { text: "back?" })).outcome === "ok") return;
-    await sleep(100);
-  }
-  throw new Error("the connector did not come back");
 }

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { type Answer, send } from "../support/http.ts";
 import { lock, unlock } from "../support/locks.ts";
 import { activeKey, keyList, kidOf, rotate } from "../support/signing-keys.ts";
+import { reconnected } from "../support/reconnected.ts";
 import { Workflow } from "../support/workflow.ts";
 import type { World } from "../support/world.ts";
 
@@ -119,7 +120,7 @@ export function signingKeyCases(world: () => World): void {
       await host.restart("gateway");
       expect(await keyList(host, "credential")).toEqual(keys);
       await dead();
-      await reconnected(fresh);
+      await reconnected(world().host);
     });
   });
 
@@ -136,13 +137,4 @@ export function signingKeyCases(world: () => World): void {
       throw new Error("the tool never learned the new key");
     });
   });
-}
-
-/** Connectors dial again by themselves, after a pause that is partly random. */
-async function reconnected(workflow: Workflow): Promise<void> {
-  for (let waited = 0; waited < 17_000; waited += 100) {
-    if ((await workflow.call("lab_note", { text: "back?" })).outcome === "ok") return;
-    await sleep(100);
-  }
-  throw new Error("the connector did not come back");
 }

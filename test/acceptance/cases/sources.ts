@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Asked, approvalOf } from "../support/approval.ts";
+import { reconnected } from "../support/reconnected.ts";
 import type { Outcome, Workflow } from "../support/workflow.ts";
 import type { World } from "../support/world.ts";
 
@@ -187,11 +187,8 @@ export function sourceCases(world: () => World): void {
       answer.resolve([poisoned()]);
       expect(await lost).toBeInstanceOf(Error);
       await host.restart("gateway");
-      // All of them, for the cases behind this one.
-      for (const part of host.processes.keys()) {
-        if (part === "gateway") continue;
-        while ((await host.connectorState(part)) !== "connected") await sleep(20);
-      }
+      // For the cases behind this one.
+      await reconnected(host);
 
       expect(await labels(workflow)).toEqual(["pii", "untrusted-content"]);
       const read = (await workflow.events()).map(({ event }) => event).at(-1);

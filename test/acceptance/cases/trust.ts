@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { type Answer, send } from "../support/http.ts";
+import { reconnected } from "../support/reconnected.ts";
 import { Workflow } from "../support/workflow.ts";
 import type { World } from "../support/world.ts";
 
@@ -34,20 +35,6 @@ export function trustCases(world: () => World): void {
     });
   }
 
-  /** The connectors dial again by themselves; whoever comes next needs them. */
-  async function connected(): Promise<void> {
-    const { acme, agent } = world();
-    const workflow = await acme.open(agent, "dana", { purpose: "lab" });
-    for (
-      let tries = 0;
-      (await workflow.call("lab_note", { text: "x" })).outcome !== "ok";
-      tries++
-    ) {
-      if (tries > 150) throw new Error("the connector did not come back");
-      await sleep(100);
-    }
-  }
-
   describe("live workflows of one human with one agent", () => {
     it("are capped, also over the death of the gateway; a closed one makes room", async () => {
       const { host } = world();
@@ -61,7 +48,7 @@ export function trustCases(world: () => World): void {
       expect((await first.request("POST", "/close")).status).toBe(200);
       opened(await start("nia"));
       expectTooMany(await start("nia"));
-      await connected();
+      await reconnected(world().host);
     });
 
     it("do not count once their time is over, and count again with the next", async () => {

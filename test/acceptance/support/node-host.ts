@@ -1,7 +1,7 @@
 import { cpSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ConnectorPlan, Host, Network } from "../host.ts";
-import { connectorCommand } from "./connector-process.ts";
+import { connectorCommand, connectorsAway } from "./connector-process.ts";
 import { type Ended, postern, run, Running } from "./process.ts";
 import type { StoredEvent } from "./workflow.ts";
 
@@ -127,14 +127,10 @@ class Processes implements NodeHost {
       .map((line) => JSON.parse(line) as StoredEvent);
   }
 
-  async connectorState(name: string): Promise<"connected" | "away"> {
-    const { network, tier, tenant } = this.#plan(name);
-    const { stdout } = await this.command("connector", "list", "--json", "--tenant", tenant);
-    const { connectors } = JSON.parse(stdout) as {
-      connectors: { network: string; tier: string; connected: boolean }[];
-    };
-    const own = connectors.filter((one) => one.network === network && one.tier === tier);
-    return own.some((one) => one.connected) ? "connected" : "away";
+  away(): Promise<readonly string[]> {
+    return connectorsAway(this.#plans.values(), this.processes, (...args) =>
+      this.connector(...args),
+    );
   }
 
   async joinCode({

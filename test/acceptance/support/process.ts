@@ -11,6 +11,14 @@ const READY_TIMEOUT_MS = 90_000;
 /** A process that ignores SIGTERM for this long fails the test that stopped it. */
 const STOP_TIMEOUT_MS = 15_000;
 
+type Facts = { readonly [name: string]: unknown };
+
+function readyFacts(text: string): Facts | null {
+  if (!text.startsWith("{")) return null;
+  const facts = JSON.parse(text) as Facts;
+  return facts["event"] === "ready" || facts["ready"] === true ? facts : null;
+}
+
 /** One process of the system under test, with everything it ever wrote. */
 export class Running {
   readonly name: string;
@@ -64,12 +72,14 @@ export class Running {
   }
 
   /** The JSON line by which a process says that it is up. */
-  ready(timeoutMs?: number): Promise<{ readonly [name: string]: unknown }> {
-    return this.line((text) => {
-      if (!text.startsWith("{")) return null;
-      const facts = JSON.parse(text) as { [name: string]: unknown };
-      return facts["event"] === "ready" || facts["ready"] === true ? facts : null;
-    }, timeoutMs);
+  ready(timeoutMs?: number): Promise<Facts> {
+    return this.line(readyFacts, timeoutMs);
+  }
+
+  /** What it said when it was up; null: it was not yet. */
+  get facts(): Facts | null {
+    const lines = this.stdout.split("\n").slice(0, -1);
+    return lines.map(readyFacts).find((facts) => facts !== null) ?? null;
   }
 
   /** SIGTERM, and the exit code it led to. */
