@@ -48,6 +48,9 @@ describe("the command line", () => {
     ["tool import openapi x.json", 2],
     ["tool import openapi x.json --bundle /nowhere --destination svc", 3],
     ["workflow list --data /nowhere", 3],
+    ["workflow list --data /nowhere --data /elsewhere", 2],
+    ["workflow list --json --data /nowhere --json", 2],
+    ["tool import openapi x.json --bundle /a --destination svc --only a --only b", 3],
     ["gateway run --config /nowhere.jsonc", 3],
   ])("`postern %s` ends with %i", async (line, code) => {
     expect((await run(line.split(" "))).code).toBe(code);
@@ -78,6 +81,14 @@ describe("the command line", () => {
       const args = ["lock", "add", "key", value, "--reason", "x", "--data", "/nowhere"];
       expect(await run(args)).toMatchObject({ code: 3, err: expect.stringContaining("/nowhere") });
     }
+  });
+
+  it("takes no option twice where one is meant, and says which", async () => {
+    const { code, err } = await run(
+      "connector run --config a.jsonc --gateway https://g.example --config=b.jsonc".split(" "),
+    );
+    expect(code).toBe(2);
+    expect(err).toContain("error: option '--config <file>' is given twice");
   });
 
   it("shows control characters of its arguments as what they are", async () => {

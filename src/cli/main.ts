@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, type Option } from "commander";
 import { PosternError } from "../sdk/error.ts";
 import { CliError, EXIT } from "./exit.ts";
 import { printable } from "./output.ts";
@@ -77,6 +77,16 @@ function thumbprintsLast(argv: readonly string[]): readonly string[] {
   return [...others, "--", ...thumbprints];
 }
 
+/** Which of two values was meant is not for us to guess: the other one may be a narrower file or folder. */
+function once(command: Command, option: Option): void {
+  if (option.variadic) return;
+  let given = false;
+  command.on(`option:${option.name()}`, () => {
+    if (given) command.error(`error: option '${option.flags}' is given twice, and means one thing`);
+    given = true;
+  });
+}
+
 /** In a clone and in a published package this file stands two folders below the manifest. */
 function version(): string {
   const manifest = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
@@ -91,5 +101,6 @@ function isSystemError(error: unknown): error is Error {
 /** Commands made elsewhere know nothing of how this program ends; exit codes would be commander's. */
 function adopt(parent: Command, command: Command): void {
   command.copyInheritedSettings(parent);
+  for (const option of command.options) once(command, option);
   for (const sub of command.commands) adopt(command, sub);
 }
