@@ -35,7 +35,9 @@ interface Found extends McpTarget {
 
 export function importMcpCommand(finish: Finish): Command {
   return new Command("mcp")
-    .description("what an MCP server offers, asked as its connector asks; reviewed files stay")
+    .description(
+      "what an MCP server offers, asked as its connector asks; files that a person changed stay",
+    )
     .requiredOption("--config <file>", "the connector's file, where the server is described")
     .requiredOption("--destination <name>", "the destination, by its name in both files")
     .requiredOption("--bundle <dir>", "the bundle to write tools/<id>.jsonc into")

@@ -36,7 +36,9 @@ interface Options {
 
 export function importOpenApiCommand(finish: Finish): Command {
   return new Command("openapi")
-    .description("an OpenAPI 3.0 or 3.1 document, in JSON or YAML; reviewed files stay as they are")
+    .description(
+      "an OpenAPI 3.0 or 3.1 document, in JSON or YAML; files that a person changed stay",
+    )
     .argument("<file-or-url>")
     .requiredOption("--bundle <dir>", "the bundle to write tools/<id>.jsonc into")
     .requiredOption("--destination <name>", "the destination of bundle.jsonc that the service is")
@@ -156,7 +158,7 @@ function printReport(imported: Import, placed: Placement, connector: boolean): v
   const count = (state: string): number => placed.tools.filter((one) => one.state === state).length;
   print(
     `${pc.green("imported")} ${count("new")} new, ${count("updated")} updated, ` +
-      `${count("unchanged") + count("same")} as they were, ${count("differs")} reviewed ones differ`,
+      `${count("unchanged") + count("same")} as they were, ${count("differs")} of a person's differ`,
   );
   if (count("new") > 0)
     print("review tools/*.jsonc: nobody may call a tool whose list review is not empty");

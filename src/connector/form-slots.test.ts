@@ -30,6 +30,8 @@ const FORM = compileHttp(
 );
 const DESTINATION = httpDestination({ methods: new Set(["POST"]), paths: [["v1", "charges"]] });
 
+/** A text below that many keys. */
+const nested = (levels: number): Json => (levels === 0 ? "1" : { a: nested(levels - 1) });
 const bodyOf = (args: JsonObject): string | null => FORM.render(args, {}, "acme").body;
 const fields = (args: JsonObject): readonly (readonly [string, string])[] => [
   ...new URLSearchParams(bodyOf(args) ?? ""),
@@ -96,15 +98,31 @@ describe("a form", () => {
     ["an object where none goes", { note: {} }, "/note"],
     ["a list in a list", { expand: [["a"]] }, "/expand"],
     ["a comma in a list of commas", { ids: ["a,b"] }, "/ids"],
-    ["a list in an object", { metadata: { a: ["b"] } }, "/metadata"],
-    ["an object in an object", { metadata: { a: {} } }, "/metadata"],
     ["null in an object", { metadata: { a: null } }, "/metadata"],
+    ["null in a list in it", { metadata: { a: [null] } }, "/metadata"],
     ["another level", { metadata: { "a][admin": "1" } }, "/metadata"],
+    ["another level, further down", { metadata: { a: [{ "b][admin": "1" }] } }, "/metadata"],
+    ["a level too many", { metadata: nested(9) }, "/metadata"],
+    ["a key of 101 characters", { metadata: { ["k".repeat(101)]: "1" } }, "/metadata"],
+    ["1,001 fields", { metadata: { a: Array.from({ length: 1_001 }, () => 1) } }, "/metadata"],
     ["a key that is none", { metadata: { "": "1" } }, "/metadata"],
     ["a text for an object", { metadata: "a=1" }, "/metadata"],
-    ["a list for an object", { metadata: ["a"] }, "/metadata"],
   ])("refuses %s", (_, args, place) => {
     expect(FORM.misplaced(args)).toEqual([place]);
+  });
+
+  it("holds what is nested under the keys that lead there, and lists by their places", () => {
+    const metadata = { b: [{ c: 1, a: "x&y" }, "z"], a: { "n n": true } };
+    expect(FORM.misplaced({ metadata })).toEqual([]);
+    expect(fields({ metadata })).toEqual([
+      ["metadata[a][n n]", "true"],
+      ["metadata[b][0][a]", "x&y"],
+      ["metadata[b][0][c]", "1"],
+      ["metadata[b][1]", "z"],
+    ]);
+    const most = { ["k".repeat(100)]: nested(7), a: Array.from({ length: 999 }, () => 1) };
+    expect(FORM.misplaced({ metadata: most })).toEqual([]);
+    expect(fields({ metadata: most })).toHaveLength(1_000);
   });
 
   it("is the same for the same arguments, in whatever order they came", () => {
@@ -114,10 +132,26 @@ describe("a form", () => {
   it("reaches the service as what was meant, whatever the arguments are", () => {
     const text = anyText(20).filter((one) => one.isWellFormed());
     const value: fc.Arbitrary<Json> = fc.oneof(text, fc.integer(), fc.boolean());
+    const deep = fc.oneof(
+      value,
+      fc.array(value, { maxLength: 3 }),
+      fc.dictionary(text, fc.oneof(value, fc.array(value, { maxLength: 2 })), { maxKeys: 2 }),
+    );
+    const leaves = (name: string, given: Json): readonly (readonly [string, string])[] => {
+      if (typeof given !== "object" || given === null) return [[name, said(given)]];
+      if (Array.isArray(given)) {
+        return (given as readonly Json[]).flatMap((one, at) => leaves(`${name}[${at}]`, one));
+      }
+      return Object.entries(given as JsonObject)
+        .toSorted(([a], [b]) => (a < b ? -1 : 1))
+        .flatMap(([key, one]) => leaves(`${name}[${key}]`, one));
+    };
+    const said = (one: Json | undefined): string =>
+      typeof one === "string" ? one : JSON.stringify(one);
     const call = fc.record(
       {
         ...{ amount: value, note: value, expand: fc.array(value, { maxLength: 3 }) },
-        metadata: fc.dictionary(text, value, { maxKeys: 3 }),
+        metadata: fc.dictionary(text, deep, { maxKeys: 3 }),
       },
       { requiredKeys: [] },
     );
@@ -127,16 +161,12 @@ describe("a form", () => {
         const args = given as JsonObject;
         if (FORM.misplaced(args).length > 0) return;
         sent++;
-        const said = (one: Json | undefined): string =>
-          typeof one === "string" ? one : JSON.stringify(one);
         const { amount, note, expand = [], metadata = {} } = given;
         expect(fields(args)).toEqual([
           ...(amount === undefined ? [] : [["amount", said(amount)]]),
           ...(note === undefined ? [] : [["the note", said(note)]]),
           ...expand.map((one) => ["expand[]", said(one)]),
-          ...Object.keys(metadata)
-            .sort()
-            .map((key) => [`metadata[${key}]`, said(metadata[key])]),
+          ...leaves("metadata", metadata),
         ]);
         const request = FORM.render(args, {}, "acme");
         const more = { idempotencyKey: null, preview: null };

@@ -34,6 +34,15 @@ export const MAX_SHOWN_OPERATIONS = 200;
 export const MAX_SHOWN_BYTES = 64 * 1_024;
 /** Characters of one header that an argument sets: servers refuse heads of more than 8 to 16 KiB. */
 export const MAX_HEADER_CHARS = 1_024;
+/**
+ * Brackets after one name, as in `line_items[0][price_data][recurring]`: more than the services that are
+ * known to want them nest, and few enough for a long key not to be repeated without end.
+ */
+export const MAX_BRACKETS = 8;
+/** UTF-16 units of one key in brackets, which every field below it repeats. */
+export const MAX_BRACKET_KEY_CHARS = 100;
+/** Fields of one argument in brackets: what a service reads by default, and it drops the rest silently. */
+export const MAX_BRACKET_FIELDS = 1_000;
 /** Characters of an entity tag: it goes back to the service in a header. */
 export const MAX_ETAG_CHARS = 256;
 

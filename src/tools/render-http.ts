@@ -1,6 +1,8 @@
-import { canonical, isObject, type Json, type JsonObject } from "../core/model/json.ts";
+import { canonical, type Json, type JsonObject } from "../core/model/json.ts";
 import { FORM_TYPE } from "../core/model/operation.ts";
 import type { HttpSlot, HttpTemplate } from "../policy/bundle/model.ts";
+import { bracketFields, isBracketed } from "./brackets.ts";
+import { encode, isScalar, scalarText } from "./field-text.ts";
 import { MAX_HEADER_CHARS } from "./limits.ts";
 import { pointer, put } from "./pointer.ts";
 import type { Renderer } from "./renderer.ts";
@@ -88,14 +90,11 @@ function unfit(
 }
 
 /**
- * Of a query or a form. Null has no form there, and neither has anything nested; a comma would add to a
- * list of commas, and a bracket in a key would open another level where the service decodes first.
+ * Of a query or a form. Null has no form there, and without brackets neither has anything nested; a comma
+ * would add to a list of commas.
  */
 function isField(value: Json, { form }: HttpSlot): boolean {
-  if (form === "brackets") {
-    const entries = isObject(value) ? Object.entries(value) : null;
-    return entries?.every(([key, one]) => isScalar(one) && /^[^[\]]+$/.test(key)) === true;
-  }
+  if (form === "brackets") return isBracketed(value);
   if (!Array.isArray(value)) return isScalar(value);
   const list = value as readonly Json[];
   return list.every((one) => isScalar(one) && !(form === "comma" && scalarText(one).includes(",")));
@@ -129,7 +128,7 @@ function fieldsOf(args: JsonObject, slots: readonly HttpSlot[]): string {
     .flatMap(({ argument, name, form }) => {
       const value = own(args, argument);
       if (value === undefined) return [];
-      if (form === "brackets") return membersOf(name, value);
+      if (form === "brackets") return bracketFields(name, value);
       const values = (Array.isArray(value) ? (value as readonly Json[]) : [value]).map((one) =>
         encode(scalarText(one)),
       );
@@ -137,14 +136,6 @@ function fieldsOf(args: JsonObject, slots: readonly HttpSlot[]): string {
       return parts.map((part) => `${encode(name)}=${part}`);
     })
     .join("&");
-}
-
-/** In one order, so that the same arguments are the same operation. */
-function membersOf(name: string, value: Json): readonly string[] {
-  if (!isObject(value)) return [];
-  return Object.keys(value)
-    .sort()
-    .map((key) => `${encode(`${name}[${key}]`)}=${encode(scalarText(value[key]))}`);
 }
 
 function headersOf(
@@ -179,22 +170,6 @@ export function bodyOf(body: HttpTemplate["body"], args: JsonObject): Json | und
     if (value !== undefined) put(members, name, value);
   }
   return members;
-}
-
-function isScalar(value: Json | undefined): value is string | number | boolean {
-  return typeof value === "string" || typeof value === "number" || typeof value === "boolean";
-}
-
-function scalarText(value: Json | undefined): string {
-  return typeof value === "string" ? value : JSON.stringify(value);
-}
-
-/** RFC 3986 unreserved stays; encodeURIComponent alone leaves `!'()*`, which some routers treat. */
-function encode(text: string): string {
-  return encodeURIComponent(text).replace(
-    /[!'()*]/g,
-    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
-  );
 }
 
 function own(args: JsonObject, name: string): Json | undefined {

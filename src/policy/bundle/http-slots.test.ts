@@ -73,6 +73,16 @@ describe("slots of an HTTP request", () => {
     expect(codes(deep, open)).toEqual([]);
     expect(codes(form('"reader"'), open)).toEqual(["argument_type"]);
     expect(codes(deep, nested)).toEqual(["argument_type"]);
+    const deeper = '"type": "object", "additionalProperties": false, "properties": { "a": ';
+    const list = '"type": "array", "items": { "type": "string" }';
+    expect(codes(deep, `${deeper}{ ${list} } }`)).toEqual([]);
+    expect(codes(deep, `${deeper}{ ${nested} } }`)).toEqual(["argument_type"]);
+    expect(codes(deep, `${deeper}{ "type": "array" } }`)).toEqual(["argument_type"]);
+    const places = form('{ "argument": "reader", "list": "brackets" }');
+    expect(codes(places, list)).toEqual([]);
+    expect(codes(places, `"type": "array", "items": { ${open} }`)).toEqual([]);
+    expect(codes(places, open)).toEqual(["argument_type"]);
+    expect(codes(deep, list)).toEqual(["argument_type"]);
     expect(codes(deep, '"type": "object"')).toEqual(["argument_type"]);
     expect(codes(deep)).toEqual(["argument_type"]);
     const json = deep.replace(', "encoding": "form"', "");

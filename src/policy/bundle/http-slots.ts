@@ -22,7 +22,7 @@ const MAX_NAME_CHARS = 200;
 const read = fields({
   argument: required(text(64)),
   name: optional(text(MAX_NAME_CHARS)),
-  list: optional(oneOf(["comma"])),
+  list: optional(oneOf(["comma", "brackets"])),
   object: optional(oneOf(["brackets"])),
 });
 /** RFC 6265: a token. */
@@ -99,7 +99,7 @@ function isName(name: string, kind: SlotKind): boolean {
   return isRequestHeader(name);
 }
 
-/** One line of text each; in a query or a form also a list of such, or an object of such. */
+/** One line of text each; in a query or a form also a list of such, or with brackets whatever holds such. */
 function checkType(
   { argument, form }: HttpSlot,
   kind: SlotKind,
@@ -112,7 +112,8 @@ function checkType(
   const types = typesOf(schema);
   const isList = types.join() === "array";
   const many = kind === "query" || kind === "form";
-  if (form === "brackets" && many && isFlat(schema)) return;
+  const held = node.members.has("object") ? "object" : "array";
+  if (form === "brackets" && many && types.join() === held && isBracketed(schema)) return;
   const found = isList && many ? typesOf(find(schema, "items")) : types;
   if (form !== "brackets" && areScalars(found) && (isList || form === "plain")) return;
   place.report.add(place.file, node.offset, "argument_type", ...typeFault(argument, form, isList));
@@ -121,10 +122,10 @@ function checkType(
 function typeFault(argument: string, form: HttpSlot["form"], isList: boolean): [string, string] {
   const fix = `give "${argument}" one of these types, or send it in a body of JSON`;
   if (form === "brackets") {
-    const message = `"${argument}" is no object of string, number, integer or boolean members, in a query or a form`;
+    const message = `"${argument}" is no object ("object") or list ("list") of a query or a form, in which everything is declared`;
     return [
       message,
-      'declare all its members so, and "additionalProperties" as one of these or false',
+      'declare "properties", "items" and "additionalProperties" (or false) down to string, number, integer or boolean',
     ];
   }
   return form === "comma" && !isList
@@ -135,13 +136,15 @@ function typeFault(argument: string, form: HttpSlot["form"], isList: boolean): [
       ];
 }
 
-/** An object whose members, also those nobody named, are one line of text each. */
-function isFlat(schema: Located | undefined): boolean {
-  if (typesOf(schema).join() !== "object") return false;
+/** Whatever it holds, also what nobody named, is one line of text in the end. */
+function isBracketed(schema: Located | undefined): boolean {
+  const types = typesOf(schema);
+  if (types.join() === "array") return isBracketed(find(schema, "items"));
+  if (types.join() !== "object") return areScalars(types);
   const extra = find(schema, "additionalProperties");
   const members = [...(find(schema, "properties")?.members.values() ?? [])];
-  const closed = extra !== undefined && (extra.value === false || areScalars(typesOf(extra)));
-  return closed && members.every(({ node }) => areScalars(typesOf(node)));
+  const closed = extra !== undefined && (extra.value === false || isBracketed(extra));
+  return closed && members.every(({ node }) => isBracketed(node));
 }
 
 function areScalars(types: readonly string[]): boolean {

@@ -127,8 +127,8 @@ export interface HttpSlot {
   /** On the wire: of a query parameter, a header in lower case, a cookie, a member of the body. */
   readonly name: string;
   /**
-   * Of a list: `plain` repeats the name, `comma` is one text. Of an object: `brackets` is `name[key]` for
-   * each member (OpenAPI's `deepObject`).
+   * Of a list: `plain` repeats the name, `comma` is one text. Of an object, and of a list by its places:
+   * `brackets` is `name[key][0]` for each value in it (OpenAPI's `deepObject`).
    */
   readonly form: "plain" | "comma" | "brackets";
 }

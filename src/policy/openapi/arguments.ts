@@ -1,8 +1,8 @@
-import { isObject, type Json, type JsonObject } from "../../core/model/json.ts";
+import { isObject, type JsonObject } from "../../core/model/json.ts";
 import { isRequestHeader } from "../../core/model/header-names.ts";
-import { type Plain, typesOf, withTypes } from "./combine.ts";
+import { type Plain, typesOf } from "./combine.ts";
 import type { HttpSlot } from "../bundle/model.ts";
-import { fieldForm, isFormType } from "./form.ts";
+import { fieldForm, isFormType, oneLine } from "./form.ts";
 import type { NoteCode, Notes } from "./note.ts";
 import { type At, into, own, ownText, type References } from "./reference.ts";
 import { Schemas } from "./schema.ts";
@@ -36,7 +36,6 @@ const SLOTS: { readonly [place: string]: Slot } = {
   header: "headers",
   cookie: "cookies",
 };
-const SCALARS: readonly string[] = ["string", "number", "integer", "boolean"];
 /** RFC 6265 cookie-name, RFC 9110 token. */
 const COOKIE_NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$/;
 const JSON_TYPE = /^application\/(?:[a-z0-9.+-]+\+)?json\b/i;
@@ -57,11 +56,12 @@ export function readArguments(
   notes: Notes,
 ): Arguments | null {
   const schemas = new Schemas(references, notes, "input");
+  const forms = new Schemas(references, notes, "form");
   const taken = new Set<string>();
   const list: Argument[] = [];
   for (const at of parameters) {
     const required = own(at.value as JsonObject, "required") === true;
-    const read = readParameter(at, injected, schemas);
+    const read = readParameter(at, injected, isDeep(at) ? forms : schemas, notes);
     if (read === null) continue;
     if (!("fault" in read)) {
       list.push({ ...read, name: unique(read.wire, read.slot, taken) });
@@ -72,7 +72,7 @@ export function readArguments(
     notes.add(level, read.fault, at.pointer, read.why);
     if (level === "skipped") return null;
   }
-  const body = readBody(operation, schemas, references, taken, list, notes);
+  const body = readBody(operation, { schemas, forms }, references, taken, list, notes);
   return body === undefined ? null : { list, body };
 }
 
@@ -81,6 +81,7 @@ function readParameter(
   at: At,
   injected: ReadonlySet<string>,
   schemas: Schemas,
+  notes: Notes,
 ): Omit<Argument, "name"> | Fault | null {
   const parameter = at.value as JsonObject;
   const wire = ownText(parameter, "name") ?? "";
@@ -102,23 +103,31 @@ function readParameter(
   if (own(parameter, "schema") === undefined) {
     return { fault: "parameter_style", why: "a parameter without a plain schema" };
   }
-  const schema = sendable(schemas.read(into(at, "schema")), slot);
-  if (schema === null) {
-    return { fault: "parameter_style", why: "objects and lists have no certain form here" };
-  }
-  const isList = typesOf(schema).includes("array");
-  const style = ownText(parameter, "style");
-  if (isList && style !== undefined && style !== "form") {
-    return { fault: "parameter_style", why: "lists are sent repeated, or separated by commas" };
-  }
-  const explode = own(parameter, "explode");
+  const given = schemas.read(into(at, "schema"));
+  const sent = slot === "query" ? fieldForm(given, parameter) : inOneLine(given);
+  if ("fault" in sent) return { fault: "parameter_style", why: sent.fault };
+  if (sent.cut) notes.add("changed", "parameter_style", at.pointer, CUT);
   return {
     slot,
     wire: slot === "headers" ? wire.toLowerCase() : wire,
-    form: isList && explode === false ? "comma" : "plain",
-    schema: described(schema, parameter),
+    form: sent.form,
+    schema: described(sent.schema, parameter),
     required: slot === "path" || own(parameter, "required") === true,
   };
+}
+
+const CUT = "members of it that have no form are left out";
+
+/** Only there an object has a form, so that it is the one to choose among alternatives. */
+function isDeep({ value }: At): boolean {
+  const parameter = value as JsonObject;
+  return ownText(parameter, "in") === "query" && ownText(parameter, "style") === "deepObject";
+}
+
+function inOneLine(read: Plain | null): ReturnType<typeof fieldForm> {
+  const schema = read === null ? { type: "string" } : oneLine(read);
+  if (schema === null) return { fault: "objects and lists have no certain form here" };
+  return { schema, form: "plain", cut: false };
 }
 
 /** The specification says that three of them are ignored; what the connector injects is no argument. */
@@ -128,26 +137,6 @@ function isIgnored(name: string, injected: ReadonlySet<string>): boolean {
 
 function isFree(name: string): boolean {
   return isRequestHeader(name);
-}
-
-/** What fits into one line of text: scalars, in a query also lists of them; a null has no form there. */
-function sendable(read: Plain | null, slot: Slot): Plain | null {
-  if (read === null) return { type: "string" };
-  const types = typesOf(read).filter((type) => type !== "null");
-  const schema: Record<string, Json> = { ...read, type: withTypes(types) };
-  if (Array.isArray(schema["enum"])) {
-    schema["enum"] = (schema["enum"] as readonly Json[]).filter((one) => one !== null);
-  }
-  if (schema["default"] === null) delete schema["default"];
-  if (types.length > 0 && types.every((type) => SCALARS.includes(type))) return schema;
-  if (slot === "query" && types.join() === "array") {
-    const items = isObject(schema["items"]) ? schema["items"] : { type: "string" };
-    const inner = typesOf(items).filter((type) => type !== "null");
-    if (inner.length > 0 && inner.every((type) => SCALARS.includes(type))) {
-      return { ...schema, items: { ...items, type: withTypes(inner) } };
-    }
-  }
-  return null;
 }
 
 function described(schema: Plain, parameter: JsonObject): Plain {
@@ -160,7 +149,7 @@ function described(schema: Plain, parameter: JsonObject): Plain {
 /** Undefined: the operation needs a body that cannot be sent. */
 function readBody(
   operation: At,
-  schemas: Schemas,
+  { schemas, forms }: { readonly schemas: Schemas; readonly forms: Schemas },
   references: References,
   taken: Set<string>,
   list: Argument[],
@@ -176,7 +165,7 @@ function readBody(
   const form = json === undefined ? types.find(isFormType) : undefined;
   if (content !== null && form !== undefined) {
     const media = into(content, form);
-    return readForm(media, required, schemas, taken, list, notes);
+    return readForm(media, required, forms, taken, list, notes);
   }
   if (content === null || json === undefined) {
     const message = types.some((type) => type.startsWith("multipart/"))
@@ -216,13 +205,18 @@ function readForm(
   const schema = schemas.read(into(media, "schema"));
   const members = schema?.["properties"];
   const must = (schema?.["required"] ?? []) as readonly string[];
-  const given = own(media.value as JsonObject, "encoding");
+  const encoding = own(media.value as JsonObject, "encoding");
   const fields = Object.entries(isObject(members) ? members : {}).flatMap(([wire, member]) => {
-    const field = fieldForm(sendable(member as Plain, "query"), member as Plain, given, wire);
-    if (!("fault" in field)) return [{ ...field, wire, required: must.includes(wire) }];
+    const how = isObject(encoding) ? own(encoding, wire) : undefined;
+    const field = fieldForm(member as Plain, isObject(how) ? how : {});
+    const required = must.includes(wire);
     const at = `${media.pointer}/schema/properties/${wire.replaceAll("~", "~0").replaceAll("/", "~1")}`;
-    notes.add(must.includes(wire) ? "skipped" : "changed", "parameter_style", at, field.fault);
-    return must.includes(wire) ? [null] : [];
+    if (!("fault" in field)) {
+      if (field.cut) notes.add("changed", "parameter_style", at, CUT);
+      return [{ schema: field.schema, form: field.form, wire, required }];
+    }
+    notes.add(required ? "skipped" : "changed", "parameter_style", at, field.fault);
+    return required ? [null] : [];
   });
   if (fields.includes(null)) return undefined;
   const sent = fields.filter((one) => one !== null);

@@ -62,24 +62,12 @@ describe("a form of an OpenAPI document", () => {
 
   it.each<[string, object, object, string]>([
     ["an object without a style", { type: "object", properties: { a: TEXT } }, {}, "deepObject"],
-    [
-      "an object of lists",
-      { type: "object", properties: { a: { type: "array", items: TEXT } } },
-      { it: { style: "deepObject" } },
-      "nothing of lists",
-    ],
     ["an object of anything", { type: "object" }, { it: { style: "deepObject" } }, "nothing of"],
     [
       "a list of objects",
       { type: "array", items: { type: "object", properties: { a: TEXT } } },
       {},
-      "no form",
-    ],
-    [
-      "a list as an object",
-      { type: "array", items: TEXT },
-      { it: { style: "deepObject", explode: true } },
-      "repeated",
+      "only with deepObject",
     ],
     [
       "a list with pipes",
@@ -96,6 +84,84 @@ describe("a form of an OpenAPI document", () => {
     const required = asked({ type: "object", properties, required: ["it"] }, { encoding });
     expect(required.tools).toEqual([]);
     expect(codes(required)).toContain(`skipped parameter_style ${AT}/schema/properties/it`);
+  });
+
+  it("holds what is nested and lists by their places, for a person to confirm", async () => {
+    const recurring = { type: "object", required: ["interval"], properties: { interval: TEXT } };
+    const price = { type: "object", properties: { currency: TEXT, recurring } };
+    const result = asked(
+      {
+        type: "object",
+        properties: {
+          expand: { type: "array", items: TEXT },
+          items: { type: "array", items: price },
+          // As Stripe says of most of them: an object, or an empty text that removes it.
+          metadata: {
+            anyOf: [
+              { type: "object", additionalProperties: TEXT },
+              { type: "string", enum: [""] },
+            ],
+          },
+          shipping: {
+            type: "object",
+            properties: {
+              name: { type: ["string", "null"] },
+              anything: {},
+              files: { type: "array" },
+            },
+          },
+        },
+      },
+      {
+        encoding: Object.fromEntries(
+          ["expand", "items", "metadata", "shipping"].map((name) => [
+            name,
+            { style: "deepObject" },
+          ]),
+        ),
+      },
+    );
+    const tool = result.tools[0]?.tool ?? {};
+    expect(tool["http"]).toMatchObject({
+      body: [
+        { argument: "expand", list: "brackets" },
+        { argument: "items", list: "brackets" },
+        { argument: "metadata", object: "brackets" },
+        { argument: "shipping", object: "brackets" },
+      ],
+    });
+    expect(tool["review"]).toContain("http");
+    expect(tool["input"]).toMatchObject({
+      properties: {
+        metadata: { type: "object", additionalProperties: TEXT },
+        items: { items: { properties: { recurring }, additionalProperties: false } },
+        shipping: { properties: { name: TEXT }, additionalProperties: false },
+      },
+    });
+    expect(codes(result)).toContain(`changed parameter_style ${AT}/schema/properties/shipping`);
+    const files = await bundleWithService();
+    const { writes } = placeTools(files, result, TARGET.classOf);
+    const checked = checkBundle({ ...files, ...writes });
+    expect(checked.ok ? [] : checked.mistakes).toEqual([]);
+  });
+
+  it("is sent in the same way as a query is", async () => {
+    const range = { type: "object", properties: { gte: { type: "integer" } } };
+    const parameter = { name: "created", in: "query", style: "deepObject", explode: true };
+    const schema = { anyOf: [range, { type: "integer" }] };
+    const parameters = [{ ...parameter, schema }];
+    const result = imported({ operationId: "list", parameters, responses }, "/charges");
+    const tool = result.tools[0]?.tool ?? {};
+    expect(tool["http"]).toMatchObject({ query: [{ argument: "created", object: "brackets" }] });
+    expect(tool["input"]).toMatchObject({
+      properties: { created: { ...range, additionalProperties: false } },
+    });
+    // One level of an object is what OpenAPI says of deepObject, and no guess.
+    expect(tool["review"]).not.toContain("http");
+    const files = await bundleWithService();
+    const { writes } = placeTools(files, result, TARGET.classOf);
+    const checked = checkBundle({ ...files, ...writes });
+    expect(checked.ok ? [] : checked.mistakes).toEqual([]);
   });
 
   it("is not taken where the same body is wanted as JSON, too", () => {

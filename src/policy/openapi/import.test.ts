@@ -328,6 +328,28 @@ describe("a bundle that has tools already", () => {
     expect(Object.keys(placed.writes)).toEqual([path]);
   });
 
+  it("leaves a file alone that a person changed, though its list of reviews is as it was", async () => {
+    const files = await bundleWithService();
+    const path = "tools/svc_get_thing.jsonc";
+    const first = placeTools(files, before, TARGET.classOf).writes;
+    const after = imported({ operationId: "getThing", parameters: [ID], summary: "Newer" });
+    const again = (text: string) =>
+      placeTools({ ...files, ...first, [path]: text }, after, TARGET.classOf);
+    const written = first[path] ?? "";
+    expect(again(written).tools.map(({ state }) => state)).toEqual(["updated"]);
+    for (const text of [
+      written.replace(/"title": "[^"]*"/, '"title": "Read a thing"'),
+      written.replace('  "title"', '  // Ask Ada before you change this.\n  "title"'),
+      written.replace("\n", "\n\n"),
+      // Nobody knows who wrote it.
+      written.replace(/^\/\/ sha256:.*\n/m, ""),
+      written.replace(/sha256:[0-9a-f]{64}/, `sha256:${"0".repeat(64)}`),
+    ]) {
+      expect(text).not.toBe(written);
+      expect(again(text)).toMatchObject({ tools: [{ state: "differs" }], writes: {} });
+    }
+  });
+
   it("declares the classes that are new to it, and keeps every word of its own", async () => {
     const files = await bundleWithService();
     const manifest = placeTools(files, before, TARGET.classOf).writes["bundle.jsonc"] ?? "";

@@ -2,11 +2,12 @@ import { isObject, type Json, type JsonObject } from "../../core/model/json.ts";
 import { type Action, hasEffect, type Tier, TIERS } from "../../core/model/policy.ts";
 import { HTTP_METHODS, type HttpMethod } from "../bundle/model.ts";
 import { type Argument, type Arguments, readArguments } from "./arguments.ts";
+import { typesOf } from "./combine.ts";
+import { isGuess } from "./form.ts";
 import { actionOf, isPaging, type Sensitivity, sensitivityOf, tierOf } from "./guess.ts";
 import { MAX_OPERATION_CHARS } from "./limits.ts";
 import type { Notes } from "./note.ts";
 import { type ClassOf, describeOutput } from "./output.ts";
-
 import { type At, into, own, ownText, type References } from "./reference.ts";
 import { type Credential, credentialsOf } from "./security.ts";
 import { cleanText, snake, titleOf } from "./text.ts";
@@ -151,7 +152,7 @@ export function importOperation(
       destination: target.destination,
       ...{ action, tier },
       ...(effect && target.writeDomain !== null && { writeDomain: target.writeDomain }),
-      review: reviewOf(action, paging),
+      review: reviewOf(action, paging, args.list.some(isGuess)),
       ...{ cost: effect ? 1_000 : 100, timeoutMs: 10_000, maxResultBytes: 1_048_576 },
       ...(paging.length > 0 && { paging }),
       http: templateOf(method, sent, args),
@@ -162,13 +163,14 @@ export function importOperation(
 }
 
 /** Everything that no document says for certain. */
-function reviewOf(action: Action, paging: readonly string[]): readonly string[] {
+function reviewOf(action: Action, paging: readonly string[], nested: boolean): readonly string[] {
   const always = ["title", "description", "action", "tier", "labels", "cost", "timeoutMs"];
   return [
     ...always,
     ...(hasEffect(action) ? ["writeDomain"] : []),
     "maxResultBytes",
     ...(paging.length > 0 ? ["paging"] : []),
+    ...(nested ? ["http"] : []),
     "output",
   ];
 }
@@ -222,13 +224,13 @@ function templateOf(method: HttpMethod, path: string, { list, body }: Arguments)
   };
 }
 
-function slotOf({ name, wire, form }: Argument): Json {
+function slotOf({ name, wire, form, schema }: Argument): Json {
   if (name === wire && form === "plain") return name;
   return {
     argument: name,
     ...(name !== wire && { name: wire }),
     ...(form === "comma" && { list: "comma" }),
-    ...(form === "brackets" && { object: "brackets" }),
+    ...(form === "brackets" && { [typesOf(schema).join() === "array" ? "list" : "object"]: form }),
   };
 }
 

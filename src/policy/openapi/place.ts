@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { applyEdits, modify } from "jsonc-parser";
 import { canonical, isObject, type Json, type JsonObject } from "../../core/model/json.ts";
 import { parseJsonc } from "../bundle/jsonc.ts";
@@ -10,22 +11,24 @@ import type { Sensitivity } from "./guess.ts";
 import type { Import } from "./import.ts";
 import type { ClassOf } from "./output.ts";
 
-/** What became of one tool: a file that a person has begun to review is theirs. */
+/** What became of one tool: a file that a person has changed, or begun to review, is theirs. */
 export interface Placed {
   readonly id: string;
   readonly state: "new" | "updated" | "unchanged" | "same" | "differs" | "unreadable";
-  /** Where a reviewed file and the document disagree, as JSON Pointers into the file. */
+  /** Where such a file and the document disagree, as JSON Pointers into the file. */
   readonly at: readonly string[];
 }
 
 export interface Placement {
   readonly tools: readonly Placed[];
-  /** Path → new text; nothing that was reviewed is among them. */
+  /** Path → new text; nothing that a person wrote is among them. */
   readonly writes: BundleFiles;
 }
 
 const header = (source: string): string =>
   `// Imported from ${source}. Nobody may call this tool until the list "review" is empty.\n`;
+/** Of all the other bytes of the file, as an import wrote them: any change makes it a person's. */
+const WRITTEN = /^\/\/ sha256:([0-9a-f]{64}) as imported; .*\n/m;
 const TITLES = {
   record: "What this service answers",
   personal: "What is about people",
@@ -45,7 +48,7 @@ export function placeTools(
   const writes: Record<string, string> = {};
   const tools = imported.tools.map(({ id, tool }): Placed => {
     const path = `tools/${id}.jsonc`;
-    const text = header(source) + fileText(tool);
+    const text = written(header(source), fileText(tool));
     const before = Object.hasOwn(files, path) ? files[path] : undefined;
     if (before === undefined) {
       writes[path] = text;
@@ -53,11 +56,11 @@ export function placeTools(
     }
     const found = parseJsonc(new SourceFile(path, before), new Report())?.value;
     if (!isObject(found)) return { id, state: "unreadable", at: [] };
-    if (canonical(found["review"] ?? []) !== canonical(tool["review"] ?? [])) {
+    if (canonical(found) === canonical(tool)) return { id, state: "unchanged", at: [] };
+    if (!isAsWritten(before)) {
       const at = differences(found, tool);
       return { id, state: at.length === 0 ? "same" : "differs", at };
     }
-    if (canonical(found) === canonical(tool)) return { id, state: "unchanged", at: [] };
     writes[path] = text;
     return { id, state: "updated", at: [] };
   });
@@ -65,6 +68,19 @@ export function placeTools(
   const declared = declareClasses(manifest, imported.levels, classOf);
   if (declared !== manifest && Object.keys(writes).length > 0) writes[MANIFEST_FILE] = declared;
   return { tools, writes };
+}
+
+function written(head: string, body: string): string {
+  const line = `// sha256:${sha256(head + body)} as imported; a file that was changed is not written again.\n`;
+  return head + line + body;
+}
+
+function isAsWritten(text: string): boolean {
+  return WRITTEN.exec(text)?.[1] === sha256(text.replace(WRITTEN, ""));
+}
+
+function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
 }
 
 /** Classes that the tools name; no policy mentions a new one, so nobody may see it yet. */

@@ -19,6 +19,9 @@ const KEYWORDS_OF: { readonly [type: string]: readonly string[] } = {
   array: ["minItems", "maxItems"],
 };
 
+/** `form`: of arguments that are sent as fields, where an object says more than a text does. */
+type Mode = "input" | "form" | "output";
+
 /**
  * Schemas of one operation, as our closed dialect: references unfolded, cycles cut, alternatives
  * merged. What it says of arguments may be looser than the document, never wider than its names:
@@ -27,10 +30,10 @@ const KEYWORDS_OF: { readonly [type: string]: readonly string[] } = {
 export class Schemas {
   readonly #references: References;
   readonly #notes: Notes;
-  readonly #mode: "input" | "output";
+  readonly #mode: Mode;
   #left = MAX_SCHEMAS;
 
-  constructor(references: References, notes: Notes, mode: "input" | "output") {
+  constructor(references: References, notes: Notes, mode: Mode) {
     this.#references = references;
     this.#notes = notes;
     this.#mode = mode;
@@ -61,7 +64,7 @@ export class Schemas {
         this.#notes.add("changed", "schema_merged", `${pointer}/${key}`, "alternatives are one");
       }
       const certain = found.filter((one) => one !== null);
-      return [certain.length === found.length ? anyOf(certain) : null];
+      return [certain.length === found.length ? this.#any(certain) : null];
     });
     const known = [base, ...parts, ...choices].filter((one) => one !== null);
     if (known.length === 0) {
@@ -71,6 +74,13 @@ export class Schemas {
     const types = typesOf(merged);
     const nullable = own(schema, "nullable") === true && !types.includes("null");
     return nullable ? this.#nullable(merged) : merged;
+  }
+
+  /** An argument may be narrower than what the service takes: of an object and a text, the object. */
+  #any(schemas: readonly Plain[]): Plain | null {
+    const merged = anyOf(schemas);
+    if (merged !== null || this.#mode !== "form") return merged;
+    return schemas.find((one) => /object|array/.test(typesOf(one).join())) ?? null;
   }
 
   #each(at: At, key: string, trail: readonly string[], depth: number): readonly (Plain | null)[] {
@@ -168,7 +178,7 @@ export class Schemas {
       const member = this.#schema(into(into(at, "properties"), name), trail, depth + 1);
       if (member !== null) properties[name] = member;
       // Without it the service would refuse the call: any value goes, and the service checks it.
-      else if (this.#mode === "input" && must.includes(name)) properties[name] = {};
+      else if (this.#mode !== "output" && must.includes(name)) properties[name] = {};
     }
     if (Object.keys(properties).length > 0) plain["properties"] = properties;
     const required = must.filter(
@@ -182,7 +192,7 @@ export class Schemas {
       if (read !== null) plain["additionalProperties"] = read;
     }
     const said = "properties" in plain || isObject(plain["additionalProperties"]);
-    return this.#mode === "input" || said ? plain : null;
+    return this.#mode !== "output" || said ? plain : null;
   }
 
   #array(
@@ -194,13 +204,13 @@ export class Schemas {
     const given = own(at.value as JsonObject, "items");
     const items = given === undefined ? null : this.#schema(into(at, "items"), trail, depth + 1);
     if (items !== null) plain["items"] = items;
-    return this.#mode === "input" || items !== null ? plain : null;
+    return this.#mode !== "output" || items !== null ? plain : null;
   }
 
   /** `readOnly` is not for requests, `writeOnly` not for answers. */
   #isOneSided(from: At): boolean {
     const { value } = from;
-    const key = this.#mode === "input" ? "readOnly" : "writeOnly";
+    const key = this.#mode === "output" ? "writeOnly" : "readOnly";
     return isObject(value) && own(value, key) === true;
   }
 
