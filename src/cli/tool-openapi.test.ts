@@ -39,6 +39,14 @@ afterAll(async () => {
 });
 
 async function run(source: string, ...more: readonly string[]): Promise<[number, string]> {
+  return runFor("svc", source, ...more);
+}
+
+async function runFor(
+  destination: string,
+  source: string,
+  ...more: readonly string[]
+): Promise<[number, string]> {
   let out = "";
   const take = (text: unknown): boolean => {
     out += String(text);
@@ -49,7 +57,17 @@ async function run(source: string, ...more: readonly string[]): Promise<[number,
   );
   try {
     const code = await main([
-      ...["tool", "import", "openapi", source, "--bundle", dir, "--destination", "svc", ...more],
+      ...[
+        "tool",
+        "import",
+        "openapi",
+        source,
+        "--bundle",
+        dir,
+        "--destination",
+        destination,
+        ...more,
+      ],
     ]);
     return [code, out];
   } finally {
@@ -78,7 +96,7 @@ describe("postern tool import openapi", () => {
   });
 
   it("says which destinations there are, and writes nothing of a document that is none", async () => {
-    const [code, out] = await run(`${origin}/openapi.json`, "--destination", "catalog");
+    const [code, out] = await runFor("catalog", `${origin}/openapi.json`);
     expect(code).toBe(2);
     expect(out).toContain("svc");
     const none = join(dir, "none.md");
