@@ -19,7 +19,7 @@ const PARALLEL = 32;
  * Torture 24: the evaluator traps → `failed` `policy_unavailable`, nothing admitted. The real engine, in
  * a real process, with its stack full: it is dead for all tenants until the process starts again.
  */
-describe("torture 24: the policy engine traps", { timeout: 60_000 }, () => {
+describe("torture 24: the policy engine traps", () => {
   const host = nodeHost({ entry: ENTRY });
   let world: World;
   let workflow: Workflow;

@@ -17,7 +17,8 @@ const ROUNDS = 5;
 const KILLS = 4;
 /** They come while humans decide, while the service works, and after it. */
 const SPREAD_MS = 150;
-const PATIENCE_MS = 10_000;
+/** For the humans, on a busy machine: whoever goes away before they have decided hears that they have not. */
+const PATIENCE_MS = 40_000;
 
 /** Torture 28: approval used twice, in parallel → exactly one execution. */
 describe("torture 28: one approval, sent for again and again", () => {
@@ -62,6 +63,12 @@ describe("torture 28: one approval, sent for again and again", () => {
         return send();
       }),
     );
+  }
+
+  /** Calls of which the connector has said that they never came to it. */
+  async function provenNone(): Promise<ReadonlySet<unknown>> {
+    const events = (await workflow.events()).map(({ event }) => event);
+    return new Set(events.flatMap(({ finding, call }) => (finding === "never" ? [call] : [])));
   }
 
   async function approve(asked: Asked): Promise<void> {
@@ -116,8 +123,7 @@ describe("torture 28: one approval, sent for again and again", () => {
     expect(executions(args.key)).toBe(2);
   });
 
-  const slow = { timeout: KILLS * 30_000 };
-  it("is carried out at most once over the death of the gateway in the middle", slow, async () => {
+  it("is carried out at most once over the death of the gateway in the middle", async () => {
     const ended: { [outcome: string]: number } = {};
     for (let kill = 1; kill <= KILLS; kill++) {
       const at = `kill ${kill} of seed ${SEED}`;
@@ -133,7 +139,14 @@ describe("torture 28: one approval, sent for again and again", () => {
       await reconnected(host);
       // Asks for the new gateway's nonce, which all proofs name from now on.
       await workflow.view();
-      const outcomes = await Promise.all(everywhere(args));
+      // Killed between its admission and the connector, a call may be proven to be none while they ask:
+      // then the approval is good for another one, and who asks later hears of that.
+      let outcomes: readonly Outcome[] = [];
+      while (outcomes.length === 0) {
+        const told = await Promise.all(everywhere(args));
+        const none = await provenNone();
+        outcomes = told.filter(({ call }) => !none.has(call));
+      }
       expect(new Set(outcomes.map(({ call }) => call)).size, at).toBe(1);
       // Its end may become known while they ask; never a second one.
       const known = new Set(outcomes.map((one) => one.outcome));

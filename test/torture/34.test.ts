@@ -20,7 +20,7 @@ const CALLS_EACH = 4;
 const BUDGET = 50;
 
 /** Torture 34: A→B→A recursion and fan-out bomb → stopped at the caps, charged to the root. */
-describe("torture 34: agents that call on agents", { timeout: 120_000 }, () => {
+describe("torture 34: agents that call on agents", () => {
   const host = nodeHost();
   const random = new Random(SEED);
   const opened: Workflow[] = [];

@@ -24,6 +24,8 @@ interface Told {
 
 /** A number that takes longer than this hangs. */
 const LIMIT_MS = 15 * 60_000;
+/** So does a test: each command that it runs is a process, which a busy machine starts slowly. */
+const TEST_LIMIT_MS = 5 * 60_000;
 
 /** Of so many tests in one file, those that passed at once are only counted. */
 const MANY = 12;
@@ -58,7 +60,9 @@ async function run({ number, fault, file, invariants }: Torture): Promise<boolea
   const started = performance.now();
   try {
     const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
-    const vitest = ["node_modules/vitest/vitest.mjs", "run", `test/torture/${file}`, ...reporters];
+    const limits = [`--testTimeout=${TEST_LIMIT_MS}`, `--hookTimeout=${TEST_LIMIT_MS}`];
+    const suite = `test/torture/${file}`;
+    const vitest = ["node_modules/vitest/vitest.mjs", "run", suite, ...limits, ...reporters];
     const child = spawn(process.execPath, vitest, {
       env: { ...process.env, POSTERN_SEED: String(seed) },
       stdio: ["ignore", "pipe", "pipe"],
