@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type NodeHost, nodeHost } from "../acceptance/support/node-host.ts";
+import type { LockView } from "../acceptance/support/locks.ts";
 import { tenantSignals, underRules } from "../acceptance/support/signals.ts";
 import { startWorld, type World } from "../acceptance/support/world.ts";
 import { figure, SEED } from "./checked.ts";
@@ -53,9 +54,10 @@ describe(`torture 15: a connector answers for others (seed ${SEED})`, () => {
       }
       forward(frame);
     };
-    await until("a lock", async () => (await locks()).length > 0, 20);
+    let lock: LockView | undefined;
+    await until("a lock", async () => ([lock] = await locks()).length > 0, 60);
     wire.mangle = null;
-    const [lock] = await locks();
+    for (const key of keys) lab.open(key);
     expect(lock).toMatchObject({ target: "connector", by: "containment:context-mismatch" });
     expect(connectors).toContain(lock?.value);
     const signals = await tenantSignals(host, "acme");
@@ -66,7 +68,6 @@ describe(`torture 15: a connector answers for others (seed ${SEED})`, () => {
     figure("lies", lies);
     figure("signals", signals.length);
 
-    for (const key of keys) lab.open(key);
     const outcomes = await Promise.all(held);
     expect(JSON.stringify(outcomes)).not.toContain("CANARY");
     for (const outcome of outcomes) {
