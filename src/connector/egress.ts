@@ -1,4 +1,5 @@
-import type { Pool } from "undici";
+import { buildConnector, Pool } from "undici";
+import { FramedClient } from "./framing.ts";
 import type { Reach } from "./lookup.ts";
 import { tlsOptions, type TlsMaterial } from "./tls.ts";
 
@@ -7,16 +8,25 @@ const MAX_HEADER_BYTES = 16 * 1_024;
 
 /** How sockets to a private service are opened: nothing else here connects by HTTP. */
 export function egress(
+  origin: string,
   { reach, tls }: { readonly reach: Reach; readonly tls: TlsMaterial },
   connections: number,
-): Pool.Options {
-  return {
+): Pool {
+  const connect = buildConnector({
+    timeout: CONNECT_TIMEOUT_MS,
+    lookup: reach.lookup,
+    ...tlsOptions(tls),
+    // One exchange at a time has a socket: what arrives on it can be counted against that one.
+    allowH2: false,
+  });
+  return new Pool(origin, {
     connections,
     pipelining: 1,
+    allowH2: false,
     maxHeaderSize: MAX_HEADER_BYTES,
-    connect: { timeout: CONNECT_TIMEOUT_MS, lookup: reach.lookup, ...tlsOptions(tls) },
+    factory: (url, options) => new FramedClient(url, options, connect),
     // One deadline for the whole request, ours; the parser's timers are coarse.
     headersTimeout: 0,
     bodyTimeout: 0,
-  };
+  });
 }

@@ -1,4 +1,4 @@
-import { Pool, type Dispatcher } from "undici";
+import type { Dispatcher, Pool } from "undici";
 import { isObject, parseStrict, type Json } from "../core/model/json.ts";
 import type { FailureCode } from "../core/model/outcome.ts";
 import { hashedNgrams } from "../sdk/hashed-ngrams.ts";
@@ -49,7 +49,7 @@ class RemoteEmbedder implements Embedder {
     this.#endpoint = endpoint;
     const url = new URL(endpoint.url);
     this.#path = `${url.pathname}${url.search}`;
-    this.#pool = new Pool(url.origin, egress(endpoint, CONNECTIONS));
+    this.#pool = egress(url.origin, endpoint, CONNECTIONS);
   }
 
   async embed(texts: readonly string[], within: Within): Promise<Embedded> {

@@ -187,20 +187,6 @@ describe("an answer over HTTP", () => {
     expect(answer).not.toHaveProperty("etag");
   });
 
-  it("waits through chunk extensions no longer than its time, and keeps none of them", async () => {
-    const executor = await raw((socket) => {
-      socket.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1;");
-      const more = (): void => {
-        if (!socket.destroyed) socket.write("x".repeat(16_384), () => setImmediate(more));
-      };
-      more();
-    });
-    const abort = new AbortController();
-    const answer = executor.execute(execution("GET", { signal: abort.signal }));
-    setImmediate(() => setImmediate(() => abort.abort()));
-    expect(await answer).toMatchObject({ ok: false });
-  });
-
   it("asks for a newer secret when it is refused, and does not ask the service again", async () => {
     const { executor, requests } = await service((_request, response) => {
       response.statusCode = 401;

@@ -1,4 +1,4 @@
-import { Pool, type Dispatcher } from "undici";
+import type { Dispatcher, Pool } from "undici";
 import { CALL_TOKEN_HEADER } from "../core/model/claims.ts";
 import type { HttpOperation } from "../core/model/operation.ts";
 import { STRONG_ETAG, type ConnectorAnswer } from "../tunnel/protocol.ts";
@@ -26,7 +26,7 @@ export class HttpExecutor implements Executor {
   constructor(destination: HttpDestination, held: HeldBytes) {
     this.#destination = destination;
     this.#held = held;
-    this.#pool = new Pool(destination.origin, egress(destination, destination.limits.concurrency));
+    this.#pool = egress(destination.origin, destination, destination.limits.concurrency);
   }
 
   async execute(execution: Execution): Promise<ConnectorAnswer> {

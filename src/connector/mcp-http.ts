@@ -6,7 +6,7 @@ import {
   StreamableHTTPClientTransport,
   type StreamableHTTPClientTransportOptions,
 } from "@modelcontextprotocol/client";
-import { Agent, fetch as undiciFetch } from "undici";
+import { type Pool, fetch as undiciFetch } from "undici";
 import { MAX_FRAME_BYTES } from "../tunnel/protocol.ts";
 import type { McpServer } from "./config.ts";
 import { egress } from "./egress.ts";
@@ -21,12 +21,12 @@ type Remote = Extract<McpServer, { readonly url: string }>;
 export class McpRemote {
   readonly #server: Remote;
   readonly #held: HeldBytes;
-  readonly #agent: Agent;
+  readonly #pool: Pool;
 
   constructor(server: Remote, connections: number, held: HeldBytes) {
     this.#server = server;
     this.#held = held;
-    this.#agent = new Agent(egress(server, connections));
+    this.#pool = egress(new URL(server.url).origin, server, connections);
   }
 
   open(): StreamableHTTPClientTransport {
@@ -43,7 +43,7 @@ export class McpRemote {
   }
 
   async close(): Promise<void> {
-    await this.#agent.destroy();
+    await this.#pool.destroy();
   }
 
   async #fetch(url: string, init: RequestInit | undefined): Promise<Response> {
@@ -60,7 +60,7 @@ export class McpRemote {
       body: (init?.body as string | undefined) ?? null,
       redirect: "error",
       signal: init?.signal ?? null,
-      dispatcher: this.#agent,
+      dispatcher: this.#pool,
     });
     if (response.status === 401) for (const one of this.#server.headers.values()) one.refused();
     const body = response.body as ReadableStream<Uint8Array<ArrayBuffer>> | null;

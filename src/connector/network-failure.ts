@@ -39,6 +39,7 @@ const CODES: { readonly [code: string]: FailureCode } = {
   ERR_TLS_CERT_ALTNAME_INVALID: "tls_certificate_error",
   UND_ERR_HEADERS_OVERFLOW: "response_too_large",
   HPE_HEADER_OVERFLOW: "response_too_large",
+  UND_ERR_RES_EXCEEDED_MAX_SIZE: "response_too_large",
 };
 
 /** Whatever has no better name ended a connection. */
