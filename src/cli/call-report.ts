@@ -34,10 +34,10 @@ export function callReportLines(report: CallReport): string {
     pc.bold("redactions"),
     table(redactions.length > 0 ? redactions : [["  none"]]),
     ...(report.dropped > 0 ? [`  ${report.dropped} records dropped`] : []),
-    pc.bold("call token"),
-    report.token === null
-      ? "  none: nothing left the gateway"
-      : indent(JSON.stringify(report.token, null, 2)),
+    pc.bold(report.tokens.length > 1 ? `call tokens: ${report.tokens.length}` : "call token"),
+    ...(report.tokens.length === 0
+      ? ["  none: nothing left the gateway"]
+      : report.tokens.map((token) => indent(JSON.stringify(token, null, 2)))),
     pc.bold("record"),
     table(record),
   ];

@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { MAX_LOCK_REASON } from "../core/model/lock-value.ts";
-import type { Inventory, ToolState, ToolView } from "../policy/inventory.ts";
+import type { Inventory, ToolState, ToolView, Writes } from "../policy/inventory.ts";
 import type { LockView } from "../surfaces/admin/ports.ts";
 import type { AdminAnswer } from "./admin-client.ts";
 import { CliError, EXIT } from "./exit.ts";
@@ -91,7 +91,8 @@ function answered({ status, body }: AdminAnswer, tool: string): unknown {
   throw new CliError("the record of this tenant's locks cannot be read: see postern audit verify");
 }
 
-function viewLines(view: ToolView): string {
+/** For people; `--json` has the same. */
+export function viewLines(view: ToolView): string {
   const rows = [
     ["title", view.title],
     ["description", view.description],
@@ -100,6 +101,7 @@ function viewLines(view: ToolView): string {
     ["action", view.action],
     ["tier", view.tier],
     ["write domain", view.writeDomain ?? "none"],
+    ...(view.writes === null ? [] : writeRows(view.writes)),
     ["data classes", view.dataClasses.join(", ")],
     ["labels", view.labels.join(", ")],
     ["to be confirmed", view.review.join(", ") || "nothing"],
@@ -108,4 +110,19 @@ function viewLines(view: ToolView): string {
     ["definition", view.definition],
   ];
   return `${view.tool} ${COLOURS[view.state](view.state)}\n${table(rows)}`;
+}
+
+/** One line a kind of statement: what is not there may not be written. */
+function writeRows({ maxRows, relations }: Writes): readonly (readonly string[])[] {
+  const lines = relations.flatMap(({ relation, key, insert, update, delete: removes, also }) => [
+    ...(insert.length > 0 ? [`INSERT INTO ${relation} (${insert.join(", ")})`] : []),
+    ...(update.length > 0 ? [`UPDATE ${relation} SET ${update.join(", ")}`] : []),
+    ...(removes ? [`DELETE FROM ${relation}`] : []),
+    `rows of ${relation} are told apart by ${key.join(", ")}`,
+    ...(also.length > 0 ? [`a write of ${relation} may also write ${also.join(", ")}`] : []),
+  ]);
+  return [`at most ${maxRows} rows a statement`, ...lines].map((line, index) => [
+    index === 0 ? "writes" : "",
+    line,
+  ]);
 }

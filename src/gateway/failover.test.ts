@@ -3,6 +3,7 @@ import type { Lock } from "../core/model/lock.ts";
 import { readTool, writeTool } from "../core/testing.ts";
 import type { FailureCode } from "../core/model/outcome.ts";
 import type { OutboundAnswer } from "./ports.ts";
+import { reportCall } from "./report.ts";
 import { ANSWER, Bench } from "./testing.ts";
 
 const failing = (code: FailureCode, effect: "none" | "possible"): OutboundAnswer => ({
@@ -34,7 +35,8 @@ describe("a call whose connector is gone", () => {
     ["was gone before a change was sent", WRITE, UNSENT],
   ])("goes to another one that is there: it %s", async (_, tool, first) => {
     const bench = await leaving(first);
-    expect(await bench.call(tool)).toMatchObject({ outcome: "ok" });
+    const outcome = await bench.call(tool);
+    expect(outcome).toMatchObject({ outcome: "ok" });
     expect(bench.log.slice(-5)).toEqual([
       ...["call.admitted", "sent", "call.resent", "sent", "call.settled"],
     ]);
@@ -45,6 +47,17 @@ describe("a call whose connector is gone", () => {
       req_wl: "con_2/nonce of con_2",
     });
     expect(bench.sent[1]?.request).toEqual(bench.sent[0]?.request);
+    // Whoever looks at the call sees both tokens.
+    const events = await bench.gateway().evidence.call("acme", outcome.call ?? "");
+    const { tctx } = one as { readonly tctx: { readonly operation: string } };
+    const told = reportCall(events, bench.state, tctx.operation)?.tokens;
+    expect(told).toEqual(
+      [one, two].map((claims) => {
+        const { life, ...rest } = claims as { readonly life: number };
+        const iat = Math.floor(bench.now / 1_000);
+        return { ...rest, iat, exp: iat + life };
+      }),
+    );
     expect(bench.state.used.calls).toBe(1);
   });
 

@@ -2,6 +2,7 @@ import type {
   CallAdmitted,
   CallReconciled,
   CallRefused,
+  CallResent,
   CallSettled,
   WorkflowEvent,
 } from "../core/model/event.ts";
@@ -26,8 +27,11 @@ export interface CallReport {
   readonly policyVersion: string;
   readonly ruleIds: readonly string[];
   readonly rules: JsonObject;
-  /** Claims of the call token, told again from its admission; null for a call that was refused. */
-  readonly token: JsonObject | null;
+  /**
+   * Claims of each call token, told again from its admission and from what sent the call out again; none
+   * for a call that was refused. One that a lock stopped was never shown to anybody.
+   */
+  readonly tokens: readonly JsonObject[];
   readonly plan: JsonObject | null;
   readonly redactions: readonly JsonObject[];
   readonly dropped: number;
@@ -55,6 +59,8 @@ export function reportCall(
   const [first] = events;
   const opening = first?.event;
   if (opening?.type !== "call.admitted" && opening?.type !== "call.refused") return null;
+  const token = (leaving: Leaving): JsonObject =>
+    tokenOf(leaving, first?.hash ?? "", state, operation);
   const settled = events
     .map(({ event }) => event)
     .findLast((event) => event.type === "call.settled");
@@ -69,7 +75,7 @@ export function reportCall(
     policyVersion: opening.policyVersion,
     rules: { ...opening.rules },
     ...ending(opening, settled, reconciled),
-    token: tokenOf(opening, first?.hash ?? "", state, operation),
+    tokens: opening.type === "call.admitted" ? leavings(opening, events).map(token) : [],
     plan: opening.type === "call.admitted" ? ({ ...opening.plan } as unknown as JsonObject) : null,
     redactions: (settled?.redactions ?? []).map((count) => ({ ...count })),
     dropped: settled?.dropped ?? 0,
@@ -96,15 +102,26 @@ function ending(
   return { outcome: "in_flight", code: null, ruleIds: [] };
 }
 
+type Leaving = Of<CallAdmitted>;
+
+/** The call as it left each time: to another connector, or once more to its own. */
+function leavings(admitted: Leaving, events: readonly StoredEvent[]): readonly Leaving[] {
+  const again = events.map(({ event }) => event).filter((event) => event.type === "call.resent");
+  return [admitted, ...again.map((event) => ({ ...admitted, ...addressOf(event) }))];
+}
+
+function addressOf({ at, txn, connector, session, lockEpoch }: Of<CallResent>) {
+  return { at, txn, connector, session, lockEpoch };
+}
+
 function tokenOf(
-  opening: Of<CallAdmitted | CallRefused>,
+  leaving: Leaving,
   record: string,
   state: WorkflowState,
   operation: string | null,
-): JsonObject | null {
-  if (opening.type !== "call.admitted") return null;
-  const { claims, lifeSeconds } = callClaims(state, opening, record, operation ?? "");
-  const iat = Math.floor(opening.at / 1_000);
+): JsonObject {
+  const { claims, lifeSeconds } = callClaims(state, leaving, record, operation ?? "");
+  const iat = Math.floor(leaving.at / 1_000);
   return {
     ...claims,
     tctx: { ...claims.tctx, operation },

@@ -51,6 +51,22 @@ describe("the inventory", () => {
     });
   });
 
+  it("tells what an agent's own statement may write", async () => {
+    const source = await library();
+    const { tools } = inventoryOf(source, "acme", null, () => null);
+    expect(tools.find(({ tool }) => tool === "titles_correct")?.writes).toEqual({
+      maxRows: 20,
+      relations: [
+        {
+          ...{ relation: "library.books", key: ["id"] },
+          ...{ insert: ["id", "title"], update: ["title", "reader"], delete: true },
+          also: ["library.changes"],
+        },
+      ],
+    });
+    expect(tools.find(({ tool }) => tool === "loans_create")?.writes).toBeNull();
+  });
+
   it("tells what keeps a tool from being called", async () => {
     const source = await library();
     expect(states(source)).toMatchObject({ books_find: "callable", loans_create: "unreviewed" });

@@ -1,7 +1,12 @@
 import type { LockTable } from "../core/model/lock.ts";
 import type { Action, Tier } from "../core/model/policy.ts";
 import { lockRules } from "../core/session/locks.ts";
-import type { BundleSource, ToolDescription } from "./bundle/model.ts";
+import type {
+  BundleSource,
+  Template,
+  ToolDescription,
+  WritableDescription,
+} from "./bundle/model.ts";
 
 /** `quarantined`: a lock on the tool itself, or on its definition; `locked`: on what it belongs to, or nobody can tell. */
 export const TOOL_STATES = ["callable", "unreviewed", "quarantined", "locked"] as const;
@@ -17,6 +22,8 @@ export interface ToolView {
   readonly action: Action;
   readonly tier: Tier;
   readonly writeDomain: string | null;
+  /** What a statement of an agent's own may write; null: it writes none. */
+  readonly writes: Writes | null;
   readonly dataClasses: readonly string[];
   readonly labels: readonly string[];
   /** Members of its file that nobody has confirmed yet. */
@@ -28,6 +35,18 @@ export interface ToolView {
   readonly lastUsedAt: string | null;
   /** SHA-256, hex, of its description. */
   readonly definition: string;
+}
+
+export interface Writes {
+  /** Of one statement. */
+  readonly maxRows: number;
+  readonly relations: readonly (Pick<
+    WritableDescription,
+    "key" | "insert" | "update" | "delete" | "also"
+  > & {
+    /** `schema.name` */
+    readonly relation: string;
+  })[];
 }
 
 export interface Inventory {
@@ -50,6 +69,7 @@ export function inventoryOf(
       ...{ tool: tool.id, title, description: description.description, owner },
       ...{ destination: tool.destination, action: tool.action, tier: tool.tier },
       writeDomain: tool.writeDomain ?? null,
+      writes: writesOf(description.template),
       ...{ dataClasses: tool.dataClasses, labels: tool.labels, review },
       ...standing(description, source.digest, tenant, locks),
       lastUsedAt: at === null ? null : new Date(at).toISOString(),
@@ -57,6 +77,15 @@ export function inventoryOf(
     };
   });
   return { policyVersion: source.digest, tools };
+}
+
+function writesOf(template: Template): Writes | null {
+  if (template.kind !== "write") return null;
+  const relations = template.relations.map(({ schema, name, ...relation }) => {
+    const { key, insert, update, delete: removes, also } = relation;
+    return { relation: `${schema}.${name}`, key, insert, update, delete: removes, also };
+  });
+  return { maxRows: template.maxRows, relations };
 }
 
 function standing(

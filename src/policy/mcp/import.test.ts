@@ -49,6 +49,23 @@ describe("tools of an MCP server", () => {
     expect(inputs.map(({ $schema }) => $schema)).toEqual([dialects[0], undefined]);
   });
 
+  it("say which arguments bring the rest of a list, as far as names tell, where they read", () => {
+    const inputSchema = {
+      type: "object",
+      properties: {
+        cursor: { type: "string" },
+        path: { type: "string" },
+        limit: { type: "integer" },
+      },
+    };
+    const reads = offered("list", { inputSchema, annotations: { readOnlyHint: true } });
+    const [list, run] = imported(reads, offered("run", { inputSchema })).tools;
+    expect(list?.tool).toMatchObject({ paging: ["cursor", "limit"] });
+    expect(list?.tool["review"]).toContain("paging");
+    expect(run?.tool).not.toHaveProperty("paging");
+    expect(run?.tool["review"]).not.toContain("paging");
+  });
+
   it("do more than read, unless they say so, which a person confirms", () => {
     expect(imported(offered("x"), offered("y", { annotations: {} })).tools).toMatchObject([
       { tool: { action: "execute" } },

@@ -10,6 +10,7 @@ import type { BundleFiles } from "../bundle/model.ts";
 import { TOOL_ID } from "../bundle/names.ts";
 import { toolIdOf } from "../bundle/paths.ts";
 import { SourceFile } from "../bundle/source-file.ts";
+import { isPaging } from "../openapi/guess.ts";
 import { cleanText, snake, titleOf } from "../openapi/text.ts";
 
 /** One tool as an MCP server lists it, with the digest that is its pin. */
@@ -125,20 +126,24 @@ function describe({ definition, digest }: Offered, id: string, target: McpTarget
   const { name, title, description, annotations } = definition;
   const hints = isObject(annotations) ? annotations : {};
   const words = cleanText(title ?? hints["title"], MAX_TITLE_CHARS);
+  const input = inputOf(definition);
+  // A hint of the server's own: a guess like the rest.
+  const reads = hints["readOnlyHint"] === true;
+  const paging = reads ? Object.keys(input["properties"] as JsonObject).filter(isPaging) : [];
   return {
     id,
     title: words === "" ? titleOf(id) : words,
     description: cleanText(description, MAX_DESCRIPTION_CHARS) || titleOf(id),
-    review: REVIEW,
+    review: [...REVIEW, ...(paging.length > 0 ? ["paging"] : [])],
     destination: target.destination,
-    // A hint of the server's own: a guess like the rest.
-    action: hints["readOnlyHint"] === true ? "read" : "execute",
+    action: reads ? "read" : "execute",
     tier: target.tier,
     cost: COST,
     timeoutMs: TIMEOUT_MS,
     maxResultBytes: RESULT_BYTES,
+    ...(paging.length > 0 && { paging }),
     mcp: { tool: String(name), pin: digest },
-    input: inputOf(definition),
+    input,
     output: { kind: "mcp-content", dataClass: target.dataClass },
   };
 }

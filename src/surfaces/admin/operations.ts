@@ -108,6 +108,22 @@ const tool = z.object({
   action: z.enum(ACTIONS),
   tier,
   writeDomain: z.string().nullable(),
+  writes: z
+    .object({
+      maxRows: z.int().describe("of one statement"),
+      relations: z.array(
+        z.object({
+          relation: z.string(),
+          key: names,
+          insert: names.describe("columns that a new row may name"),
+          update: names.describe("columns that may be changed"),
+          delete: z.boolean(),
+          also: names.describe("relations that are written along and that no preview shows"),
+        }),
+      ),
+    })
+    .nullable()
+    .describe("what a statement of an agent's own may write; null: it writes none"),
   dataClasses: names,
   labels: names,
   review: names.describe("members of its file that nobody has confirmed yet"),

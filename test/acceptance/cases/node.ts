@@ -57,7 +57,7 @@ export function nodeCases(world: () => World, host: () => NodeHost): void {
           agent: "support-agent",
           tool: "lab_note",
         },
-        token: { txn: admitted?.["txn"], scope: "tool:lab_note" },
+        tokens: [{ txn: admitted?.["txn"], scope: "tool:lab_note" }],
       });
       expect(shown.stdout).not.toContain("canary-in-show");
       const people = await host().command("call", "show", call, "--tenant", "acme");
