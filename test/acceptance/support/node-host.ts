@@ -2,7 +2,7 @@ import { cpSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ConnectorPlan, Host, Network } from "../host.ts";
 import { connectorCommand, connectorsAway } from "./connector-process.ts";
-import { type Ended, postern, run, Running } from "./process.ts";
+import { type Ended, freePort, postern, run, Running } from "./process.ts";
 import type { StoredEvent } from "./workflow.ts";
 
 export interface NodeHost extends Host {
@@ -67,7 +67,7 @@ class Processes implements NodeHost {
 
   async start(network: Network): Promise<void> {
     this.#network = network;
-    await this.#startGateway(0);
+    await this.#startGateway(await freePort());
     const tenants = Object.entries(network.tenants);
     const [plans] = await Promise.all([
       network.connectors(this.#url),
@@ -202,7 +202,10 @@ class Processes implements NodeHost {
     if (code !== 0) throw new Error(`the bundle of ${tenant} was refused:\n${stdout}${stderr}`);
   }
 
-  /** A restarted gateway must be found where it was: its address is its name in every token. */
+  /**
+   * A restarted gateway must be found where it was: its address is its name in every token. So it
+   * gets one that nobody takes while it is dead.
+   */
   #configFile(port: number): string {
     const file = join(this.#folder, `postern-${port}.jsonc`);
     const tenants = Object.entries(this.#network?.tenants ?? {}).map(([name, tenant]) => [

@@ -1,7 +1,8 @@
 import { spawn, type ChildProcess } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
+import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 
 /** The project's folder: every process runs from it. */
@@ -134,11 +135,20 @@ export function postern(...args: readonly string[]): string[] {
   return [process.execPath, `${ROOT}bin/postern.js`, ...args];
 }
 
-/** Of this machine, and free a moment ago. */
+/**
+ * Of this machine, free a moment ago, and below those that systems give to whoever asks for any
+ * port: nobody comes by it by chance until it is taken, or while its owner is dead.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  for (;;) {
+    const port = randomInt(10_240, 32_768);
+    const server = createServer();
+    const free = await new Promise<boolean>((resolve) => {
+      server.once("error", () => resolve(false));
+      server.listen(port, "127.0.0.1", () => resolve(true));
+    });
+    if (!free) continue;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
 }
