@@ -20,7 +20,7 @@ const other = new Authority("another authority");
 const good = ours.issue("service", { names: ["localhost", "127.0.0.1"] });
 const client = ours.issue("connector");
 const PAST = new Date(Date.now() - 60_000);
-const FUTURE = new Date(Date.now() + 60_000);
+const FUTURE = new Date(Date.now() + 3_600_000);
 
 const closing: (() => Promise<unknown> | void)[] = [];
 afterAll(async () => {

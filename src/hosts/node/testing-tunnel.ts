@@ -20,6 +20,8 @@ export class TestGateway {
   connectorKey: Ed25519Jwk | null = null;
   enrolAnswer: (() => { status: number; body: string }) | null = null;
   enrolled: unknown = null;
+  /** How much later than it should be it finds that a time is over. */
+  slackMs = 0;
   readonly end = new GatewayEnd(
     {
       connector: (tenant, id) =>
@@ -40,7 +42,7 @@ export class TestGateway {
         this.#noticed.splice(0).forEach((resolve) => resolve());
       },
     },
-    systemClock,
+    { ...systemClock, after: (ms, run) => systemClock.after(ms + this.slackMs, run) },
   );
   readonly server: Server;
   readonly #scheme: string;
