@@ -22,7 +22,7 @@ describe("acceptance, in workerd", () => {
   };
   beforeAll(async () => {
     const wrangler = join(ROOT, "node_modules/wrangler/bin/wrangler.js");
-    const build = [wrangler, "deploy", "--dry-run", "--outdir", built];
+    const build = [wrangler, "deploy", "--dry-run", "--env", "local", "--outdir", built];
     execFileSync(process.execPath, build, { cwd: ROOT, stdio: "pipe" });
     started = await startWorld("laboratory", cloudflareHost(built));
   });

@@ -60,7 +60,7 @@ export function devCommand(deployment: Deployment): string[] {
 function gatewayWorker({ built, port, network, plans }: Deployment) {
   const tenants = Object.entries(network.tenants).map(([name, { idp, approvals, events }]) => {
     const own = plans.filter(({ tenant }) => tenant === name);
-    return [name, { idp, approvals, events, connectors: own.map((plan) => bindingOf(plan.name)) }];
+    return [name, { idp, approvals, events, connectors: own.map(connectorOf) }];
   });
   return {
     name: "postern",
@@ -83,6 +83,10 @@ function gatewayWorker({ built, port, network, plans }: Deployment) {
     },
     services: plans.map(({ name }) => ({ binding: bindingOf(name), service: `network-${name}` })),
   };
+}
+
+function connectorOf({ name, network, tier }: ConnectorPlan) {
+  return { binding: bindingOf(name), network, tier };
 }
 
 function bindingOf(connector: string): string {

@@ -35,7 +35,7 @@ import { checkEnrolment, joinCodeHash } from "../../tunnel/join-code.ts";
 import { thumbprint } from "../../tunnel/keys.ts";
 import type { Clock } from "../../tunnel/socket.ts";
 import type { ActiveBundles, CompiledBundle } from "./bundles.ts";
-import type { GatewayConfig, TenantConfig } from "./config.ts";
+import type { TenantConfig } from "./config.ts";
 import type { CoreShare } from "./core-share.ts";
 import type { Directory } from "./directory.ts";
 import type { LogLine } from "./gateway.ts";
@@ -44,7 +44,9 @@ import type { NodeLocks } from "./locks.ts";
 import { securityEvents } from "./security-events.ts";
 
 export interface DoorParts {
-  readonly config: Pick<GatewayConfig, "tenants">;
+  readonly config: {
+    readonly tenants: { readonly [name: string]: Omit<TenantConfig, "connectors"> };
+  };
   readonly url: string;
   readonly gateway: Gateway;
   readonly keys: NodeKeys;

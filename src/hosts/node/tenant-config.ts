@@ -18,7 +18,7 @@ const algorithms = z.array(z.enum(["ES256", "EdDSA", "RS256"])).min(1);
 const url = z.url({ protocol: /^https?$/ });
 
 /** The tenants of a gateway; `connector` says where one listens that is dialled. */
-export function tenantSchema(connector: z.ZodString) {
+export function tenantSchema<Connector extends z.ZodType>(connector: Connector) {
   const tenant = z
     .strictObject({
       idp: z.strictObject({ issuer: url, audience: z.string().min(1), algorithms }),
