@@ -108,6 +108,17 @@ describe("a session, seen from the gateway", () => {
     expect(world.signals).toHaveLength(2);
   });
 
+  it("takes an answer that came while the gateway itself stood still, past the deadline", async () => {
+    const world = new World();
+    const { say } = world.connect();
+    const none = { ok: false, code: "deadline_exceeded", effect: "none" } as const;
+    const answer = world.end.send("acme", world.presenter(), { ...request, timeoutMs: 1_000 });
+    // Timers run before what was received meanwhile is read.
+    world.clock.after(1_000, () => say({ t: "answer", id: "0", answer: none }));
+    await world.clock.pass(1_000);
+    expect(await answer).toEqual(none);
+  });
+
   it("cuts a request at its deadline and says that it may have happened", async () => {
     const world = new World();
     const { socket, say } = world.connect();

@@ -263,7 +263,7 @@ function raw(url: URL, text: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(Number(url.port), url.hostname, () => socket.write(text, "latin1"));
     let answer = "";
-    socket.setTimeout(5_000, () => socket.destroy(new Error("no answer")));
+    socket.setTimeout(30_000, () => socket.destroy(new Error("no answer")));
     socket.on("data", (chunk) => (answer += chunk.toString()));
     socket.once("close", () => resolve(answer));
     socket.once("error", reject);

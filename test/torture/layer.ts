@@ -116,7 +116,8 @@ function named({ id, destination, action }: AnyTool): object {
 function mcpTool(tool: McpTool): object {
   return {
     ...named(tool),
-    ...{ tier: "internal", timeoutMs: 5_000, maxResultBytes: 65_536, mcp: tool.mcp },
+    // The first call starts its server.
+    ...{ tier: "internal", timeoutMs: 30_000, maxResultBytes: 65_536, mcp: tool.mcp },
     input: texts(["text"]),
     output: { kind: "mcp-content", dataClass: "lab.note" },
   };
