@@ -3,8 +3,9 @@ import type { Agent } from "undici";
 import { HANDSHAKE_MS } from "../tunnel/protocol.ts";
 import { backoffMs } from "./backoff.ts";
 import { dial } from "./dial.ts";
+import { type DoubtPorts, isHalfOpen } from "./doubt.ts";
 import type { ConnectorEnd } from "./end.ts";
-import { sessionOn, type SessionParts } from "./session.ts";
+import { newNonce, sessionOn, type SessionParts, systemClock } from "./session.ts";
 
 /** One session after the other, with growing pauses while the gateway does not answer. */
 export class Dialler {
@@ -53,7 +54,8 @@ export class Dialler {
       return false;
     }
     return new Promise((resolve) => {
-      const end = sessionOn(this.#parts, dialled.socket, {
+      const end: ConnectorEnd = sessionOn(this.#parts, dialled.socket, {
+        silent: (heard) => void this.#doubt(end, heard),
         over: (began) => {
           this.#end = null;
           resolve(began);
@@ -63,6 +65,17 @@ export class Dialler {
       dialled.onmessage = (text) => end.message(text);
       dialled.onclose = () => end.closed();
     });
+  }
+
+  /** What is under way there is lost, as with any lost socket: only where nothing else would come of it. */
+  async #doubt(end: ConnectorEnd, heard: AbortSignal): Promise<void> {
+    this.#parts.service.log("info", "gateway_silent", {});
+    const ports: DoubtPorts = {
+      dial: (stop) => dial(this.#url, this.#agent, HANDSHAKE_MS, stop),
+      nonce: newNonce,
+      clock: systemClock,
+    };
+    if (await isHalfOpen(this.#parts.identity, ports, heard)) end.giveUp();
   }
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { verifyText } from "../tunnel/keys.ts";
 import { settle } from "../tunnel/testing.ts";
-import { MAX_BUFFERED_BYTES, MAX_IN_FLIGHT, rotationText } from "../tunnel/protocol.ts";
+import { CLOSE, MAX_BUFFERED_BYTES, MAX_IN_FLIGHT, rotationText } from "../tunnel/protocol.ts";
 import { OF, SESSION, done, World } from "./testing-end.ts";
 
 describe("a session, seen from the connector", () => {
@@ -138,6 +138,48 @@ describe("a session, seen from the connector", () => {
     await settle();
     const answer = { ok: false, code: "response_too_large", effect: "possible" };
     expect(world.socket.of("answer")).toEqual([{ t: "answer", id: "0", answer }]);
+  });
+});
+
+describe("a gateway that says nothing", () => {
+  it("is noticed after two beats, once, and whatever comes ends that", async () => {
+    const world = new World().live();
+    await world.clock.pass(2_000);
+    world.say({ t: "cut", id: "none" });
+    await world.clock.pass(2_499);
+    expect(world.silences).toHaveLength(0);
+    await world.clock.pass(1);
+    expect(world.silences.map(({ aborted }) => aborted)).toEqual([false]);
+    world.say({ t: "beat", now: 5_004_500, epoch: 0 });
+    expect(world.silences.map(({ aborted }) => aborted)).toEqual([true]);
+    await world.clock.pass(2_499);
+    expect(world.silences).toHaveLength(1);
+    await world.clock.pass(1);
+    expect(world.silences).toHaveLength(2);
+    expect(world.ended).toEqual([]);
+  });
+
+  it("is not looked for elsewhere once the session is over, or before it begins", async () => {
+    const early = new World();
+    early.challenge();
+    await early.clock.pass(4_999);
+    expect(early.silences).toEqual([]);
+    const world = new World().live();
+    await world.clock.pass(2_500);
+    world.end.stop();
+    expect(world.silences.map(({ aborted }) => aborted)).toEqual([true]);
+    expect(world.clock.pending).toBe(0);
+  });
+
+  it("costs what is under way only when the socket is given up", async () => {
+    const world = new World().live();
+    world.request();
+    await world.clock.pass(999);
+    expect(world.jobs[0]!.job.signal.aborted).toBe(false);
+    world.end.giveUp();
+    expect(world.jobs[0]!.job.signal.aborted).toBe(true);
+    expect(world.ended).toEqual(["half_open"]);
+    expect(world.socket.closedWith).toBe(CLOSE.timeout);
   });
 });
 

@@ -116,6 +116,7 @@ describe("the handshake, seen from the connector", () => {
     expect(END_REASONS).toEqual([
       "lost",
       "lease",
+      "half_open",
       "malformed",
       "gateway_unproven",
       "gateway_key_unknown",

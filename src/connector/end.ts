@@ -1,7 +1,7 @@
 import { presenterOf } from "../core/model/claims.ts";
 import { MemorySpentStore, type SpentStore } from "../sdk/verify.ts";
 import { encode, parseToConnector } from "../tunnel/frames.ts";
-import { verifyText, type Ed25519Jwk } from "../tunnel/keys.ts";
+import type { Ed25519Jwk } from "../tunnel/keys.ts";
 import {
   BEAT_MS,
   CLOSE,
@@ -23,7 +23,8 @@ import {
   type ToGateway,
 } from "../tunnel/protocol.ts";
 import type { Clock, Socket } from "../tunnel/socket.ts";
-import { trustedKey } from "../tunnel/vouch.ts";
+import { gatewayFault } from "./gateway-proof.ts";
+import { Silence } from "./silence.ts";
 
 /** Questions about the journal under way: each may hold a connection of a database for a moment. */
 const MAX_QUESTIONS = 32;
@@ -71,12 +72,16 @@ export interface EndPorts {
   /** From now on the gateway is to be believed under these keys, and under no other. */
   keys(keys: readonly Ed25519Jwk[]): void;
   began(session: string): void;
+  /** Two beats did not come. `heard`: something has come, or the session is over. */
+  silent(heard: AbortSignal): void;
   ended(reason: EndReason): void;
 }
 
 export const END_REASONS = [
   "lost",
   "lease",
+  /** The gateway answers elsewhere, and nothing comes here. */
+  "half_open",
   "malformed",
   "gateway_unproven",
   /** No key that we believe leads to its own: a stranger, or we were away for too long. */
@@ -113,6 +118,7 @@ export class ConnectorEnd {
   #questions = 0;
   #cancelTimer: () => void;
   #cancelBeat: () => void = () => undefined;
+  readonly #silence: Silence;
 
   /** The socket is open. */
   constructor(identity: Identity, socket: Socket, clock: Clock, ports: EndPorts) {
@@ -120,6 +126,7 @@ export class ConnectorEnd {
     this.#socket = socket;
     this.#clock = clock;
     this.#ports = ports;
+    this.#silence = new Silence(clock, (heard) => ports.silent(heard));
     const nonce = ports.nonce();
     this.#state = { at: "challenge", nonce };
     this.#cancelTimer = clock.after(HANDSHAKE_MS, () => {
@@ -133,12 +140,18 @@ export class ConnectorEnd {
     const state = this.#state;
     if (state.at === "ended") return;
     const live = state.at === "live";
+    if (live) this.#silence.broken();
     const frame = parseToConnector(text, live ? MAX_FRAME_BYTES : MAX_HANDSHAKE_FRAME_BYTES);
     if (frame === null) this.#end("malformed", CLOSE.malformed);
     else if (state.at === "challenge" && frame.t === "challenge") this.#prove(state.nonce, frame);
     else if (state.at === "welcome" && frame.t === "welcome") this.#begin(state.session, frame);
     else if (state.at === "live") this.#receive(state, frame);
     else this.#end("malformed", CLOSE.malformed);
+  }
+
+  /** Nothing will come on this socket any more: what is under way ends as with a lost one. */
+  giveUp(): void {
+    this.#end("half_open", CLOSE.timeout);
   }
 
   closed(): void {
@@ -161,16 +174,10 @@ export class ConnectorEnd {
 
   /** Whoever answers for the gateway must hold a key that ours lead to; then we prove ours. */
   #prove(nonce: string, challenge: Challenge): void {
-    const { tenant, connector, gatewayKeys } = this.#identity;
+    const fault = gatewayFault(this.#identity, nonce, challenge);
+    if (fault !== null) return this.#end(fault, CLOSE.unauthorized);
+    const { tenant, connector } = this.#identity;
     const of = { tenant, connector, nonce, session: challenge.session };
-    const key = trustedKey(tenant, gatewayKeys, challenge.chain, challenge.kid);
-    if (key === null) return this.#end("gateway_key_unknown", CLOSE.unauthorized);
-    if (
-      challenge.v !== TUNNEL_VERSION ||
-      !verifyText(key, handshakeText("gateway", of), challenge.signature)
-    ) {
-      return this.#end("gateway_unproven", CLOSE.unauthorized);
-    }
     this.#state = { at: "welcome", session: challenge.session };
     this.#write({
       t: "proof",
@@ -182,6 +189,7 @@ export class ConnectorEnd {
     this.#state = { at: "live", session, spent: new MemorySpentStore() };
     this.#hear(welcome);
     this.#beat();
+    this.#silence.watch();
     this.#ports.began(session);
     if (this.#draining) this.#write({ t: "drain" });
   }
@@ -300,6 +308,7 @@ export class ConnectorEnd {
     this.#state = { at: "ended" };
     this.#cancelTimer();
     this.#cancelBeat();
+    this.#silence.end();
     const work = [...this.#work.values()];
     this.#work.clear();
     for (const controller of work) controller.abort();

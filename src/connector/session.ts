@@ -33,11 +33,16 @@ export const systemClock: Clock = {
   },
 };
 
+/** Of `hello`. */
+export function newNonce(): string {
+  return randomBytes(32).toString("hex");
+}
+
 /** `over` says whether the session ever began. */
 export function sessionOn(
   parts: SessionParts,
   socket: Socket,
-  events: { began?(): void; over(began: boolean): void },
+  events: { began?(): void; silent?(heard: AbortSignal): void; over(began: boolean): void },
 ): ConnectorEnd {
   const { identity, service, journal, keys, own, ready, told } = parts;
   const { log } = service;
@@ -46,7 +51,7 @@ export function sessionOn(
   return new ConnectorEnd(identity, socket, systemClock, {
     serve: (job) => serve(service, job),
     seen: (call) => seenState(journal, service.executors, call),
-    nonce: () => randomBytes(32).toString("hex"),
+    nonce: newNonce,
     keys: (known) => keys.replace(known),
     rotate: (text) => own.offer(text),
     rotated: () => {
@@ -64,6 +69,7 @@ export function sessionOn(
       events.began?.();
       ready();
     },
+    silent: (heard) => events.silent?.(heard),
     ended: (reason: EndReason) => {
       log(reason === "stopped" ? "info" : "warn", "session_ended", { reason });
       if (reason === "gateway_key_unknown") log("error", reason, { advice: ENROL_ANEW });

@@ -27,6 +27,7 @@ export class World {
   readonly questions: ((state: SeenState) => void)[] = [];
   readonly began: string[] = [];
   readonly ended: EndReason[] = [];
+  readonly silences: AbortSignal[] = [];
   readonly keys: (readonly Ed25519Jwk[])[] = [];
   readonly next = testKey();
   /** False: its disk is full. */
@@ -64,6 +65,7 @@ export class World {
         rotated: () => this.told.push("rotated"),
         drain: () => this.told.push("drain"),
         began: (session) => this.began.push(session),
+        silent: (heard) => this.silences.push(heard),
         ended: (reason) => this.ended.push(reason),
       },
     );

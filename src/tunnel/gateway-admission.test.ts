@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { CLOSE } from "./protocol.ts";
-import { bare, request, World } from "./testing-gateway.ts";
+import { bare, NONCE, request, World } from "./testing-gateway.ts";
 import { settle, testKey } from "./testing.ts";
 
 describe("a second session with the same key", () => {
@@ -93,6 +93,21 @@ describe("a second session with the same key", () => {
     expect(second.socket.of("welcome")).toHaveLength(0);
   });
 
+  it("is in as soon as the first one has been silent for two beats, and not later", async () => {
+    const world = new World();
+    const first = world.connect();
+    await world.clock.pass(1_500);
+    const second = world.hello();
+    world.prove(second);
+    await world.clock.pass(999);
+    expect(first.socket.closedWith).toBeNull();
+    await world.clock.pass(1);
+    expect(first.socket.closedWith).toBe(CLOSE.replaced);
+    expect(second.socket.of("welcome")).toHaveLength(1);
+    expect(world.signals).toEqual([]);
+    expect(world.clock.pending).toBe(1);
+  });
+
   it("is refused without a signal where the first one went and another came meanwhile", async () => {
     const world = new World();
     const first = world.connect();
@@ -124,6 +139,43 @@ describe("a second session with the same key", () => {
     expect(waiting.socket.closedWith).toBe(CLOSE.goingAway);
     await stopped.clock.pass(2_000);
     expect(waiting.socket.of("welcome")).toHaveLength(0);
+  });
+});
+
+describe("a connector that doubts its socket", () => {
+  it("hears a beat there before it hears the challenge elsewhere, however often somebody asks", async () => {
+    const world = new World();
+    const first = world.connect();
+    await world.clock.pass(1_249);
+    world.hello();
+    expect(first.socket.of("beat")).toHaveLength(1);
+    await world.clock.pass(1);
+    for (let n = 0; n < 10; n++) world.hello();
+    expect(first.socket.of("beat")).toHaveLength(2);
+    await world.clock.pass(250);
+    world.hello();
+    expect(first.socket.of("beat")).toHaveLength(3);
+  });
+
+  it("proves nothing on the second one, and goes, without a signal", async () => {
+    const world = new World();
+    const first = world.connect();
+    const second = world.hello();
+    expect(second.socket.of("challenge")).toHaveLength(1);
+    second.peer.closed();
+    await world.clock.pass(2_000);
+    first.say({ t: "beat" });
+    expect(first.socket.closedWith).toBeNull();
+    expect(world.signals).toEqual([]);
+  });
+
+  it("is told nothing about the connectors of others", () => {
+    const world = new World();
+    const first = world.connect();
+    const stranger = world.dial("other");
+    stranger.say({ t: "hello", v: 1, tenant: "other", connector: "con_1", nonce: NONCE });
+    expect(stranger.socket.of("challenge")).toHaveLength(1);
+    expect(first.socket.of("beat")).toHaveLength(0);
   });
 });
 

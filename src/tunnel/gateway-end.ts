@@ -71,6 +71,7 @@ export class GatewayEnd {
 
   accept(tenant: string, socket: Socket): Peer {
     const handshake = new Handshake(tenant, socket, this.#clock, this.#ports, {
+      named: (connector) => this.#byConnector.get(key(tenant, connector))?.showLife(),
       admit: (identity) => this.#admit(identity, socket),
       over: (connector, code) => {
         this.#handshakes.delete(handshake);
@@ -203,12 +204,12 @@ export class GatewayEnd {
     if (first === undefined || first.ended) return { session: this.#begin(identity, socket) };
     if (this.#contested.has(connector)) return { refused: CLOSE.duplicate };
     const heard = first.heard;
-    first.challenge();
+    first.beatNow();
     return {
       decided: new Promise((resolve) => {
         const decide = (): void => {
           this.#contested.delete(connector);
-          cancel();
+          for (const cancel of timers) cancel();
           const alive = this.#byConnector.get(connector);
           if (alive !== undefined && (alive !== first || first.heard > heard)) {
             // Both hold the key and both are alive. One that only came back before we had noticed
@@ -219,7 +220,10 @@ export class GatewayEnd {
           first.end(CLOSE.replaced);
           resolve(() => (this.#byConnector.has(connector) ? null : this.#begin(identity, socket)));
         };
-        const cancel = this.#clock.after(CHALLENGE_MS, decide);
+        const timers = [
+          this.#clock.after(CHALLENGE_MS, decide),
+          this.#clock.after(first.silentInMs, () => first.silent && decide()),
+        ];
         this.#contested.set(connector, decide);
       }),
     };

@@ -12,6 +12,7 @@ import {
   MAX_BUFFERED_BYTES,
   MAX_IN_FLIGHT,
   MAX_TIMEOUT_MS,
+  SILENT_MS,
   type AnswerFrame,
   type CloseCode,
   type ConnectorAnswer,
@@ -23,6 +24,7 @@ import {
   type ToConnector,
   type ToGateway,
 } from "./protocol.ts";
+import { SignalWindow } from "./signal-window.ts";
 import type { Clock, Socket } from "./socket.ts";
 
 export interface SessionIdentity {
@@ -58,14 +60,10 @@ export interface SessionEvents {
   signalled(signal: ConnectorSignal, call: string | null): void;
 }
 
-/** Signals of one session and minute; each costs us a look at the record. */
-const MAX_SIGNALS = 60;
-const SIGNAL_WINDOW_MS = 60_000;
-
 /** Between the choice and the request lies a commit; a call that is refused brings none. */
 const EXPECTED_MS = 250;
-/** Two missed beats, with some time on the way: long before the lease ends. */
-const STALE_MS = 2 * BEAT_MS + 500;
+/** A beat for whoever asks for a sign of life, at most so often: nobody has to prove anything to ask. */
+const SIGN_OF_LIFE_MS = 250;
 /** How long a question about the journal, or for a key, may take. */
 const QUESTION_MS = 2_000;
 /**
@@ -113,10 +111,12 @@ export class GatewaySession {
   #silentBeats = 0;
   #heardAt: number;
   #beatAt: number;
+  /** The last beat, whatever it was for. */
+  #spokeAt: number;
   #cancelBeat: () => void;
   #ended = false;
   #draining = false;
-  #signals = { since: -Infinity, count: 0 };
+  readonly #signals = new SignalWindow();
 
   constructor(
     identity: SessionIdentity,
@@ -132,6 +132,7 @@ export class GatewaySession {
     this.#events = events;
     this.#heardAt = clock.elapsed();
     this.#beatAt = this.#heardAt;
+    this.#spokeAt = this.#heardAt;
     this.#cancelBeat = clock.after(BEAT_MS, () => this.#beat());
     this.#write({ t: "welcome", now: clock.now(), epoch: news.epoch() });
     this.announceKeys();
@@ -166,7 +167,12 @@ export class GatewaySession {
 
   /** Of our own stall the connector knows nothing: what it said meanwhile is still to be read. */
   get silent(): boolean {
-    return this.#silentBeats >= 2 && this.#clock.elapsed() - this.#heardAt >= STALE_MS;
+    return this.#silentBeats >= 2 && this.#clock.elapsed() - this.#heardAt >= SILENT_MS;
+  }
+
+  /** When it will be silent, if nothing comes. */
+  get silentInMs(): number {
+    return Math.max(0, this.#heardAt + SILENT_MS - this.#clock.elapsed());
   }
 
   /** Resolves in every case. */
@@ -298,13 +304,14 @@ export class GatewaySession {
     }
   }
 
-  /** Makes an honest connector speak within a beat. */
-  challenge(): void {
-    this.beatNow();
+  /** Somebody doubts this socket, and looks for a beat on it before the answer on another one. */
+  showLife(): void {
+    if (this.#clock.elapsed() - this.#spokeAt >= SIGN_OF_LIFE_MS) this.beatNow();
   }
 
   /** The epoch has moved: the connector must not hear of it a second later. */
   beatNow(): void {
+    this.#spokeAt = this.#clock.elapsed();
     this.#write({ t: "beat", now: this.#clock.now(), epoch: this.#news.epoch() });
   }
 
@@ -342,9 +349,7 @@ export class GatewaySession {
   }
 
   #signal(signal: ConnectorSignal, call: string | null): void {
-    const now = this.#clock.elapsed();
-    if (now - this.#signals.since >= SIGNAL_WINDOW_MS) this.#signals = { since: now, count: 0 };
-    if (++this.#signals.count <= MAX_SIGNALS) this.#events.signalled(signal, call);
+    if (this.#signals.take(this.#clock.elapsed())) this.#events.signalled(signal, call);
   }
 
   /** Its answer may still come, once. */
@@ -380,7 +385,7 @@ export class GatewaySession {
     if (!stalled && now - this.#heardAt >= LEASE_MS) return this.end(CLOSE.timeout);
     this.#cancelBeat = this.#clock.after(BEAT_MS, () => this.#beat());
     this.#silentBeats++;
-    this.#write({ t: "beat", now: this.#clock.now(), epoch: this.#news.epoch() });
+    this.beatNow();
   }
 
   #write(frame: ToConnector): boolean {

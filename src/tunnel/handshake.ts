@@ -48,6 +48,8 @@ type State =
 
 /** The register of sessions, as a handshake needs it. */
 interface Register {
+  /** Somebody who says to be this connector has come. */
+  named(connector: string): void;
   admit(identity: SessionIdentity): Admission;
   /** Null: it became a session. */
   over(connector: string, code: CloseCode | null): void;
@@ -118,6 +120,7 @@ export class Handshake {
     if (signed === null) return this.refuse(CLOSE.unauthorized);
     const { kid, signature } = signed;
     const chain = this.#ports.chain(this.#tenant);
+    this.#register.named(hello.connector);
     const text = encode({ t: "challenge", v: TUNNEL_VERSION, session, kid, signature, chain });
     if (text === null || !this.#socket.send(text)) return this.refuse(CLOSE.goingAway);
     this.#state = { at: "proof", hello, session };

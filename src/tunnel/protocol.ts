@@ -22,6 +22,8 @@ export const TUNNEL_VERSION = 1;
 export const BEAT_MS = 1_000;
 /** Without a beat for this long a session is over (design section 9): its lease ends. */
 export const LEASE_MS = 5_000;
+/** Two missed beats, with some time on the way: long before the lease ends. */
+export const SILENT_MS = 2 * BEAT_MS + 500;
 /** A handshake that takes longer is cut: a silent peer must not hold a socket. */
 export const HANDSHAKE_MS = 5_000;
 /** How long the first of two sessions with one key has to show that it is alive. */

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type NodeHost, nodeHost } from "../acceptance/support/node-host.ts";
-import type { Outcome } from "../acceptance/support/workflow.ts";
+import { tenantSignals } from "../acceptance/support/signals.ts";
+import type { Outcome, Workflow } from "../acceptance/support/workflow.ts";
 import { startWorld, type World } from "../acceptance/support/world.ts";
 import { figure, SEED } from "./checked.ts";
 import { second } from "./pair.ts";
@@ -12,6 +13,7 @@ import {
   connected,
   effectsHold,
   recordHolds,
+  until,
 } from "./witnesses.ts";
 
 /** Two heartbeats, half a one on the way, and a busy machine. */
@@ -28,23 +30,55 @@ const SLOW_MS = 1_000;
 describe(`torture 10: one end of a socket is gone, and nobody says so (seed ${SEED})`, () => {
   const host: NodeHost = nodeHost();
   let world: World;
+  let workflow: Workflow;
   beforeAll(async () => {
     world = await startWorld("laboratory", host, {
       wired: true,
       connectors: (lab) => [second(lab)],
     });
+    workflow = await world.acme.open(world.agent, "dana", { purpose: "lab" });
+    await connected(workflow);
   });
   afterAll(async () => {
     await world?.[Symbol.asyncDispose]();
   });
 
   it(
+    "a connector that hears nothing finds another way before its lease ends, and clashes with nobody",
+    { timeout: 120_000 },
+    async () => {
+      const { lab, wire } = world;
+      const internal = host.processes.get("internal")!;
+      const count = (what: string): number => internal.output.split(what).length - 1;
+      let rounds = 0;
+      let took = Infinity;
+      // A machine that stands still for two seconds lets the lease end first: then once more.
+      while (count('"half_open"') === 0 && rounds < 5) {
+        const sessions = count("session_begun");
+        const silenced = performance.now();
+        wire.silence();
+        await until("another session", () => count("session_begun") > sessions, 30);
+        took = performance.now() - silenced;
+        rounds++;
+      }
+      figure("another session after", `${Math.round(took)} ms, in round ${rounds}`);
+      expect(count('"half_open"')).toBeGreaterThan(0);
+      lab.open("open");
+      // Two at once, so that one goes each way.
+      const outcomes = await Promise.all(
+        [1, 2, 3, 4].map(() => workflow.call("lab_gate", { key: "open" })),
+      );
+      expect(outcomes.map(({ outcome }) => outcome)).toEqual(["ok", "ok", "ok", "ok"]);
+      const signals = await tenantSignals(host, "acme");
+      expect(signals.filter(({ signal }) => signal === "connector_clash")).toEqual([]);
+    },
+  );
+
+  it(
     "after two beats no call waits for it, and no read is lost to it",
     { timeout: 120_000 },
     async () => {
-      const { lab, wire, acme, agent } = world;
-      const workflow = await acme.open(agent, "dana", { purpose: "lab" });
-      await connected(workflow);
+      const { lab, wire } = world;
       lab.open("open");
       const calls: { readonly at: number; readonly took: number; readonly outcome: Outcome }[] = [];
       const send = async (key: string, at: number): Promise<void> => {

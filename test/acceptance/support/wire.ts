@@ -25,6 +25,8 @@ export class Wire {
   readonly #server: Server;
   readonly #gatewayUrl: string;
   #connector: WebSocket | null = null;
+  /** What each socket of now forwards: a frame, or nothing. */
+  readonly #open = new Set<{ silent: boolean }>();
 
   private constructor(server: Server, gatewayUrl: string) {
     this.#server = server;
@@ -60,6 +62,11 @@ export class Wire {
     this.#connector?.terminate();
   }
 
+  /** The sockets of now stay open and carry nothing more, either way; new ones are as before. */
+  silence(): void {
+    for (const one of this.#open) one.silent = true;
+  }
+
   async stop(): Promise<void> {
     this.#server.closeAllConnections();
     await new Promise((resolve) => this.#server.close(resolve));
@@ -90,6 +97,8 @@ export class Wire {
   #join(connector: WebSocket, path: string): void {
     const gateway = new WebSocket(`${this.#gatewayUrl.replace("http", "ws")}${path}`);
     this.#connector = connector;
+    const pair = { silent: false };
+    this.#open.add(pair);
     const early: string[] = [];
     const toGateway = (frame: Frame): void => {
       const text = JSON.stringify(frame);
@@ -104,6 +113,7 @@ export class Wire {
       [gateway, toConnector],
     ] as const) {
       from.on("message", (data) => {
+        if (pair.silent) return;
         const frame = JSON.parse(String(data)) as Frame;
         if (this.mangle === null) on(frame);
         else this.mangle(frame, on);
@@ -114,7 +124,11 @@ export class Wire {
       [gateway, connector],
       [connector, gateway],
     ] as const) {
-      one.on("close", () => other.terminate());
+      one.on("close", () => {
+        this.#open.delete(pair);
+        // Of a socket that carries nothing its other end does not hear, either.
+        if (!pair.silent) other.terminate();
+      });
       one.on("error", () => other.terminate());
     }
   }
