@@ -5,6 +5,8 @@ import { OUTCOME_META_KEY, type Outcome, type Step } from "./step.ts";
 const CALL_TIMEOUT_MS = 20_000;
 /** Of a search. */
 const HITS = 5;
+/** A day after all that Acme's books know. */
+const MORE_TIME = "2031-05-01";
 /** More than any budget of the example: the loop below ends at the budget, or here. */
 const MAX_LOOKS = 50;
 
@@ -83,6 +85,15 @@ export async function* refundCase(client: Client, customerName: string): AsyncGe
   yield await refund("ask to refund 30.00", 3_000);
   yield await refund("refund 30.00", 3_000);
   yield await refund("refund 20.00, approved before", 2_000);
+  // A change that nobody made a tool for, in SQL of its own: who approves sees the rows it would write.
+  const correct = (title: string, assignment: string, value: string): Promise<Step> =>
+    call(client, title, "invoices_correct", {
+      sql: `UPDATE acme.invoices SET ${assignment} = $1 WHERE id = $2`,
+      params: [value, overdue["id"] as string],
+    });
+  yield await correct("ask to give more time", "due_on", MORE_TIME);
+  yield await correct("give more time", "due_on", MORE_TIME);
+  yield await correct("write that it is paid", "status", "paid");
   // Somebody pulls the switch here.
   yield await call(client, "go on after the kill", "customers_find", { query: customerName });
 }

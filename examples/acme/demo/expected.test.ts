@@ -65,11 +65,14 @@ describe("the assertions of --once", () => {
     ["a refund that went through unasked", 4, { outcome: "failed" }, "refund 10.00: outcome"],
     ["another change than the one shown", 2, { change: ["/rows/0/id 1 → 2"] }, "ask to refund"],
     ["a stale approval that was carried out", 10, { outcome: "ok" }, "refund 20.00"],
-    ["a call after the kill", 12, { outcome: "ok", code: null, ruleIds: [] }, "go on after"],
-    ["a sub-agent that sees more", 15, { redactions: [] }, "checker reads the invoices"],
-    ["a sub-agent that changes something", 16, { outcome: "ok" }, "checker tries a refund"],
-    ["a sub-agent without a cap", 18, { outcome: "ok" }, "checker reads too often"],
-    ["a second critical system", 20, { outcome: "ok", code: null, ruleIds: [] }, "deploy from"],
+    ["another row than the one shown", 11, { change: [] }, "ask to give more time"],
+    ["a write of its own that was not done", 13, { outcome: "failed" }, "give more time: outcome"],
+    ["a write that no human can allow", 14, { outcome: "ok" }, "write that it is paid: outcome"],
+    ["a call after the kill", 16, { outcome: "ok", code: null, ruleIds: [] }, "go on after"],
+    ["a sub-agent that sees more", 19, { redactions: [] }, "checker reads the invoices"],
+    ["a sub-agent that changes something", 20, { outcome: "ok" }, "checker tries a refund"],
+    ["a sub-agent without a cap", 22, { outcome: "ok" }, "checker reads too often"],
+    ["a second critical system", 24, { outcome: "ok", code: null, ruleIds: [] }, "deploy from"],
   ])("notice %s", (_, at, change, said) => {
     const other = written.map((row, index) => (index === READS + at ? { ...row, ...change } : row));
     const found = differences(good, other, sound);

@@ -99,6 +99,16 @@ const asks = (title: string, before: number, after: number): Expected => ({
   change: [`/rows/0/refundedCents ${before} → ${after}`],
 });
 
+/** What an agent's own statement would do, row by row. */
+function later(title: string): Expected {
+  const { id, due_on: due } = company().invoices.find(({ status }) => status === "overdue")!;
+  return {
+    ...ok(title, "invoices_correct"),
+    outcome: "human_approval_required",
+    change: [`/acme.invoices/${id}/due_on "${due}" → "2031-05-01"`],
+  };
+}
+
 /** The same invoices in the eyes of an agent that may not even know who pays: a payer goes as a whole. */
 function checked(title: string): Expected {
   const classes = [contact, card, account].map((of) => of("/payer"));
@@ -141,6 +151,13 @@ export const EXPECTED_WRITES: readonly Expected[] = [
   act("erin approves: refund 30.00", "approved"),
   ok("refund 30.00", "invoices_refund"),
   denied("refund 20.00, approved before", "invoices_refund", "approval_stale", ["core:approval"]),
+  later("ask to give more time"),
+  act("erin approves: give more time", "approved"),
+  ok("give more time", "invoices_correct"),
+  denied("write that it is paid", "invoices_correct", "action_denied", [
+    "invoices-need-finance",
+    "payments-say-what-is-paid",
+  ]),
   act("somebody pulls the switch", "in_force"),
   // The rule is the lock's own id.
   { ...denied("go on after the kill", "customers_find", "locked", []), ruleIds: ["lock"] },

@@ -10,8 +10,8 @@ const LOOK_EVERY_MS = 100;
 const MAX_LOOKS = 200;
 
 /**
- * First the loss of a connector, which nobody must notice. Then the write half of the case: a refund that finance approves, one that went stale, a kill in the
- * middle, the way back, two critical systems, and a second agent that gets less.
+ * First the loss of a connector, which nobody must notice. Then the write half of the case: a refund that finance approves, one that went stale, a
+ * statement of the agent's own, a kill in the middle, the way back, two critical systems, and a second agent that gets less.
  */
 export async function runWrites(
   workspace: Workspace,
@@ -66,6 +66,9 @@ async function refund(workspace: Workspace, record: (row: Row) => void): Promise
     record(await approve(workspace, smaller));
     record(await approve(workspace, larger));
     const done = await next();
+    await next();
+    record(await approve(workspace, await next()));
+    await next();
     await next();
     record(await kill(workspace, done.outcome.call));
     await next();
