@@ -127,7 +127,13 @@ describe("giving a seat", () => {
     const actorToken = await ops.actorToken(url, { workflow: "wf_1", jkt }, NOW);
     const context = exchangeContext();
     const ask = { purpose: "p", inputs: {} };
-    const opening = { kind: "open", subjectToken: "x", clientAssertion: actorToken, ask } as const;
+    const opening = {
+      kind: "open",
+      signedInBy: "idp",
+      subjectToken: "x",
+      clientAssertion: actorToken,
+      ask,
+    } as const;
     const renewal = { kind: "renew", subjectToken: "x", clientAssertion: actorToken } as const;
     const fault = { of: "agent", fault: "type_refused" };
     expect(faultOf(await admitOpen(opening, await http(), context, NOW))).toEqual(fault);

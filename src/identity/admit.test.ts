@@ -31,6 +31,7 @@ async function http(by = proofKey): Promise<ExchangeHttp> {
 async function opening(over: { subjectToken?: string; clientAssertion?: string } = {}) {
   return {
     kind: "open" as const,
+    signedInBy: "idp" as const,
     subjectToken: humanToken(),
     clientAssertion: await support.assertion(url, NOW),
     ask: { purpose: "support-case", inputs: {} },

@@ -1,5 +1,7 @@
 import type { JsonObject } from "../core/model/json.ts";
+import type { KeyRing } from "../sdk/key-cache.ts";
 import type { KeySource } from "../sdk/keys.ts";
+import { type AccessConfig, verifyAccessAssertion } from "./access.ts";
 import { verifyAgentAssertion, type AgentRings } from "./client-assertion.ts";
 import {
   verifyForRenewal,
@@ -10,7 +12,14 @@ import {
 import { verifyProof, type ProofMemory } from "./dpop.ts";
 import type { OpenExchange, RenewExchange } from "./exchange.ts";
 import type { IdpKeys } from "./idp-keys.ts";
-import { humanAssertionKid, humanPseudonym, verifyHumanAssertion, type IdpConfig } from "./oidc.ts";
+import type { VerifyKey } from "./keys.ts";
+import {
+  humanAssertionKid,
+  humanPseudonym,
+  type HumanResult,
+  type IdpConfig,
+  verifyHumanAssertion,
+} from "./oidc.ts";
 import { singleProof } from "./request.ts";
 import type { SpentAssertions } from "./spent.ts";
 import { provedKey, type Suspicion } from "./suspicion.ts";
@@ -23,6 +32,8 @@ export interface ExchangeContext {
   readonly audiences: readonly string[];
   readonly idp: IdpConfig;
   readonly idpKeys: IdpKeys;
+  /** Access in front of this gateway, and its keys; null: what its header says counts for nothing. */
+  readonly access: (AccessConfig & { readonly keys: IdpKeys }) | null;
   readonly agents: AgentRings;
   readonly credentials: CredentialContext;
   /** What verifies our own call tokens. */
@@ -71,9 +82,10 @@ export async function admitOpen(
   if (!presenter.ok) return presenter;
   const named = humanAssertionKid(exchange.subjectToken);
   if (!named.ok) return no({ of: "human", fault: named.fault });
-  const ring = await context.idpKeys.ringFor(named.kid, now);
+  const door = doorOf(exchange, context);
+  const ring = await door.keys.ringFor(named.kid, now);
   if (ring === null) return no({ of: "human", fault: "keys_unavailable" });
-  const human = verifyHumanAssertion(exchange.subjectToken, context.idp, ring, now);
+  const human = door.verify(exchange.subjectToken, ring, now);
   if (!human.ok) return no({ of: "human", fault: human.fault });
   const { issuer, subject, claims, id, forgetAt } = human.assertion;
   if (!(await spendAgent(presenter, context))) return replayedAgent(presenter, null);
@@ -91,6 +103,28 @@ export async function admitOpen(
       agent: presenter.agent,
       jkt: presenter.jkt,
     },
+  };
+}
+
+interface HumanDoor {
+  readonly keys: IdpKeys;
+  verify(token: string, ring: KeyRing<VerifyKey>, now: number): HumanResult;
+}
+
+/** Each says who a human is by keys, issuer and audience of its own: no token of one passes at the other. */
+function doorOf(
+  { signedInBy }: OpenExchange,
+  { idp, idpKeys, access }: ExchangeContext,
+): HumanDoor {
+  if (signedInBy === "access" && access !== null) {
+    return {
+      keys: access.keys,
+      verify: (token, ring, now) => verifyAccessAssertion(token, access, ring, now),
+    };
+  }
+  return {
+    keys: idpKeys,
+    verify: (token, ring, now) => verifyHumanAssertion(token, idp, ring, now),
   };
 }
 

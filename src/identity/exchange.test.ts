@@ -28,16 +28,17 @@ function body(over: { readonly [name: string]: string | null } = {}, base: objec
 }
 
 function verdict(text: string): string {
-  const result = parseTokenForm(text, RESOURCE);
+  const result = parseTokenForm(text, RESOURCE, null);
   return result.ok ? result.exchange.kind : result.fault;
 }
 
 describe("the token exchange form", () => {
   it("opens a workflow", () => {
-    expect(parseTokenForm(body(), RESOURCE)).toEqual({
+    expect(parseTokenForm(body(), RESOURCE, null)).toEqual({
       ok: true,
       exchange: {
         kind: "open",
+        signedInBy: "idp",
         subjectToken: "human.token.x",
         clientAssertion: "agent.assertion.x",
         ask: { purpose: "support-case", inputs: {} },
@@ -55,6 +56,7 @@ describe("the token exchange form", () => {
     const result = parseTokenForm(
       body({ authorization_details: JSON.stringify([{ ...DETAIL, ...ask }]) }),
       RESOURCE,
+      null,
     );
     expect(result).toMatchObject({
       ok: true,
@@ -63,7 +65,7 @@ describe("the token exchange form", () => {
   });
 
   it("renews a seat", () => {
-    expect(parseTokenForm(body({}, RENEW), RESOURCE)).toEqual({
+    expect(parseTokenForm(body({}, RENEW), RESOURCE, null)).toEqual({
       ok: true,
       exchange: {
         kind: "renew",
@@ -166,11 +168,51 @@ describe("the token exchange form", () => {
   it("answers anything at all without throwing", () => {
     fc.assert(
       fc.property(anyText(), fc.string(), (text, details) => {
-        parseTokenForm(text, RESOURCE);
-        parseTokenForm(body({ authorization_details: details }), RESOURCE);
-        parseOpenBody(text);
+        parseTokenForm(text, RESOURCE, null);
+        parseTokenForm(body({ authorization_details: details }), RESOURCE, null);
+        parseOpenBody(text, null);
       }),
     );
+  });
+});
+
+describe("a human whom Access names", () => {
+  const shown = { subject_token: null, subject_token_type: null };
+  const asserted = "access.assertion.x";
+
+  it("needs no subject token: the header is one", () => {
+    const opened = {
+      ok: true,
+      exchange: { kind: "open", signedInBy: "access", subjectToken: asserted },
+    };
+    expect(parseTokenForm(body(shown), RESOURCE, asserted)).toMatchObject(opened);
+    const json = { client_assertion: "agent.assertion.x", purpose: "support-case" };
+    expect(parseOpenBody(JSON.stringify(json), asserted)).toMatchObject(opened);
+  });
+
+  it("is the only one: a subject token beside it is a second human", () => {
+    const refused = { ok: false, fault: "human_repeated" };
+    expect(parseTokenForm(body(), RESOURCE, asserted)).toEqual(refused);
+    const json = { subject_token: "", client_assertion: "x", purpose: "p" };
+    expect(parseOpenBody(JSON.stringify(json), asserted)).toEqual(refused);
+  });
+
+  it("says nothing of a renewal, which is an agent's", () => {
+    expect(parseTokenForm(body({}, RENEW), RESOURCE, asserted)).toMatchObject({
+      ok: true,
+      exchange: { kind: "renew", subjectToken: "human.token.x" },
+    });
+  });
+
+  it.each([
+    ["without a type, where nobody is named", shown, null],
+    ["of a type, and nobody named", { subject_token: null }, asserted],
+    ["named, without a type", { subject_token_type: null }, asserted],
+  ])("is missing %s", (_, over, named) => {
+    expect(parseTokenForm(body(over), RESOURCE, named)).toEqual({
+      ok: false,
+      fault: "parameter_missing",
+    });
   });
 });
 
@@ -182,10 +224,11 @@ describe("the JSON body of POST /v1/workflows", () => {
   };
 
   it("is the same question", () => {
-    expect(parseOpenBody(JSON.stringify({ ...good, limits: { calls: 5 } }))).toEqual({
+    expect(parseOpenBody(JSON.stringify({ ...good, limits: { calls: 5 } }), null)).toEqual({
       ok: true,
       exchange: {
         kind: "open",
+        signedInBy: "idp",
         subjectToken: "human.token.x",
         clientAssertion: "agent.assertion.x",
         ask: { purpose: "support-case", limits: { calls: 5 }, inputs: {} },
@@ -207,6 +250,6 @@ describe("the JSON body of POST /v1/workflows", () => {
       "body_too_large",
     ],
   ])("with %s is refused", (_name, text, fault) => {
-    expect(parseOpenBody(text)).toEqual({ ok: false, fault });
+    expect(parseOpenBody(text, null)).toEqual({ ok: false, fault });
   });
 });

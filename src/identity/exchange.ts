@@ -24,7 +24,10 @@ export interface WorkflowAsk {
 
 export interface OpenExchange {
   readonly kind: "open";
+  /** What says who the human is. */
   readonly subjectToken: string;
+  /** Who says it: the tenant's identity provider, or Access in front of this gateway. */
+  readonly signedInBy: "idp" | "access";
   readonly clientAssertion: string;
   readonly ask: WorkflowAsk;
 }
@@ -68,6 +71,8 @@ export type FormFault =
   | "body_malformed"
   | "parameter_repeated"
   | "parameter_missing"
+  /** Two humans at once: one part of a system may check the first and another obey the second. */
+  | "human_repeated"
   | "grant_type_unsupported"
   | "token_type_unsupported"
   | "client_assertion_type_unsupported"
@@ -121,16 +126,27 @@ export const openBodySchema = z.strictObject({
   client_assertion: z.string().min(1),
   ...workflowAskSchema.shape,
 });
+/** Who asks stands in the header that Access writes. */
+const assertedBodySchema = openBodySchema.omit({ subject_token: true });
 
-/** `POST /{tenant}/oauth/token`, RFC 8693. `resource` is the only target we issue for. */
-export function parseTokenForm(body: string, resource: string): ExchangeResult<TokenExchange> {
+/**
+ * `POST /{tenant}/oauth/token`, RFC 8693. `resource` is the only target we issue for. `asserted`: what Access
+ * says of whoever asks, where this tenant takes its word.
+ */
+export function parseTokenForm(
+  body: string,
+  resource: string,
+  asserted: string | null,
+): ExchangeResult<TokenExchange> {
   if (body.length > MAX_EXCHANGE_CHARS) return no("body_too_large");
   const form = readForm(body);
   if (typeof form === "string") return no(form);
   const grantType = form.get("grant_type");
   if (grantType === undefined) return no("parameter_missing");
   if (grantType !== GRANT_TOKEN_EXCHANGE) return no("grant_type_unsupported");
-  const subjectToken = form.get("subject_token");
+  const subjectType = form.get("subject_token_type");
+  const isAsserted = asserted !== null && !form.has("subject_token") && subjectType === undefined;
+  const subjectToken = isAsserted ? asserted : form.get("subject_token");
   const clientAssertion = form.get("client_assertion");
   const assertionType = form.get("client_assertion_type");
   if (!subjectToken || !clientAssertion || !assertionType) return no("parameter_missing");
@@ -140,7 +156,6 @@ export function parseTokenForm(body: string, resource: string): ExchangeResult<T
   if (target !== resource) return no("resource_mismatch");
   const wanted = form.get("requested_token_type") ?? TOKEN_TYPE_ACCESS;
   if (wanted !== TOKEN_TYPE_ACCESS) return no("token_type_unsupported");
-  const subjectType = form.get("subject_token_type");
   const actorToken = form.get("actor_token");
   if (actorToken !== undefined) {
     // Elsewhere an actor_token would be a second opinion on who the agent is.
@@ -154,6 +169,14 @@ export function parseTokenForm(body: string, resource: string): ExchangeResult<T
       exchange: { kind: "delegate", subjectToken, clientAssertion, actorToken, ask },
     };
   }
+  if (isAsserted) {
+    const ask = readDetails(form.get("authorization_details"));
+    if (typeof ask === "string") return no(ask);
+    return {
+      ok: true,
+      exchange: { kind: "open", signedInBy: "access", subjectToken, clientAssertion, ask },
+    };
+  }
   switch (subjectType) {
     case TOKEN_TYPE_ACCESS:
       // A renewal changes nothing about the seat, so it may not ask for anything either.
@@ -165,9 +188,13 @@ export function parseTokenForm(body: string, resource: string): ExchangeResult<T
       return { ok: true, exchange: { kind: "call", subjectToken, clientAssertion, ask } };
     }
     case TOKEN_TYPE_ID: {
+      if (asserted !== null) return no("human_repeated");
       const ask = readDetails(form.get("authorization_details"));
       if (typeof ask === "string") return no(ask);
-      return { ok: true, exchange: { kind: "open", subjectToken, clientAssertion, ask } };
+      return {
+        ok: true,
+        exchange: { kind: "open", signedInBy: "idp", subjectToken, clientAssertion, ask },
+      };
     }
     case undefined:
       return no("parameter_missing");
@@ -177,17 +204,23 @@ export function parseTokenForm(body: string, resource: string): ExchangeResult<T
 }
 
 /** `POST /{tenant}/v1/workflows`: the same question as JSON, with the same checks. */
-export function parseOpenBody(body: string): ExchangeResult<OpenExchange> {
+export function parseOpenBody(body: string, asserted: string | null): ExchangeResult<OpenExchange> {
   if (body.length > MAX_EXCHANGE_CHARS) return no("body_too_large");
   const json = parseStrict(body);
   if (!json.ok || !isObject(json.value)) return no("body_malformed");
+  if (asserted !== null) {
+    if (Object.hasOwn(json.value, "subject_token")) return no("human_repeated");
+    const parsed = assertedBodySchema.safeParse(json.value);
+    if (!parsed.success) return no("details_invalid");
+    const { client_assertion: clientAssertion, ...ask } = parsed.data;
+    const opened = { subjectToken: asserted, clientAssertion, ask: toAsk(ask) };
+    return { ok: true, exchange: { kind: "open", signedInBy: "access", ...opened } };
+  }
   const parsed = openBodySchema.safeParse(json.value);
   if (!parsed.success) return no("details_invalid");
   const { subject_token: subjectToken, client_assertion: clientAssertion, ...ask } = parsed.data;
-  return {
-    ok: true,
-    exchange: { kind: "open", subjectToken, clientAssertion, ask: toAsk(ask) },
-  };
+  const opened = { subjectToken, clientAssertion, ask: toAsk(ask) };
+  return { ok: true, exchange: { kind: "open", signedInBy: "idp", ...opened } };
 }
 
 function readDetails(text: string | undefined): WorkflowAsk | FormFault {

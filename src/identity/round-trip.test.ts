@@ -87,7 +87,7 @@ class Gateway {
 
   async #token(body: string, proof: string | null): Promise<Response> {
     const http = { method: "POST", url: tokenEndpointOf(place), proof };
-    const parsed = parseTokenForm(body, resourceOf(place));
+    const parsed = parseTokenForm(body, resourceOf(place), null);
     if (!parsed.ok) return this.#refuse({ of: "form", fault: parsed.fault });
     if (parsed.exchange.kind === "renew") {
       const admitted = await admitRenew(parsed.exchange, http, this.context, this.now);

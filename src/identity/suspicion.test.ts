@@ -115,7 +115,14 @@ describe("what a refused exchange shows", () => {
   async function opening(over: object = {}) {
     const clientAssertion = await support.assertion(url, NOW);
     const ask = { purpose: "support-case", inputs: {} };
-    return { kind: "open" as const, subjectToken: humanToken(), clientAssertion, ask, ...over };
+    return {
+      kind: "open" as const,
+      signedInBy: "idp" as const,
+      subjectToken: humanToken(),
+      clientAssertion,
+      ask,
+      ...over,
+    };
   }
   async function renewing(over: object = {}) {
     const clientAssertion = await support.assertion(url, NOW);

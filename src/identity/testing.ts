@@ -54,6 +54,7 @@ export function exchangeContext(startedAt = NOW - 60_000): ExchangeContext & {
     audiences: [tokenEndpointOf(place), issuerOf(place)],
     idp,
     idpKeys: { ringFor: async () => ring(idpKey.jwk, ["ES256"]) },
+    access: null,
     agents: rings,
     credentials: {
       tenant: place.tenant,

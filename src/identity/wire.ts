@@ -64,6 +64,7 @@ const FORM: Record<FormFault, OAuthError> = {
   body_malformed: error(400, "invalid_request", "The request body cannot be read."),
   parameter_repeated: error(400, "invalid_request", "A parameter appears more than once."),
   parameter_missing: error(400, "invalid_request", "A required parameter is missing."),
+  human_repeated: error(400, "invalid_request", "Access and subject_token each name a human."),
   grant_type_unsupported: error(400, "unsupported_grant_type", "Only token exchange is offered."),
   token_type_unsupported: error(400, "invalid_request", "The token type is not supported."),
   client_assertion_type_unsupported: error(

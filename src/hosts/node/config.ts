@@ -61,6 +61,8 @@ export interface TenantConfig {
     readonly audience: string;
     readonly algorithms: readonly ("ES256" | "EdDSA" | "RS256")[];
   };
+  /** Cloudflare Access before this gateway says who a human is, too; absent: its header counts for nothing. */
+  readonly access?: { readonly team: string; readonly audience: string } | undefined;
   /** Who may send Security Event Tokens; absent: nobody. */
   readonly events?:
     | {

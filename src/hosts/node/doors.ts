@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { callTool } from "../../gateway/call.ts";
 import type { Gateway } from "../../gateway/ports.ts";
+import { accessKeys } from "../../identity/access.ts";
 import type { AgentRings } from "../../identity/client-assertion.ts";
 import {
   createCredentialContext,
@@ -73,7 +74,7 @@ function doorOf(
   everybody: Map<string, CredentialContext>,
 ): TenantDoor {
   const { config, url, gateway, keys, directory, bundles, core, clock } = parts;
-  const { idp, approvals, events } = config.tenants[tenant]!;
+  const { idp, access, approvals, events } = config.tenants[tenant]!;
   const place = { publicUrl: url, tenant };
   const issuer = issuerOf(place);
   const credentials = createCredentialContext({
@@ -97,6 +98,7 @@ function doorOf(
       audiences: [tokenEndpointOf(place), issuer],
       idp,
       idpKeys: discoverKeys(idp),
+      access: access === undefined ? null : { ...access, keys: discoverKeys(accessKeys(access)) },
       agents: agentRings(() => bundles.of(tenant)),
       credentials,
       callKeys: keys.callTokens(tenant),

@@ -22,6 +22,17 @@ export function tenantSchema<Connector extends z.ZodType>(connector: Connector) 
   const tenant = z
     .strictObject({
       idp: z.strictObject({ issuer: url, audience: z.string().min(1), algorithms }),
+      access: z
+        .strictObject({
+          team: z
+            .string()
+            .regex(
+              /^https:\/\/[a-z0-9-]+\.cloudflareaccess\.com$/,
+              "https://TEAM.cloudflareaccess.com",
+            ),
+          audience: z.string().min(1),
+        })
+        .optional(),
       events: z
         .strictObject({
           issuer: url,

@@ -8,7 +8,10 @@ function keyless(): IdentityDoor {
   };
   return {
     gateway: new Proxy({}, { get: untouched }) as IdentityDoor["gateway"],
-    exchange: new Proxy({}, { get: untouched }) as IdentityDoor["exchange"],
+    exchange: new Proxy(
+      {},
+      { get: (_, member) => (member === "access" ? null : untouched()) },
+    ) as IdentityDoor["exchange"],
     place: { publicUrl: "https://postern.example", tenant: "acme" },
     credentialKey: () => null,
     elsewhere: untouched,

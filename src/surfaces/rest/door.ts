@@ -1,3 +1,4 @@
+import { ACCESS_HEADER } from "../../identity/access.ts";
 import { admitOpen, admitRenew, type ExchangeContext, type Refused } from "../../identity/admit.ts";
 import { admitCall, admitDelegate } from "../../identity/admit-seat.ts";
 import { challengeFor } from "../../identity/challenge.ts";
@@ -81,7 +82,7 @@ export async function exchangeToken(door: IdentityDoor, request: Request): Promi
   }
   const text = await readText(request, MAX_EXCHANGE_CHARS);
   if (!text.ok) return refused(door, unreadable(text.problem));
-  const parsed = parseTokenForm(text.value, resourceOf(door.place));
+  const parsed = parseTokenForm(text.value, resourceOf(door.place), assertedTo(door, request));
   if (!parsed.ok) return refused(door, { of: "form", fault: parsed.fault });
   // Before anybody's sign-in or assertion is used up for something that could not be signed.
   if (door.credentialKey() === null) return notNow();
@@ -107,10 +108,15 @@ export async function openAsJson(door: IdentityDoor, request: Request): Promise<
   }
   const text = await readText(request, MAX_EXCHANGE_CHARS);
   if (!text.ok) return refused(door, unreadable(text.problem));
-  const parsed = parseOpenBody(text.value);
+  const parsed = parseOpenBody(text.value, assertedTo(door, request));
   if (!parsed.ok) return refused(door, { of: "form", fault: parsed.fault });
   if (door.credentialKey() === null) return notNow();
   return open(door, request, `${issuerOf(door.place)}/v1/workflows`, parsed.exchange, 201);
+}
+
+/** Several of them come as one, with commas, which no assertion has. */
+function assertedTo({ exchange }: IdentityDoor, { headers }: Request): string | null {
+  return exchange.access === null ? null : headers.get(ACCESS_HEADER);
 }
 
 function unreadable(problem: ProblemCode): ExchangeFault {
