@@ -20,7 +20,7 @@ export interface ChildOptions {
 export type Facts = { readonly [name: string]: string | number | boolean };
 
 /** Embedded Postgres takes 2 s on two idle cores; on a busy machine ten times that. */
-const READY_WITHIN_MS = 45_000;
+const READY_WITHIN_MS = 90_000;
 /** A process that has not ended so long after SIGTERM gets SIGKILL. */
 const STOP_WITHIN_MS = 5_000;
 /** Enough of a log to see why a process did not come up. */

@@ -28,6 +28,7 @@ export async function runCase(
   const agent = await AgentProcess.start(workspace, "dana");
   const rows: Row[] = [];
   const results: unknown[] = [];
+  let haul: Haul | null = null;
   const record = (row: Row): void => {
     rows.push(row);
     show(row);
@@ -38,7 +39,9 @@ export async function runCase(
       record(rowOf(step));
       if (step.tool === "invoices_list" && fault === "kill-connector")
         await network.lose("connector tickets");
-      if (isUnknownTool(step)) record(theftRow(await steal(workspace)));
+      // While its token still lives: what the thief is to meet is that it is spent.
+      if (step.tool === "tickets_create") haul = await steal(workspace);
+      if (isUnknownTool(step) && haul !== null) record(theftRow(haul));
     }
   } finally {
     await agent.stop();

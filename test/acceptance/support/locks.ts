@@ -22,7 +22,8 @@ export async function lock(
   value: string,
   ...more: readonly string[]
 ): Promise<LockView> {
-  const what = ["add", target, value, "--reason", "a test", "--tenant", "acme", "--json"];
+  const reason = more.includes("--reason") ? [] : ["--reason", "a test"];
+  const what = ["add", target, value, ...reason, "--tenant", "acme", "--json"];
   const { stdout, stderr } = await host.lock(...what, ...more);
   if (stdout === "") throw new Error(`no lock on ${target} ${value}: ${stderr}`);
   return JSON.parse(stdout) as LockView;
