@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type NodeHost, nodeHost } from "../acceptance/support/node-host.ts";
-import type { Frame, Mangle } from "../acceptance/support/wire.ts";
+import { type Frame, isChange, type Mangle } from "../acceptance/support/wire.ts";
 import type { Outcome, Workflow } from "../acceptance/support/workflow.ts";
 import { startWorld, type World } from "../acceptance/support/world.ts";
 import { Random } from "../crash/random.ts";
@@ -43,8 +43,6 @@ describe(`torture 13: frames come twice, late and in any order (seed ${SEED})`, 
     setTimeout(work, random.integer(0, LATE_MS));
   };
   let copies = 0;
-  const isWrite = ({ t, operation }: Frame): boolean =>
-    t === "request" && (operation as { http?: { method: string } }).http?.method === "POST";
   const renamed = (frame: Frame): Frame => ({ ...frame, id: `copy-${++copies}` });
 
   it.each<[string, Mangle]>([
@@ -101,7 +99,7 @@ describe(`torture 13: frames come twice, late and in any order (seed ${SEED})`, 
     // A change: whoever sees its frame twice has not answered it yet, so that its end is sure to be unknown.
     wire.mangle = ofCalls((frame, send) => {
       send(frame);
-      if (!isWrite(frame)) return;
+      if (!isChange(frame)) return;
       sent++;
       if (sent === CALLS / 4 || (sent > CALLS / 8 && random.next() < 0.1)) send(frame);
     });

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type NodeHost, nodeHost } from "../acceptance/support/node-host.ts";
+import { isChange, Wire } from "../acceptance/support/wire.ts";
 import type { Outcome, Workflow } from "../acceptance/support/workflow.ts";
 import { startWorld, type World } from "../acceptance/support/world.ts";
 import { load, type Next } from "../crash/load.ts";
@@ -21,8 +22,8 @@ import {
   until,
 } from "./witnesses.ts";
 
-/** Calls to a connector that stands still. */
-const UNSEEN = 6;
+/** Calls to each connector that it never sees. */
+const UNSEEN = 3;
 const KILLS = 6;
 const LEAST_IN_FLIGHT = 32;
 const RECONCILED_WITHIN_S = 60;
@@ -38,6 +39,8 @@ describe(`torture 2: the gateway dies between dispatch and outcome (seed ${SEED}
   const ends: Record<string, number> = {};
   let database: Database;
   let world: World;
+  /** Between the gateway and the connector of the database. */
+  let other: Wire;
   beforeAll(async () => {
     database = await startDatabase(
       (schema) => `create table ${schema}.effect (
@@ -56,25 +59,24 @@ describe(`torture 2: the gateway dies between dispatch and outcome (seed ${SEED}
     } as const;
     const scope = { tenant: "acme", network: "acme", tier: "confidential" };
     world = await startWorld("laboratory", host, {
+      wired: true,
       overlays: [
         layerFolder({
           destinations: { db: { kind: "postgres", network: "acme", tier: "confidential" } },
           tools: [tool],
         }),
       ],
-      connectors: () => [
-        {
-          name: "database",
-          ...scope,
-          destinations: { db: database.destination("writer", "any") },
-          env,
-        },
-      ],
+      async connectors(_, gatewayUrl) {
+        other = await Wire.start(gatewayUrl);
+        const destinations = { db: database.destination("writer", "any") };
+        return [{ name: "database", ...scope, gatewayUrl: other.url, destinations, env }];
+      },
     });
     world.lab.latencyMs = () => random.integer(0, 40);
   });
   afterAll(async () => {
     await world?.[Symbol.asyncDispose]();
+    await other?.stop();
     await database?.[Symbol.asyncDispose]();
   });
 
@@ -97,13 +99,15 @@ describe(`torture 2: the gateway dies between dispatch and outcome (seed ${SEED}
       while (ledger.calls.length === 0) await sleep(1);
       await sleep(random.integer(0, 200));
       while (ledger.inFlight < LEAST_IN_FLIGHT) await sleep(1);
-      // Every third time the connectors die with it; before that they stand still, so that on the
-      // fastest machine, too, some calls have left the gateway and were never seen.
+      // Every third time the connectors die with it, and of what left the gateway last they saw nothing.
+      // Else an answer of either is lost before. So, on the fastest machine and on the slowest, some are out.
       const both = kill % 3 === 0;
-      const unseen = both ? await sendUnseen(workflow, kill) : [];
-      await host.kill("gateway");
+      const unseen = both ? await sendUnseen(workflow, kill) : await loseAnswers();
+      await Promise.all(
+        (both ? ["gateway", "internal", "database"] : ["gateway"]).map((part) => host.kill(part)),
+      );
       await Promise.allSettled([ended, ...unseen]);
-      if (both) await Promise.all(["internal", "database"].map((name) => host.kill(name)));
+      for (const wire of [world.wire, other]) wire.mangle = null;
       await host.restart("gateway");
 
       const before = byCall(await workflow.events());
@@ -118,9 +122,8 @@ describe(`torture 2: the gateway dies between dispatch and outcome (seed ${SEED}
       if (both) await Promise.all(["internal", "database"].map((name) => host.restart(name)));
 
       // Of a request that was out when its connector let go of it, only the service knows the end.
-      const begun = journal(host, "internal");
       const open = ([call, [first]]: (typeof out)[number]): boolean =>
-        first?.["tool"] === "lab_write" && begun.has(call);
+        first?.["tool"] === "lab_write" && journal(host, "internal").has(call);
       await until(
         "reconciliation",
         async () => {
@@ -164,17 +167,40 @@ describe(`torture 2: the gateway dies between dispatch and outcome (seed ${SEED}
   const write = (workflow: Workflow, text: string): Promise<Outcome> =>
     workflow.call("db_write", { text });
 
-  /** Calls that are admitted and sent to connectors that do not read any more. */
+  /** Calls that are admitted and sent, and never arrive at their connectors. */
   async function sendUnseen(workflow: Workflow, kill: number): Promise<Promise<Outcome>[]> {
-    for (const name of ["internal", "database"]) host.processes.get(name)?.signal("SIGSTOP");
-    const admitted = async (): Promise<number> =>
-      (await workflow.events()).filter(({ event }) => event.type === "call.admitted").length;
-    const before = await admitted();
-    const sent = Array.from({ length: UNSEEN }, (_, n) => write(workflow, `unseen-${kill}-${n}`));
+    const lost = [world.wire, other].map((wire) => {
+      let changes = 0;
+      wire.mangle = (frame, send) => {
+        if (frame.t !== "request") send(frame);
+        else if (isChange(frame)) changes++;
+      };
+      return () => changes;
+    });
+    const sent = Array.from({ length: UNSEEN }, (_, n) => `unseen-${kill}-${n}`).flatMap((text) =>
+      ["lab_write", "db_write"].map((tool) => workflow.call(tool, { text })),
+    );
     // The gateway dies under them: who sent them hears nothing.
     for (const one of sent) one.catch(() => undefined);
-    await until("admission", async () => (await admitted()) >= before + UNSEEN, 4);
+    await until("requests that are lost", () => lost.every((count) => count() >= UNSEEN), 30);
     return sent;
+  }
+
+  /** One change at least by each connector, done and answered, of which the gateway does not hear. */
+  async function loseAnswers(): Promise<readonly never[]> {
+    const lost = [world.wire, other].map((wire) => {
+      const changes = new Set<unknown>();
+      let answers = 0;
+      wire.mangle = (frame, send) => {
+        if (isChange(frame)) changes.add(frame["id"]);
+        const { ok } = (frame["answer"] ?? {}) as { readonly ok?: boolean };
+        if (ok === true && changes.has(frame["id"]) && random.next() < 0.5) answers++;
+        else send(frame);
+      };
+      return () => answers;
+    });
+    await until("answers that are lost", () => lost.every((count) => count() > 0), 30);
+    return [];
   }
 
   /** What nobody knows the end of is not done again, whoever asks for it as a new call. */

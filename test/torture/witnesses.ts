@@ -29,17 +29,37 @@ export function byCall(events: readonly StoredEvent[]): ReadonlyMap<string, read
 
 /** Calls that the journal of a connector knows, as docs/protocol/tunnel.md has it; with the number of its transaction. */
 export function journal(host: NodeHost, connector: string): ReadonlyMap<string, string | null> {
+  return new Map(
+    journalled(host, connector).flatMap(({ call, xid = null }) =>
+      call === undefined ? [] : [[call, xid]],
+    ),
+  );
+}
+
+interface Line {
+  readonly call?: string;
+  readonly xid?: string;
+  readonly done?: string;
+  readonly state?: string;
+}
+
+function journalled(host: NodeHost, connector: string): readonly Line[] {
   const folder = host.folders.find((one) => one.endsWith(`connector-${connector}`));
   if (folder === undefined) throw new Error(`no folder of ${connector}`);
   const text = readFileSync(join(folder, "state", "journal.jsonl"), "utf8");
   // The last line may be torn.
   const lines = text.slice(0, text.lastIndexOf("\n")).split("\n");
-  return new Map(
-    lines.flatMap((line) => {
-      const { call, xid = null } = JSON.parse(line) as { call?: string; xid?: string };
-      return call === undefined ? [] : [[call, xid]];
-    }),
-  );
+  return lines.map((line) => JSON.parse(line) as Line);
+}
+
+/** Those of them whose end it does not know: a service may, and nobody else. */
+export function undecided(host: NodeHost, connector: string): ReadonlySet<string> {
+  const open = new Set<string>();
+  for (const { call, done, state } of journalled(host, connector)) {
+    if (call !== undefined) open.add(call);
+    if (done !== undefined && state !== undefined) open.delete(done);
+  }
+  return open;
 }
 
 interface Effect {

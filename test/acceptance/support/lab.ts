@@ -20,7 +20,7 @@ export class Lab {
   readonly origin: string;
   readonly arrivals: Arrival[] = [];
   /** How long notes and documents take, in milliseconds: nothing, unless a test says more. */
-  latencyMs: () => number = () => 0;
+  latencyMs: (arrival: Arrival) => number = () => 0;
   readonly #server: Server;
   /** Requests to `/gate/{key}` wait here until somebody opens it. */
   readonly #gates = new Map<string, { readonly open: Promise<void>; release: () => void }>();
@@ -144,12 +144,13 @@ export class Lab {
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const body = Buffer.concat(chunks).toString("utf8");
     const { method = "GET", headers } = request;
-    this.arrivals.push({ method, path: url.pathname, query: url.searchParams, headers, body });
+    const arrival = { method, path: url.pathname, query: url.searchParams, headers, body };
+    this.arrivals.push(arrival);
     this.#server.emit("arrival");
     const [, name = "", key = ""] = url.pathname.split("/");
     switch (name) {
       case "note":
-        await sleep(this.latencyMs());
+        await sleep(this.latencyMs(arrival));
         return json(response, 200, { text: url.searchParams.get("text") ?? bodyText(body) });
       case "script": {
         const { type, body: text } = this.#scripts.get(key) ?? {
@@ -166,7 +167,7 @@ export class Lab {
         await this.#gate(key).open;
         return json(response, 200, { text: key });
       case "document":
-        await sleep(this.latencyMs());
+        await sleep(this.latencyMs(arrival));
         return this.#document(key, method, headers["if-match"], body, response);
       case "keyed":
         return this.#keyed(key, String(headers["idempotency-key"]), response);

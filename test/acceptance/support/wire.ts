@@ -15,6 +15,15 @@ export type Mangle = (frame: Frame, send: (frame: Frame) => void) => void;
 
 const honest: Tamper = (frame) => [frame];
 
+/** A request that changes something where it arrives. */
+export function isChange({ t, operation }: Frame): boolean {
+  const { http, sql } = (operation ?? {}) as {
+    readonly http?: { readonly method: string };
+    readonly sql?: { readonly mode: string };
+  };
+  return t === "request" && (sql?.mode === "write" || !["GET", undefined].includes(http?.method));
+}
+
 /** Somebody who holds the wire between gateway and connector, and knows the protocol. */
 export class Wire {
   readonly url: string;

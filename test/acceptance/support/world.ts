@@ -61,7 +61,10 @@ export interface WorldOptions {
   /** Folders laid over the bundle of acme, the last one on top. */
   readonly overlays?: readonly string[];
   /** Beside the laboratory's own. */
-  readonly connectors?: (lab: Lab) => readonly ConnectorPlan[];
+  readonly connectors?: (
+    lab: Lab,
+    gatewayUrl: string,
+  ) => readonly ConnectorPlan[] | Promise<readonly ConnectorPlan[]>;
   /** Of the laboratory's own connector, beside its own. */
   readonly destinations?: ConnectorPlan["destinations"];
   /** Name servers that the laboratory's own connector asks. */
@@ -141,9 +144,10 @@ export async function startWorld(
           ...{ ...plain, resolvers },
           destinations: { ...plain.destinations, ...destinations },
         };
-        if (!tapped) return [own, ...connectors(lab)];
+        const others = await connectors(lab, gatewayUrl);
+        if (!tapped) return [own, ...others];
         wire = await Wire.start(gatewayUrl);
-        return [{ ...own, gatewayUrl: wire.url }, ...connectors(lab)];
+        return [{ ...own, gatewayUrl: wire.url }, ...others];
       }
       const [origin, library, billing] = await Promise.all([
         tickets(services, gatewayUrl, leak),
