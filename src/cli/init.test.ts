@@ -31,6 +31,10 @@ const folder = mkdtempSync(join(tmpdir(), "init-"));
 const server = join(folder, "notes-mcp");
 const MCP = ["--kind", "mcp", "--name", "notes", "--command", server, "--tool", "search_nodes"];
 
+/** The same command line with another value of one option: twice it would be a mistake by itself. */
+const but = (args: readonly string[], option: string, value: string): string[] =>
+  args.map((one, at) => (args[at - 1] === option ? value : one));
+
 /** The memory server of MCP's authors; it would keep its notes in its own folder. */
 writeFileSync(
   server,
@@ -306,10 +310,10 @@ describe("postern init refuses", () => {
     ["no kind", ["--name", "shop"], "--kind is missing: one of http, postgres, mcp"],
     ["a path with a place for an argument", [...HTTP, "--path", "/orders/{id}"], "--path"],
     ["a path that is two", [...HTTP, "--path", "/orders/../people"], "--path"],
-    ["a tool that the server does not have", [...MCP, "--tool", "nodes"], "search_nodes"],
-    ["a tool that changes something", [...MCP, "--tool", "delete_entities"], "changes something"],
-    ["a server that is none", [...MCP, "--command", "/bin/false"], "does not answer"],
-    ["a server without its whole path", [...MCP, "--command", "false"], "--command"],
+    ["a tool that the server does not have", but(MCP, "--tool", "nodes"), "search_nodes"],
+    ["a tool that changes something", but(MCP, "--tool", "delete_entities"), "changes something"],
+    ["a server that is none", but(MCP, "--command", "/bin/false"), "does not answer"],
+    ["a server without its whole path", but(MCP, "--command", "false"), "--command"],
     ["two servers at once", [...MCP, "--url", "https://notes.example/mcp"], "--url"],
     [
       "a server in the clear",
@@ -317,8 +321,8 @@ describe("postern init refuses", () => {
       "url",
     ],
     ["a query", [...HTTP, "--path", "/orders?all=1"], "--path"],
-    ["an origin with a path", [...HTTP, "--origin", "https://shop.example/v1"], "--origin"],
-    ["an origin with a password", [...HTTP, "--origin", "https://a:b@shop.example"], "--origin"],
+    ["an origin with a path", but(HTTP, "--origin", "https://shop.example/v1"), "--origin"],
+    ["an origin with a password", but(HTTP, "--origin", "https://a:b@shop.example"), "--origin"],
     ["a range that is none", [...HTTP, "--addresses", "10.20.0.0/40"], "addresses"],
     ["a header that Postern sets itself", [...HTTP, "--header", "Txn-Token"], "headers.Txn-Token"],
     ["a header that would begin another one", [...HTTP, "--header", "A\r\nB"], "--header"],
