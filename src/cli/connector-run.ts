@@ -1,8 +1,10 @@
 import { once } from "node:events";
+import { resolve } from "node:path";
 import { enrollConnector, type EnrollFault } from "../connector/enroll.ts";
 import { jsonLog } from "../connector/log.ts";
-import { readCertificates } from "../connector/config-tls.ts";
 import { type RunFault, startConnector } from "../connector/run.ts";
+import { following, readTlsFiles } from "../connector/tls-files.ts";
+import type { Tls } from "../connector/tls.ts";
 import { parseJoinCode } from "../tunnel/join-code.ts";
 import { CliError, EXIT } from "./exit.ts";
 import { printJson } from "./output.ts";
@@ -36,14 +38,14 @@ export async function runConnector({
   listen,
 }: RunOptions): Promise<number> {
   const env = process.env;
-  const gatewayCa = file === undefined ? undefined : readAuthority(file);
+  const gatewayTls = file === undefined ? undefined : authorityIn(file);
   const address = listen === undefined ? null : readAddress(listen);
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort());
   if (join !== undefined) {
     const tenant = parseJoinCode(join)?.tenant ?? "";
     const enrolled = await enrollConnector({
-      ...{ configPath, gateway, gatewayCa, tenant, env },
+      ...{ configPath, gateway, gatewayTls, tenant, env },
       code: join,
     });
     // A restart with the same command line is no mistake: the first one used the code.
@@ -52,7 +54,7 @@ export async function runConnector({
   const started = await startConnector({
     configPath,
     gateway,
-    gatewayCa,
+    gatewayTls,
     ...(address && { listen: address }),
     env,
     log: jsonLog(
@@ -78,10 +80,11 @@ function readAddress(text: string): { readonly host: string; readonly port: numb
   throw new CliError(`--listen ${text}: say HOST:PORT`, EXIT.usage);
 }
 
-function readAuthority(file: string): string {
-  const pem = readCertificates(file);
-  if (pem === null) throw new CliError(`${file} holds no certificate in PEM`, EXIT.usage);
-  return pem;
+function authorityIn(file: string): Tls {
+  const paths = { ca: resolve(file) };
+  const read = readTlsFiles(paths);
+  if (!read.ok) throw new CliError(`${file} holds no certificate in PEM`, EXIT.usage);
+  return following(paths, read.material);
 }
 
 function refused(file: string, { fault, mistakes }: Failure): CliError {

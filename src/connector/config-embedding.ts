@@ -5,7 +5,7 @@ import { readTls } from "./config-tls.ts";
 import type { Reach } from "./lookup.ts";
 import type { Reader } from "./reader.ts";
 import type { Secret } from "./secret.ts";
-import type { TlsMaterial } from "./tls.ts";
+import { publicTls, type Tls } from "./tls.ts";
 
 /** How a text becomes a vector: what an index was filled with, and nothing else, can be searched. */
 export type Embedding =
@@ -21,7 +21,7 @@ export interface EmbeddingEndpoint {
   /** Sent as `Authorization: Bearer`; null: it asks for none. */
   readonly token: Secret | null;
   readonly reach: Reach;
-  readonly tls: TlsMaterial;
+  readonly tls: Tls;
 }
 
 /** What pgvector stores in a column. */
@@ -57,7 +57,7 @@ export function readEmbedding(reader: Reader, place: Place): Embedding | null {
   if (encrypted !== undefined && url?.startsWith("http:") === true) {
     encrypted.wrong("invalid_value", "a URL with http:// is not encrypted");
   }
-  const tls = encrypted === undefined ? {} : readTls(encrypted, place);
+  const tls = encrypted === undefined ? publicTls : readTls(encrypted, place);
   if (!dimensions || url === null || !model) return null;
   return { kind, dimensions, url, model, token, reach, tls };
 }

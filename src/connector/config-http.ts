@@ -5,6 +5,7 @@ import { DEADLINE_HEADER } from "./deadline.ts";
 import { isPlainHost, readReach } from "./config-reach.ts";
 import { HEADER_VALUE, readSecret } from "./config-secret.ts";
 import { readTls } from "./config-tls.ts";
+import { publicTls } from "./tls.ts";
 import { parseTemplate, type PathTemplate } from "./paths.ts";
 import type { Reader } from "./reader.ts";
 import type { Secret } from "./secret.ts";
@@ -71,7 +72,7 @@ export function readHttp(reader: Reader, place: Place): HttpDestination | null {
   if (encrypted !== undefined && origin?.startsWith("http:")) {
     encrypted.wrong("invalid_value", "an origin with http:// is not encrypted");
   }
-  const tls = encrypted === undefined ? {} : readTls(encrypted, place);
+  const tls = encrypted === undefined ? publicTls : readTls(encrypted, place);
   const concurrency =
     members.get("concurrency")?.integer(1, MAX_CONCURRENCY) ?? DEFAULT_CONCURRENCY;
   const limits = readLimits(members.get("queue"), concurrency);

@@ -6,6 +6,7 @@ import { readLimits } from "./config-limits.ts";
 import { readReach } from "./config-reach.ts";
 import { readSecret } from "./config-secret.ts";
 import { readTls } from "./config-tls.ts";
+import { publicTls } from "./tls.ts";
 import type { McpDestination, McpServer, Place } from "./config.ts";
 import type { Reader } from "./reader.ts";
 import { Secret } from "./secret.ts";
@@ -47,7 +48,7 @@ function readRemote(members: ReadonlyMap<string, Reader>, place: Place): McpServ
   const headers = readHeaders(members.get("headers"), place);
   const reach = readReach(members.get("addresses"), place.resolvers);
   const encrypted = members.get("tls");
-  const tls = encrypted === undefined ? {} : readTls(encrypted, place);
+  const tls = encrypted === undefined ? publicTls : readTls(encrypted, place);
   return url === null ? null : { url, headers, reach, tls };
 }
 

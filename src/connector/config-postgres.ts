@@ -4,6 +4,7 @@ import { readLimits } from "./config-limits.ts";
 import { isPlainHost, readReach } from "./config-reach.ts";
 import { readSecret } from "./config-secret.ts";
 import { readTls } from "./config-tls.ts";
+import { publicTls } from "./tls.ts";
 import { readStatements } from "./config-statements.ts";
 import type { Reader } from "./reader.ts";
 
@@ -33,7 +34,9 @@ export function readPostgres(reader: Reader, place: Place): PostgresDestination 
   );
   const port = members.get("port")?.integer(1, 65_535) ?? 5_432;
   const encrypted = members.get("tls");
-  const tls = encrypted?.is("object") ? readTls(encrypted, place) : encrypted?.boolean() && {};
+  const tls = encrypted?.is("object")
+    ? readTls(encrypted, place)
+    : encrypted?.boolean() && publicTls;
   const database = reader.required(members, "database", "its name")?.string(IDENTIFIER, "a name");
   const user = reader.required(members, "user", "who to log in as")?.string(IDENTIFIER, "a name");
   const secret = reader.required(members, "password", '{ "env": "BILLING_PASSWORD" }');

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { readConfig } from "./config.ts";
 import { Reach } from "./lookup.ts";
 import { MISTAKE_CODES } from "./reader.ts";
+import { publicTls } from "./tls.ts";
 
 const env = { TICKETS_KEY: "key", BILLING_PASSWORD: "secret", EVIL: "a\r\nx: y", EMPTY: "" };
 const PATH = "/etc/postern/connector.jsonc";
@@ -104,7 +105,7 @@ describe("connector.jsonc", () => {
       headers: expect.any(Map),
       requestHeaders: new Set(),
       reach: expect.any(Reach),
-      tls: {},
+      tls: publicTls,
       limits: { concurrency: 64, queue: 256 },
     });
     const tickets = read.config.destinations.get("tickets");

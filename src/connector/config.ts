@@ -12,7 +12,7 @@ import type { Readable } from "../sql/sealed.ts";
 import type { Writable } from "../sql/writable.ts";
 import { Reader, type Mistake } from "./reader.ts";
 import type { Secret } from "./secret.ts";
-import type { TlsMaterial } from "./tls.ts";
+import type { Tls } from "./tls.ts";
 
 /** The connector's own word on what may be reached: no gateway can widen it. */
 export interface ConnectorConfig {
@@ -36,7 +36,7 @@ export interface HttpDestination {
   /** Headers that a request may set, in lower case; none of `headers` is among them. */
   readonly requestHeaders: ReadonlySet<string>;
   readonly reach: Reach;
-  readonly tls: TlsMaterial;
+  readonly tls: Tls;
   readonly limits: Limits;
 }
 
@@ -46,7 +46,7 @@ export interface PostgresDestination {
   readonly host: string;
   readonly port: number;
   /** False: in clear. */
-  readonly tls: TlsMaterial | false;
+  readonly tls: Tls | false;
   readonly database: string;
   readonly user: string;
   readonly password: Secret;
@@ -89,7 +89,7 @@ export type McpServer =
       /** Lower-case name → secret. */
       readonly headers: ReadonlyMap<string, Secret>;
       readonly reach: Reach;
-      readonly tls: TlsMaterial;
+      readonly tls: Tls;
     }
   | {
       /** Program, absolute, and its arguments: no shell reads them. */

@@ -1,7 +1,7 @@
 import { Agent, WebSocket } from "undici";
 import { CLOSE, MAX_FRAME_BYTES } from "../tunnel/protocol.ts";
 import type { Socket } from "../tunnel/socket.ts";
-import { type TlsMaterial, tlsOptions } from "./tls.ts";
+import { connectorOf, type Tls } from "./tls.ts";
 
 export interface Dialled {
   readonly socket: Socket;
@@ -35,8 +35,9 @@ export function enrolUrl(gateway: URL, tenant: string): URL {
 }
 
 /** How the gateway is reached: verified in any case, against its own authority where one is named. */
-export function gatewayAgent(tls: TlsMaterial): Agent {
-  return new Agent({ connect: tlsOptions(tls) });
+export function gatewayAgent(tls: Tls): Agent {
+  // A WebSocket begins as HTTP/1.1.
+  return new Agent({ allowH2: false, connect: connectorOf(tls, { allowH2: false }) });
 }
 
 /** Null: no connection, or none in time. */

@@ -1,7 +1,7 @@
-import { buildConnector, Pool } from "undici";
+import { Pool } from "undici";
 import { FramedClient } from "./framing.ts";
 import type { Reach } from "./lookup.ts";
-import { tlsOptions, type TlsMaterial } from "./tls.ts";
+import { connectorOf, type Tls } from "./tls.ts";
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const MAX_HEADER_BYTES = 16 * 1_024;
@@ -9,13 +9,12 @@ const MAX_HEADER_BYTES = 16 * 1_024;
 /** How sockets to a private service are opened: nothing else here connects by HTTP. */
 export function egress(
   origin: string,
-  { reach, tls }: { readonly reach: Reach; readonly tls: TlsMaterial },
+  { reach, tls }: { readonly reach: Reach; readonly tls: Tls },
   connections: number,
 ): Pool {
-  const connect = buildConnector({
+  const connect = connectorOf(tls, {
     timeout: CONNECT_TIMEOUT_MS,
     lookup: reach.lookup,
-    ...tlsOptions(tls),
     // One exchange at a time has a socket: what arrives on it can be counted against that one.
     allowH2: false,
   });

@@ -5,6 +5,7 @@ import { hashedNgrams } from "../sdk/hashed-ngrams.ts";
 import { Reach } from "./lookup.ts";
 import { Secret } from "./secret.ts";
 import { embedderOf, type Embedder } from "./embedder.ts";
+import { publicTls } from "./tls.ts";
 
 const never = { signal: new AbortController().signal, remainingMs: () => 4_999.9 };
 
@@ -29,7 +30,7 @@ const server = createServer((request, response) => {
   request.on("data", (chunk: Buffer) => (body += chunk.toString()));
   request.on("end", () => answer(request, response, body));
 });
-const plain = { reach: new Reach(), tls: {} };
+const plain = { reach: new Reach(), tls: publicTls };
 let url: string;
 let embedder: Embedder;
 

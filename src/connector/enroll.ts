@@ -8,13 +8,14 @@ import { enrolUrl, gatewayAgent, gatewayUrl } from "./dial.ts";
 import { Journal } from "./journal.ts";
 import type { Mistake } from "./reader.ts";
 import { generateKey, lockStateDir, makeStateDir, readState, writeState } from "./state.ts";
+import { publicTls, type Tls } from "./tls.ts";
 
 export interface EnrollOptions {
   readonly configPath: string;
   /** `https://gateway.example`; plain http only on this machine. */
   readonly gateway: string;
-  /** PEM: believed at the gateway instead of the public authorities. */
-  readonly gatewayCa?: string | undefined;
+  /** Whom to believe at the gateway; absent: the public authorities. */
+  readonly gatewayTls?: Tls | undefined;
   readonly tenant: string;
   readonly code: string;
   readonly env: Environment;
@@ -61,9 +62,9 @@ export async function enrollConnector(options: EnrollOptions): Promise<EnrollRes
     if ((await readState(stateDir)) !== null) return fault("already_enrolled");
     const key = generateKey();
     const publicKey = { kty: key.kty, crv: key.crv, x: key.x };
-    const { code: spent, gatewayCa: ca } = options;
+    const { code: spent, gatewayTls = publicTls } = options;
     const body = { code: spent, publicKey, network, tier };
-    const answer = await post(enrolUrl(gateway, options.tenant), ca, body);
+    const answer = await post(enrolUrl(gateway, options.tenant), gatewayTls, body);
     if (typeof answer === "string") return fault(answer);
     const enrolled = readAnswer(answer.body);
     if (enrolled === null) return fault("answer_malformed");
@@ -95,12 +96,12 @@ function fault(name: EnrollFault, mistakes: readonly Mistake[] = []): EnrollResu
 
 async function post(
   url: URL,
-  ca: string | undefined,
+  tls: Tls,
   body: Json,
 ): Promise<{ readonly body: Json } | EnrollFault> {
   let status: number;
   let text: string | null;
-  const agent = gatewayAgent(ca === undefined ? {} : { ca });
+  const agent = gatewayAgent(tls);
   try {
     const response = await fetch(url, {
       dispatcher: agent,

@@ -11,6 +11,7 @@ import { MAX_FRAMING_BYTES } from "./framing.ts";
 import { Reach } from "./lookup.ts";
 import { McpExecutor } from "./mcp.ts";
 import { Authority } from "./testing-certificates.ts";
+import { publicTls } from "./tls.ts";
 import { closing, execution, executorFor, listening, raw, rawOrigin } from "./testing-http.ts";
 
 const OK = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n";
@@ -83,7 +84,7 @@ describe("the frame of an answer", () => {
       socket.once("data", () => flood(socket, `${CHUNKED}1;`, BLOCK));
     });
     const origin = (await listening(server)).replace("http:", "https:");
-    const executor = executorFor(origin, { tls: { ca: authority.cert } });
+    const executor = executorFor(origin, { tls: () => ({ ca: authority.cert }) });
     expect(await executor.execute(patient())).toMatchObject(TOO_LARGE);
   });
 
@@ -118,7 +119,7 @@ describe("the frame of an answer", () => {
 describe("others who are asked over HTTP end a frame that goes on for ever:", () => {
   const endless = (): Promise<string> =>
     rawOrigin((socket) => flood(socket, `${CHUNKED}1;`, BLOCK));
-  const plain = { reach: new Reach(), tls: {} };
+  const plain = { reach: new Reach(), tls: publicTls };
 
   it("an embedding endpoint", async () => {
     const url = `${await endless()}/v1`;

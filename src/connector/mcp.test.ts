@@ -10,6 +10,7 @@ import { Reach } from "./lookup.ts";
 import { definitionDigest } from "./mcp-definition.ts";
 import { McpExecutor } from "./mcp.ts";
 import { Secret } from "./secret.ts";
+import { publicTls } from "./tls.ts";
 
 const PEER = join(import.meta.dirname, "testing-mcp-peer.ts");
 const ECHO = {
@@ -241,7 +242,7 @@ afterAll(() => {
 
 function remote(more: Partial<Extract<McpServer, { url: string }>> = {}): McpExecutor {
   const headers = new Map([["authorization", Secret.fixed("Bearer s3cret")]]);
-  return started({ url, headers, reach: new Reach(), tls: {}, ...more });
+  return started({ url, headers, reach: new Reach(), tls: publicTls, ...more });
 }
 
 describe("a server over HTTP", () => {

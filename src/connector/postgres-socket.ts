@@ -1,7 +1,7 @@
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import type { PostgresDestination } from "./config.ts";
-import { tlsOptions, type TlsMaterial } from "./tls.ts";
+import { tlsOptions, type Tls } from "./tls.ts";
 
 const CONNECT_TIMEOUT_MS = 5_000;
 /** Protocol numbers of the PostgreSQL manual, "Message Formats". */
@@ -44,7 +44,7 @@ export async function cancelStatement(
 }
 
 /** The server's certificate is always verified, its name, too. */
-async function encrypted(plain: Socket, host: string, tls: TlsMaterial): Promise<Socket> {
+async function encrypted(plain: Socket, host: string, tls: Tls): Promise<Socket> {
   plain.write(SSL_REQUEST);
   const answer = await firstBytes(plain);
   // Exactly one byte: more was put there by somebody before encryption began (CVE-2021-23222).
@@ -54,7 +54,7 @@ async function encrypted(plain: Socket, host: string, tls: TlsMaterial): Promise
   }
   // Of an address `host` is what the certificate is held against.
   const name = isIP(host) ? { host } : { servername: host };
-  const secure = connectTls({ socket: plain, ...name, ...tlsOptions(tls) });
+  const secure = connectTls({ socket: plain, ...name, ...tlsOptions(tls()) });
   await settled(secure, "secureConnect");
   return secure;
 }

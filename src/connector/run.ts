@@ -24,14 +24,15 @@ import {
   readState,
   writeGateway,
 } from "./state.ts";
+import { publicTls, type Tls } from "./tls.ts";
 import { TrustedKeys } from "./trusted-keys.ts";
 
 export interface RunOptions {
   readonly configPath: string;
   /** `https://gateway.example`; plain http only on this machine. */
   readonly gateway: string;
-  /** PEM: believed at the gateway instead of the public authorities. */
-  readonly gatewayCa?: string | undefined;
+  /** Whom to believe at the gateway; absent: the public authorities. */
+  readonly gatewayTls?: Tls | undefined;
   /** A private address on which the gateway dials us, instead of us the gateway. */
   readonly listen?: { readonly host: string; readonly port: number };
   readonly env: Environment;
@@ -144,10 +145,10 @@ async function wayTo(
   parts: SessionParts,
   gateway: URL,
   tenant: string,
-  { listen, gatewayCa: ca }: RunOptions,
+  { listen, gatewayTls = publicTls }: RunOptions,
 ): Promise<{ stop(ms: number): Promise<void> } | null> {
   if (listen === undefined) {
-    const agent = gatewayAgent(ca === undefined ? {} : { ca });
+    const agent = gatewayAgent(gatewayTls);
     return new Dialler(parts, tunnelUrl(gateway, tenant), agent);
   }
   const listener = new Listener(parts);

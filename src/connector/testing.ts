@@ -12,6 +12,7 @@ import { sha256 } from "./allow.ts";
 import type { HttpDestination } from "./config.ts";
 import type { Execution } from "./executor.ts";
 import { Reach } from "./lookup.ts";
+import { publicTls } from "./tls.ts";
 
 export function httpDestination(change: Partial<HttpDestination>): HttpDestination {
   return {
@@ -22,7 +23,7 @@ export function httpDestination(change: Partial<HttpDestination>): HttpDestinati
     headers: new Map(),
     requestHeaders: new Set(),
     reach: new Reach(),
-    tls: {},
+    tls: publicTls,
     limits: { concurrency: 64, queue: 64 },
     ...change,
   };

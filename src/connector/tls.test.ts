@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { TLSSocket } from "node:tls";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { readConfig, type HttpDestination } from "./config.ts";
+import { readConfig } from "./config.ts";
 import { HeldBytes } from "./executor.ts";
 import { HttpExecutor } from "./http.ts";
 import { networkFailure } from "./network-failure.ts";
@@ -14,6 +14,8 @@ import { openSocket } from "./postgres-socket.ts";
 import { httpDestination, httpExecution } from "./testing.ts";
 import { Authority, type Issued } from "./testing-certificates.ts";
 import { postgresDestination } from "./testing-postgres.ts";
+import { following, readTlsFiles } from "./tls-files.ts";
+import type { TlsMaterial } from "./tls.ts";
 
 const ours = new Authority("our authority");
 const other = new Authority("another authority");
@@ -52,7 +54,8 @@ async function service(
   return port;
 }
 
-async function ask(origin: string, tls: HttpDestination["tls"]): Promise<unknown> {
+async function ask(origin: string, material: TlsMaterial): Promise<unknown> {
+  const tls = (): TlsMaterial => material;
   const executor = new HttpExecutor(httpDestination({ origin, tls }), new HeldBytes());
   closing.push(() => executor.close());
   const answer = await executor.execute(httpExecution());
@@ -140,7 +143,8 @@ describe("TLS with a database", () => {
     port = await listening(server);
   });
 
-  async function connect(host: string, tls: HttpDestination["tls"]): Promise<string> {
+  async function connect(host: string, material: TlsMaterial): Promise<string> {
+    const tls = (): TlsMaterial => material;
     const arrived = new Promise<string>((resolve) => (seen = resolve));
     try {
       const socket = await openSocket(postgresDestination({ host, port, tls }));
@@ -171,6 +175,60 @@ describe("TLS with a database", () => {
   });
 });
 
+describe("certificates that are renewed while a connector runs", () => {
+  let folder: string;
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), "tls-renewed-"));
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  const write = (name: string, text: string): string => {
+    writeFileSync(join(folder, name), text);
+    return join(folder, name);
+  };
+
+  it("hold for the next connection, of either side", async () => {
+    const theirs = other.issue("service", { names: ["localhost"] });
+    const port = await service(theirs, { ca: ours.cert });
+    const old = other.issue("connector");
+    const paths = {
+      ca: write("ca.pem", ours.cert),
+      cert: write("cert.pem", old.cert),
+      key: write("key.pem", old.key),
+    };
+    const read = readTlsFiles(paths);
+    const tls = following(paths, read.ok ? read.material : {});
+    const origin = `https://localhost:${port}`;
+    const executor = new HttpExecutor(httpDestination({ origin, tls }), new HeldBytes());
+    closing.push(() => executor.close());
+    expect(await executor.execute(httpExecution())).toMatchObject({
+      code: "tls_certificate_error",
+    });
+    write("ca.pem", other.cert);
+    write("cert.pem", client.cert);
+    write("key.pem", client.key);
+    expect(await executor.execute(httpExecution())).toMatchObject({ ok: true });
+  });
+
+  it("are the ones of before while the files do not fit, and the same object until they change", () => {
+    const paths = { cert: write("cert.pem", client.cert), key: write("key.pem", client.key) };
+    const tls = following(paths, { ...client });
+    const before = tls();
+    expect(tls()).toBe(before);
+    const next = ours.issue("connector");
+    for (const half of [next.cert, "no PEM", ""]) {
+      write("cert.pem", half);
+      expect(tls()).toBe(before);
+    }
+    rmSync(paths.cert);
+    expect(tls()).toBe(before);
+    write("cert.pem", next.cert);
+    write("key.pem", next.key);
+    expect(tls()).toEqual(next);
+    expect(tls()).toBe(tls());
+  });
+});
+
 describe("tls in connector.jsonc", () => {
   let folder: string;
   beforeAll(() => {
@@ -191,7 +249,7 @@ describe("tls in connector.jsonc", () => {
     const result = readConfig(JSON.stringify(file), join(folder, "connector.jsonc"), {});
     if (!result.ok) return result.mistakes.map(({ at, code }) => `${at} ${code}`);
     const it = result.config.destinations.get("it");
-    return it?.kind === "http" && it.tls;
+    return it?.kind === "http" && it.tls();
   }
 
   it("names files of PEM beside it", () => {

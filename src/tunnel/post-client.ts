@@ -3,8 +3,22 @@ import { FRAME_TYPE, OPEN_PATH, SOCKET_HEADER, SOCKET_ID } from "./post.ts";
 import { HANDSHAKE_MS, MAX_FRAME_BYTES } from "./protocol.ts";
 import type { Socket } from "./socket.ts";
 
-/** The runtime's own, or a binding into a private network. */
-type Fetcher = (url: string, init: RequestInit) => Promise<Response>;
+/** What is asked of whoever carries the POSTs: undici, or a binding into a private network. */
+export type Fetcher = (url: string, init: PostInit) => Promise<Answer>;
+
+interface PostInit {
+  readonly method: "POST";
+  readonly headers: { readonly [name: string]: string };
+  readonly body: string;
+  readonly redirect: "manual";
+  readonly signal: AbortSignal;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly headers: { get(name: string): string | null };
+  readonly body: (AsyncIterable<Uint8Array> & { cancel(): Promise<void> }) | null;
+}
 
 /** Whatever else the connector has to say comes with an answer: never more than twice a frame. */
 const MAX_LINES_BYTES = 2 * MAX_FRAME_BYTES;
@@ -17,7 +31,7 @@ export async function openByPost(
   origin: string,
   accept: (socket: Socket) => Peer,
   stop: AbortSignal,
-  fetcher: Fetcher = fetch,
+  fetcher: Fetcher,
 ): Promise<boolean> {
   const gone = new AbortController();
   const over = AbortSignal.any([stop, gone.signal]);
@@ -125,7 +139,7 @@ async function post(
   }
 }
 
-async function bounded(response: Response): Promise<string | null> {
+async function bounded(response: Answer): Promise<string | null> {
   const decoder = new TextDecoder("utf-8", { fatal: true });
   let text = "";
   let size = 0;

@@ -47,7 +47,8 @@ function membersOf(schema: Described, depth: number): readonly string[] {
 
 /** Objects that have no section of their own, one level further in. */
 function insideOf(schema: Described, depth: number): readonly string[] {
-  const inside = [schema, schema.items, schema.additionalProperties, ...(schema.anyOf ?? [])];
+  const { items, additionalProperties, anyOf = [] } = schema;
+  const inside = [schema, items, additionalProperties, ...anyOf, ...(items?.anyOf ?? [])];
   return inside.flatMap((one) => {
     if (typeof one !== "object" || one.properties === undefined) return [];
     if (one === schema) return membersOf(one, depth);

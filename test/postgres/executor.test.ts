@@ -7,6 +7,7 @@ import { Secret } from "../../src/connector/secret.ts";
 import { execution, postgresDestination } from "../../src/connector/testing-postgres.ts";
 import type { ConnectorAnswer } from "../../src/tunnel/protocol.ts";
 import { postgresUrl } from "./server.ts";
+import { publicTls } from "../../src/connector/tls.ts";
 
 const url = postgresUrl();
 
@@ -195,7 +196,7 @@ describe.runIf(url !== null)("the Postgres executor against a real server", () =
   });
 
   it("refuses a server that does not encrypt where encryption was asked for", async () => {
-    const one = executor({ tls: {} });
+    const one = executor({ tls: publicTls });
     expect(await one.execute(execution({ statement: "select 1" }))).toEqual({
       ok: false,
       code: "tls_certificate_error",

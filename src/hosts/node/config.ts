@@ -7,7 +7,7 @@ import {
   getNodeValue,
 } from "jsonc-parser";
 import { z } from "zod";
-import { CONNECTOR_URL_FIX, isConnectorUrl } from "./connector-url.ts";
+import { type ListeningAt, listeningAt, listeningSchema } from "./config-connectors.ts";
 import { tenantSchema } from "./tenant-config.ts";
 import type { WrappingSource } from "./wrapping.ts";
 
@@ -32,7 +32,7 @@ export const gatewaySchema = z.strictObject({
       z.strictObject({ command: z.tuple([z.string()], z.string()) }),
     ])
     .optional(),
-  tenants: tenantSchema(z.string().refine(isConnectorUrl, CONNECTOR_URL_FIX)),
+  tenants: tenantSchema(listeningSchema),
 });
 
 export interface TlsFiles {
@@ -76,8 +76,8 @@ export interface TenantConfig {
         readonly lockMinutes: number;
       }
     | undefined;
-  /** Origins at which connectors listen for this gateway; all others dial it. */
-  readonly connectors: readonly string[];
+  /** Connectors that listen for this gateway; all others dial it. */
+  readonly connectors: readonly ListeningAt[];
   /** How humans sign in to decide approvals; absent: none can be decided. */
   readonly approvals?: { readonly audience: string; readonly maxAgeSeconds: number } | undefined;
 }
@@ -109,10 +109,13 @@ export function readGatewayConfig(file: string, text: string): ReadConfig {
     });
     return { ok: false, mistakes };
   }
-  const { $schema: _, publicUrl, wrappingKey, dataDir, listen, ...rest } = parsed.data;
-  if (
-    Buffer.byteLength(join(resolve(dirname(file), dataDir), ADMIN_SOCKET)) > MAX_SOCKET_PATH_BYTES
-  ) {
+  const { publicUrl, wrappingKey, dataDir, listen } = parsed.data;
+  const folder = dirname(file);
+  const tenants = Object.entries(parsed.data.tenants).map(([name, tenant]) => [
+    name,
+    { ...tenant, connectors: tenant.connectors.map((one) => listeningAt(one, folder)) },
+  ]);
+  if (Buffer.byteLength(join(resolve(folder, dataDir), ADMIN_SOCKET)) > MAX_SOCKET_PATH_BYTES) {
     const node = findNodeAtLocation(tree, ["dataDir"]);
     const fix = `a Unix socket's path has at most ${MAX_SOCKET_PATH_BYTES} bytes: use a shorter folder`;
     return { ok: false, mistakes: [`${file}:${line(node?.offset ?? 0)} dataDir: ${fix}`] };
@@ -120,18 +123,18 @@ export function readGatewayConfig(file: string, text: string): ReadConfig {
   return {
     ok: true,
     config: {
-      ...rest,
+      tenants: Object.fromEntries(tenants) as GatewayConfig["tenants"],
       listen: {
         host: listen.host,
         port: listen.port,
         ...(listen.tls !== undefined && {
           tls: {
-            cert: resolve(dirname(file), listen.tls.cert),
-            key: resolve(dirname(file), listen.tls.key),
+            cert: resolve(folder, listen.tls.cert),
+            key: resolve(folder, listen.tls.key),
           },
         }),
       },
-      dataDir: resolve(dirname(file), dataDir),
+      dataDir: resolve(folder, dataDir),
       ...(publicUrl !== undefined && { publicUrl: publicUrl.replace(/\/$/, "") }),
       ...(wrappingKey !== undefined && { wrappingKey }),
     },

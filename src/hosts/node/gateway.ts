@@ -30,7 +30,7 @@ import { Debts } from "./debts.ts";
 import { Directory } from "./directory.ts";
 import { Draining } from "./drain.ts";
 import { agentServer } from "./http-server.ts";
-import { loadTls } from "./server-tls.ts";
+import { loadListening, loadTls, renewing } from "./server-tls.ts";
 import { dialListening } from "./listening-connectors.ts";
 import { lingering } from "./linger.ts";
 import { tenantDoors } from "./doors.ts";
@@ -141,7 +141,11 @@ export async function startGateway(
     for (const workflow of interrupted.corrupt) log({ event: "store_corrupt", workflow });
 
     const tls = config.listen.tls === undefined ? null : loadTls(config.listen.tls);
+    const listeners = loadListening(config.tenants);
     const server = agentServer(undefined, tls);
+    if (config.listen.tls !== undefined && tls !== null) {
+      renewing(server, config.listen.tls, tls, system.elapsed);
+    }
     const draining = new Draining(server);
     const port = await listening(server, config.listen.host, config.listen.port);
     const url =
@@ -236,7 +240,7 @@ export async function startGateway(
     });
     server.on("request", lingering(getRequestListener(app.fetch)));
     const tunnels = createTunnelServer(end);
-    closing.use(dialListening(config.tenants, end));
+    closing.use(dialListening(listeners, end));
     server.on("upgrade", (request, socket, head) => {
       if (!tunnels.upgrade(request, socket, head)) socket.destroy();
     });

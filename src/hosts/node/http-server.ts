@@ -7,6 +7,8 @@ const HEADERS_TIMEOUT_MS = 10_000;
 /** Headers and body. How long the answer takes is another matter: a call has its own deadline. */
 const REQUEST_TIMEOUT_MS = 60_000;
 
+export const TLS_VERSION = { minVersion: "TLSv1.2" } as const;
+
 /** PEM. */
 export interface ServerTls {
   readonly cert: string;
@@ -39,5 +41,5 @@ export function agentServer(limits: HttpLimits = LIMITS, tls: ServerTls | null =
   };
   if (tls === null) return createServer(options);
   // Of the HTTP server it has everything that is used of it: the types are no relatives.
-  return createTlsServer({ ...options, ...tls, minVersion: "TLSv1.2" }) as unknown as Server;
+  return createTlsServer({ ...options, ...tls, ...TLS_VERSION }) as unknown as Server;
 }

@@ -1,13 +1,16 @@
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect } from "node:net";
+import { createServer as createTls, type Server as TlsServer } from "node:tls";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { enrollConnector } from "../../connector/enroll.ts";
 import { startConnector, type RunningConnector } from "../../connector/run.ts";
 import { mint } from "../../connector/testing.ts";
+import { Authority } from "../../connector/testing-certificates.ts";
+import { publicTls, type Tls, type TlsMaterial } from "../../connector/tls.ts";
 import { FRAME_TYPE, MAX_OVERTAKING, OPEN_PATH, SOCKET_HEADER } from "../../tunnel/post.ts";
 import { MAX_HANDSHAKE_FRAME_BYTES } from "../../tunnel/protocol.ts";
 import { isConnectorUrl } from "./connector-url.ts";
@@ -40,8 +43,8 @@ beforeEach(async () => {
   });
   service.listen(0, "127.0.0.1");
   await once(service, "listening");
-  const at = `http://127.0.0.1:${(service.address() as AddressInfo).port}`;
-  const tickets = { kind: "http", origin: at, methods: ["GET"], paths: ["/tickets/{id}"] };
+  const there = `http://127.0.0.1:${(service.address() as AddressInfo).port}`;
+  const tickets = { kind: "http", origin: there, methods: ["GET"], paths: ["/tickets/{id}"] };
   const config = { network: "acme", tier: "internal", stateDir: "./state" };
   const configPath = join(dir, "connector.jsonc");
   await writeFile(configPath, JSON.stringify({ ...config, destinations: { tickets } }));
@@ -71,16 +74,17 @@ afterEach(async () => {
 const until = async (holds: () => boolean): Promise<void> => {
   while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
 };
+const at = (origin: string, tls: Tls = publicTls) => new Map([["acme", [{ origin, tls }]]]);
 const here = () => gateway.end.choose("acme", "acme", "internal");
 
 async function opened(): Promise<{ connector: string; session: string }> {
-  dialling.push(dialListening({ acme: { connectors: [origin] } }, gateway.end));
+  dialling.push(dialListening(at(origin), gateway.end));
   await until(() => here() !== null);
   return here()!;
 }
 
 let calls = 0;
-function call(id: string, presenter = here()!, timeoutMs = 5_000) {
+function call(id: string, presenter = here()!, timeoutMs = 30_000) {
   const http = { method: "GET", destination: "tickets", path: `/tickets/${id}`, query: "" };
   const operation = { http: { ...http, contentDigest: null } };
   const name = `call_${++calls}`;
@@ -166,7 +170,7 @@ describe("a connector that listens", () => {
   it("proves itself to nobody who has not proved to be its gateway", async () => {
     const other = new TestGateway();
     other.connectorKey = gateway.connectorKey;
-    dialling.push(dialListening({ acme: { connectors: [origin] } }, other.end));
+    dialling.push(dialListening(at(origin), other.end));
     await other.seen("session_refused");
     expect(lines).toContain("gateway_key_unknown");
     expect(other.end.choose("acme", "acme", "internal")).toBeNull();
@@ -243,8 +247,8 @@ describe("a peer that pretends to be a connector that listens", () => {
     });
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
-    const at = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    using _dialling = dialListening({ acme: { connectors: [at] } }, gateway.end);
+    const there = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    using _dialling = dialListening(at(there), gateway.end);
     await until(() => asked >= 2);
     server.closeAllConnections();
     server.close();
@@ -264,6 +268,77 @@ describe("a peer that pretends to be a connector that listens", () => {
     ["bytes that are no text", () => ({ body: "\ufffd\u0000" })],
   ])("is let in by nobody: it says %s", async (_, answer) => {
     expect(await pretending(answer)).toBe(0);
+  });
+});
+
+describe("a connector that listens behind TLS", () => {
+  const ours = new Authority("our authority");
+  const other = new Authority("another authority");
+  let sidecar: TlsServer;
+  let secure: string;
+  let refused: number;
+
+  /** As a mesh has it: encrypts, and asks who dials. */
+  beforeEach(async () => {
+    refused = 0;
+    const { cert, key } = ours.issue("connector", { names: ["127.0.0.1"] });
+    const mutual = { ca: ours.cert, requestCert: true, rejectUnauthorized: true };
+    sidecar = createTls({ cert, key, ...mutual }, (socket) => {
+      const plain = connect(Number(new URL(origin).port), "127.0.0.1");
+      for (const one of [socket, plain]) one.on("error", () => undefined);
+      socket.once("close", () => plain.destroy());
+      plain.once("close", () => socket.destroy());
+      socket.pipe(plain).pipe(socket);
+    });
+    sidecar.on("tlsClientError", () => void refused++);
+    sidecar.listen(0, "127.0.0.1");
+    await once(sidecar, "listening");
+    secure = `https://127.0.0.1:${(sidecar.address() as AddressInfo).port}`;
+  });
+  afterEach(() => sidecar.close());
+
+  it("is served under the authority that is named for it, to whom it was told to let in", async () => {
+    const tls = { ca: ours.cert, ...ours.issue("gateway") };
+    dialling.push(
+      dialListening(
+        at(secure, () => tls),
+        gateway.end,
+      ),
+    );
+    await until(() => here() !== null);
+    expect(await call("over-tls")).toMatchObject({ ok: true, body: "/tickets/over-tls" });
+    expect(refused).toBe(0);
+  });
+
+  it.each<[string, TlsMaterial]>([
+    ["under another authority", { ca: other.cert, ...ours.issue("gateway") }],
+    ["under the public ones", ours.issue("gateway")],
+    ["without a certificate of ours", { ca: ours.cert }],
+    ["with a certificate of others", { ca: ours.cert, ...other.issue("gateway") }],
+  ])("is not dialled %s", async (_, tls) => {
+    dialling.push(
+      dialListening(
+        at(secure, () => tls),
+        gateway.end,
+      ),
+    );
+    await until(() => refused >= 2);
+    expect(gateway.events).toEqual([]);
+  });
+
+  it("is dialled with the certificate that came meanwhile", async () => {
+    const [old, next] = [other.issue("gateway"), ours.issue("gateway")];
+    let tls = { ca: ours.cert, ...old };
+    dialling.push(
+      dialListening(
+        at(secure, () => tls),
+        gateway.end,
+      ),
+    );
+    await until(() => refused >= 1);
+    tls = { ca: ours.cert, ...next };
+    await until(() => here() !== null);
+    expect(await call("renewed")).toMatchObject({ ok: true });
   });
 });
 
