@@ -108,7 +108,7 @@ describe("torture 14: answers that want all memory and all time", () => {
       expect([outcome, reason?.code]).toEqual(["failed", code]);
     }
     // A socket that was cut is closed, not kept for the next request.
-    if (code !== "output_invalid") await until("it is cut", () => service.open === 0, 5);
+    if (code !== "output_invalid") await until("it is cut", () => service.open === 0, 30);
   });
 
   const answered = (id: string, body: string, encoding = "utf8"): string => {
