@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe } from "vitest";
 import { acmeCases } from "./cases/acme.ts";
 import { approvalCliCases } from "./cases/approvals-cli.ts";
-import { approvalCases } from "./cases/approvals.ts";
+import { approvalCases, documentApprovalCases } from "./cases/approvals.ts";
 import { budgetCases } from "./cases/budgets.ts";
 import { mcpApprovalCases } from "./cases/approvals-mcp.ts";
 import { canaryCases } from "./cases/canary.ts";
@@ -64,6 +64,7 @@ describe("acceptance", () => {
   outcomeCases(world);
   acmeCases(world);
   approvalCases(world);
+  documentApprovalCases(world);
   twiceCases(world);
   undoCases(world);
   budgetCases(world);

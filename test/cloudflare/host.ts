@@ -6,25 +6,35 @@ import type { ConnectorPlan, Host, Network } from "../acceptance/host.ts";
 import { connectorCommand, connectorsAway } from "../acceptance/support/connector-process.ts";
 import { type Ended, freePort, postern, run, Running } from "../acceptance/support/process.ts";
 import type { StoredEvent } from "../acceptance/support/workflow.ts";
+import { descendants } from "./descendants.ts";
 import { devCommand } from "./workers.ts";
 
 /** The built Worker in workerd; connectors as real processes that listen, each behind a binding of its own. */
-export function cloudflareHost(built: string): Host {
-  return new Workerd(built);
+export function cloudflareHost(built: string, evictable: boolean): CloudflareHost {
+  return new Workerd(built, evictable);
 }
 
-class Workerd implements Host {
+export interface CloudflareHost extends Host {
+  /** Ends a session's object, by its name: see evictable.ts. */
+  evict(session: string): Promise<void>;
+}
+
+class Workerd implements CloudflareHost {
   readonly processes = new Map<string, Running>();
   readonly history: Running[] = [];
   readonly #built: string;
+  readonly #evictable: boolean;
   readonly #plans = new Map<string, ConnectorPlan>();
   #network: Network | null = null;
   readonly #secret = randomBytes(16).toString("hex");
   #operator: Server | null = null;
+  /** Runs it again on the storage it had. */
+  #gateway: readonly string[] = [];
   #url = "";
 
-  constructor(built: string) {
+  constructor(built: string, evictable: boolean) {
     this.#built = built;
+    this.#evictable = evictable;
   }
 
   get urls(): { readonly gateway: string } {
@@ -46,10 +56,18 @@ class Workerd implements Host {
     }
     const { folder } = network;
     const plans = [...this.#plans.values()];
-    const command = devCommand({
-      ...{ built: this.#built, folder, port, network, plans, secret: this.#secret },
+    this.#gateway = devCommand({
+      ...{
+        built: this.#built,
+        evictable: this.#evictable,
+        folder,
+        port,
+        network,
+        plans,
+        secret: this.#secret,
+      },
     });
-    this.#run("gateway", command);
+    this.#run("gateway", this.#gateway);
     await this.#up();
     await this.#serveOperator();
     for (const [tenant, { bundle }] of Object.entries(network.tenants)) {
@@ -66,11 +84,24 @@ class Workerd implements Host {
   }
 
   async kill(part: string): Promise<void> {
-    await this.processes.get(part)?.kill();
+    const running = this.processes.get(part);
+    if (running === undefined) return;
+    // All at one moment: whoever is left must not tell anybody that the others have gone.
+    const all = part === "gateway" ? [...descendants(running.pid)] : [];
+    for (const pid of all) process.kill(pid, "SIGKILL");
+    await running.kill();
+  }
+
+  async evict(session: string): Promise<void> {
+    const url = `${this.#url}/evict?session=${encodeURIComponent(session)}`;
+    const { status } = await fetch(url, { headers: { "test-operator": this.#secret } });
+    if (status !== 204) throw new Error(`${session} was not evicted: ${status}`);
   }
 
   async restart(part: string): Promise<void> {
-    await this.#startConnector(this.#plan(part));
+    if (part !== "gateway") return this.#startConnector(this.#plan(part));
+    this.#run("gateway", this.#gateway);
+    await this.#up();
   }
 
   activate(tenant: string, bundle: string): Promise<Ended> {

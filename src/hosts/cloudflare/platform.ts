@@ -15,6 +15,8 @@ export interface ObjectStorage {
     ): Iterable<{ readonly [column: string]: unknown }>;
   };
   transactionSync<T>(run: () => T): T;
+  getAlarm(): Promise<number | null>;
+  setAlarm(at: number): Promise<void>;
 }
 
 export interface Objects<T> {

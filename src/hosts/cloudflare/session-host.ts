@@ -13,11 +13,13 @@ import { issuerOf } from "../../identity/metadata.ts";
 import { nodeApprovals } from "../node/approvals.ts";
 import type { Signalled } from "../node/containment.ts";
 import { nodeEvidence } from "../node/evidence.ts";
+import { sweeper } from "../node/housekeeping.ts";
 import { sha256 } from "../node/keys.ts";
 import { NodeSessions } from "../node/sessions.ts";
 import { nodeSources } from "../node/sources.ts";
 import { nodeSystem } from "../node/system.ts";
 import { Wrapping } from "../node/wrapping-key.ts";
+import type { Alarm } from "./alarm.ts";
 import { platformClock as clock } from "./clock.ts";
 import { compiledBundle } from "./compiled.ts";
 import { configOf, type Env } from "./config.ts";
@@ -26,11 +28,14 @@ import { ObjectJournal } from "./journal.ts";
 import { Lease } from "./lease.ts";
 import { log } from "./log.ts";
 import type { ObjectState, Stub } from "./platform.ts";
+import { reportOf } from "./report.ts";
 import { keysPlace, LEASE_MS, type SessionKeys } from "./standing.ts";
 import type { TenantObject } from "./tenant.ts";
 
 /** Often enough that one answer may be lost. */
 const RENEW_MS = LEASE_MS / 3;
+/** A call whose object died with it has an end after this, also when its agent never asks. */
+const LOOK_MS = 30_000;
 
 /** One workflow, plugged together inside its own object: it decides, appends and dispatches. */
 export class SessionHost {
@@ -47,12 +52,19 @@ export class SessionHost {
   readonly #containing = new Set<Promise<void>>();
   /** Calls that left, until the tenant knows of their end. */
   readonly #sent = new Set<string>();
+  /** The last report that the tenant has, or is about to have; null: this object has made none. */
+  #told: string | null = null;
+  #telling: Promise<void> = Promise.resolve();
   readonly #latest: () => number;
+  readonly #sweep: (now: number) => void;
+  readonly #nextExpiry: () => number | null;
+  readonly #alarm: Alarm;
   #running = 0;
   #keeping = false;
 
-  constructor(tenant: string, workflow: string, { storage }: ObjectState, env: Env) {
+  constructor(tenant: string, workflow: string, { storage }: ObjectState, env: Env, alarm: Alarm) {
     this.tenant = tenant;
+    this.#alarm = alarm;
     this.workflow = workflow;
     this.#object = env.TENANT.getByName(tenant);
     this.wrapping = new Wrapping(Buffer.from(env.POSTERN_WRAPPING_KEY, "base64"), false);
@@ -60,11 +72,21 @@ export class SessionHost {
     const system = nodeSystem(clock);
     const touch = db.prepare("SELECT 1 FROM layout");
     const latest = db.prepare("SELECT max(bytes ->> 'at') AS at FROM event");
+    this.#sweep = sweeper(db);
+    const expiry = db.prepare("SELECT min(expires) AS at FROM sealed WHERE kind <> 'input'");
+    this.#nextExpiry = () => (expiry.get()?.["at"] ?? null) as number | null;
     this.#latest = () => Number(latest.get()?.["at"] ?? 0);
     this.sessions = new NodeSessions({
       ...{ db, wrapping: this.wrapping, hash: sha256, now: system.now },
       journal: new ObjectJournal(storage),
-      keys: { see: () => undefined, moved: () => undefined, forget: () => undefined },
+      keys: {
+        see: (_, { type }) => {
+          if (type === "call.admitted") alarm.by(clock.now() + LOOK_MS);
+        },
+        // A call may go on waiting for a human, who has to find what it asks for.
+        moved: () => void this.#report(),
+        forget: () => undefined,
+      },
       facts: () => {
         // Of two objects of one name only one reaches its storage: the other decides nothing.
         touch.get();
@@ -133,6 +155,19 @@ export class SessionHost {
     }
   }
 
+  /** Ends what was interrupted, tells the tenant of it, and takes away what has run out. */
+  async lookAfter(): Promise<void> {
+    await this.during(async () => {
+      await this.renew();
+      void this.state;
+      this.#sweep(clock.now());
+    });
+    const soon = clock.now() + LOOK_MS;
+    const open = (this.state?.inFlight.length ?? 0) > 0 || this.#told === null;
+    const next = open ? soon : this.#nextExpiry();
+    if (next !== null) this.#alarm.by(Math.max(next, soon));
+  }
+
   #keep(): void {
     if (this.#keeping) return;
     this.#keeping = true;
@@ -163,14 +198,28 @@ export class SessionHost {
   /** Resolves when what was signalled is contained everywhere, and the tenant knows what ended. */
   async #quiet(): Promise<void> {
     await Promise.allSettled(this.#containing);
-    const { state } = this;
-    const inFlight = new Set(state?.inFlight.map(({ call }) => call));
+    const inFlight = new Set(this.state?.inFlight.map(({ call }) => call));
     const ended = [...this.#sent].filter((call) => !inFlight.has(call));
     for (const call of ended) this.#sent.delete(call);
-    const closed = state?.status === "closed";
-    if (ended.length === 0 && !closed) return;
-    // Not told, it finds out when it asks, or when the workflow's time is over.
-    await this.#object.ended(this.workflow, ended, closed).catch(() => undefined);
+    await Promise.all([
+      this.#report(),
+      // Not told, it finds out when it asks.
+      ended.length > 0 && this.#object.ended(ended).catch(() => undefined),
+    ]);
+  }
+
+  /** Resolves when the tenant has what it must know of this workflow as it is now, or does not answer. */
+  async #report(): Promise<void> {
+    const { state } = this;
+    if (state === null || state.status === "new") return;
+    const report = reportOf(state);
+    const text = JSON.stringify(report);
+    if (text === this.#told) return this.#telling;
+    this.#told = text;
+    this.#telling = this.#object.report(this.workflow, report).catch(() => {
+      if (this.#told === text) this.#told = null;
+    });
+    return this.#telling;
   }
 
   /** What the bundle wants locked: until that is known to be in force, nobody here vouches for anything. */

@@ -14,6 +14,7 @@ import { loadGrammar } from "../../sql/parse.ts";
 import { workflowSurface } from "../../surfaces/rest/app.ts";
 import { problem } from "../../surfaces/rest/problem.ts";
 import { place } from "../node/session-store.ts";
+import { Alarm } from "./alarm.ts";
 import { configOf, type Env } from "./config.ts";
 import { hasLayout, makeLayout } from "./database.ts";
 import { log } from "./log.ts";
@@ -26,10 +27,20 @@ import { SessionHost } from "./session-host.ts";
 export class SessionObject extends DurableObject<Env, ObjectState> {
   #host: SessionHost | null = null;
   #app: Hono | null = null;
+  readonly #alarm: Alarm;
 
   constructor(ctx: ObjectState, env: Env) {
     super(ctx, env);
-    void ctx.blockConcurrencyWhile(loadGrammar);
+    this.#alarm = new Alarm(ctx.storage);
+    void ctx.blockConcurrencyWhile(async () => {
+      await Promise.all([loadGrammar(), this.#alarm.load()]);
+    });
+  }
+
+  /** Nobody may ever ask for it again, and what it left behind still has to be looked after. */
+  async alarm(): Promise<void> {
+    this.#alarm.wentOff();
+    await this.#opened()?.lookAfter();
   }
 
   async fetch(request: Request): Promise<Response> {
@@ -131,7 +142,7 @@ export class SessionObject extends DurableObject<Env, ObjectState> {
   #opened(): SessionHost | null {
     if (this.#host !== null) return this.#host;
     if (!hasLayout(this.ctx.storage)) return null;
-    return (this.#host = new SessionHost(...this.#names, this.ctx, this.env));
+    return (this.#host = new SessionHost(...this.#names, this.ctx, this.env, this.#alarm));
   }
 
   get #names(): readonly [tenant: string, workflow: string] {

@@ -3,6 +3,7 @@ import type { Presenter } from "../../core/model/command.ts";
 import { lockRules, type LockSubject } from "../../core/session/locks.ts";
 import type { Gateway, OutboundAnswer, OutboundRequest } from "../../gateway/ports.ts";
 import { raiseByConnector } from "../../gateway/signal.ts";
+import { resend } from "../../gateway/resend.ts";
 import { issuerOf } from "../../identity/metadata.ts";
 import { createCallTokens } from "../../identity/call-token.ts";
 import { ADMIN_OPERATIONS } from "../../surfaces/admin/operations.ts";
@@ -16,14 +17,17 @@ import { containing } from "../node/containment.ts";
 import { Debts } from "../node/debts.ts";
 import { Directory } from "../node/directory.ts";
 import { tenantDoors } from "../node/doors.ts";
+import { sweeper } from "../node/housekeeping.ts";
 import { NodeKeys, sha256 } from "../node/keys.ts";
 import { LiveWorkflows } from "../node/live.ts";
 import { NodeLocks } from "../node/locks.ts";
+import { Reconciler } from "../node/reconcile.ts";
 import { prepare } from "../node/session-store.ts";
 import { nodeSystem } from "../node/system.ts";
 import { NodeTenantSignals } from "../node/tenant-signals.ts";
 import { TenantStreams } from "../node/tenant-stream.ts";
 import { Wrapping } from "../node/wrapping-key.ts";
+import type { Alarm } from "./alarm.ts";
 import { platformClock as clock } from "./clock.ts";
 import { configOf, type Env } from "./config.ts";
 import { databaseOf, makeLayout } from "./database.ts";
@@ -34,15 +38,20 @@ import { log } from "./log.ts";
 import { sessionName } from "./names.ts";
 import type { ObjectState } from "./platform.ts";
 import { Leases } from "./reach.ts";
+import { Reported, type Report } from "./report.ts";
 import { RemoteSessions } from "./remote-sessions.ts";
 import { keysPlace, type SessionKeys, type Standing } from "./standing.ts";
 import { tenantEvidence } from "./tenant-evidence.ts";
 import { operatorSurface } from "./operator-surface.ts";
 
+const SWEEP_MS = 60 * 60_000;
+/** As long as something is unknown, this object stays awake to ask its connectors. */
+const ASK_AGAIN_MS = 60_000;
+
 /** What one tenant has beside its workflows, plugged together inside its own object. */
 export type TenantHost = ReturnType<typeof tenantHost>;
 
-export function tenantHost(tenant: string, { storage }: ObjectState, env: Env) {
+export function tenantHost(tenant: string, { storage }: ObjectState, env: Env, alarm: Alarm) {
   const config = configOf(env);
   const url = config.publicUrl;
   makeLayout(storage);
@@ -97,18 +106,33 @@ export function tenantHost(tenant: string, { storage }: ObjectState, env: Env) {
           log({ event: "signal.failed", tenant, connector, signal: signal.signal }),
         );
       },
-      observe: ({ type, connector, code }) =>
-        log({ event: `connector.${type}`, tenant, connector, code }),
+      observe: ({ type, connector, code }) => {
+        log({ event: `connector.${type}`, tenant, connector, code });
+        if (type === "session_begun") void reconciler.begun(tenant, connector);
+      },
     },
     clock,
   );
+  const reconciler = new Reconciler({
+    ...{ directory, sessions, end, clock },
+    resend: (_, session, call) => resend(gateway, tenant, session, call),
+    failed: (_, connector) => log({ event: "reconcile.failed", tenant, connector }),
+  });
+  const reported = new Reported(db, journal);
+  const sweep = sweeper(db);
+  const lookAgain = (): void =>
+    alarm.by(clock.now() + (reported.anyUnknown ? ASK_AGAIN_MS : SWEEP_MS));
+  lookAgain();
   const live = db.prepare("SELECT 1 FROM live WHERE tenant = ? AND workflow = ?");
   const leases = new Leases({ tenant, end, keys, clock, stub });
   const out = new Map<string, { readonly workflow: string; readonly back: AbortController }>();
   keys.begin(() => end.announceKeys(tenant));
   locks.begin(leases);
   const dialled = dialBindings(tenant, config.tenants[tenant]!.connectors, env, end);
-  const evidence = tenantEvidence(db, stub, (call) => leases.workflowOf(call));
+  const evidence = tenantEvidence(
+    ...([db, stub] as const),
+    (call) => leases.workflowOf(call) ?? reported.workflowOf(tenant, call),
+  );
   const gateway: Gateway = {
     ...{ sessions, locks, system, evidence, signals },
     bundles: { active: () => bundles.of(tenant)?.bundle ?? null },
@@ -155,10 +179,20 @@ export function tenantHost(tenant: string, { storage }: ObjectState, env: Env) {
     bundle: (digest: string) => directory.bundleFiles(tenant, digest),
     raise: signals.raise.bind(signals),
 
-    /** Calls of a workflow with a durable end, and whether it has one itself. */
-    async ended(workflow: string, calls: readonly string[], closed: boolean): Promise<void> {
+    lookAfter(): void {
+      sweep(clock.now());
+      lookAgain();
+    },
+
+    /** Calls with a durable end. */
+    ended(calls: readonly string[]): void {
       for (const call of calls) leases.ended(call);
-      if (closed) await sessions.closed(tenant, workflow);
+    },
+
+    async report(workflow: string, report: Report): Promise<void> {
+      if (report.closed) await sessions.closed(tenant, workflow);
+      await reported.take(tenant, workflow, report);
+      lookAgain();
     },
 
     /** Grants a lease: what follows is what the session may act on. */

@@ -1,5 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import { loadGrammar } from "../../sql/parse.ts";
+import { Alarm } from "./alarm.ts";
 import type { Env } from "./config.ts";
 import { nameOf } from "./names.ts";
 import type { ObjectState } from "./platform.ts";
@@ -11,13 +12,22 @@ import { tenantHost, type TenantHost } from "./tenant-host.ts";
  */
 export class TenantObject extends DurableObject<Env, ObjectState> {
   #host!: TenantHost;
+  readonly #alarm: Alarm;
 
   constructor(ctx: ObjectState, env: Env) {
     super(ctx, env);
+    const alarm = new Alarm(ctx.storage);
+    this.#alarm = alarm;
     void ctx.blockConcurrencyWhile(async () => {
-      await loadGrammar();
-      this.#host = tenantHost(nameOf(ctx), ctx, env);
+      await Promise.all([loadGrammar(), alarm.load()]);
+      this.#host = tenantHost(nameOf(ctx), ctx, env, alarm);
     });
+  }
+
+  /** It is awake, which is what its connectors need; and takes away what has run out. */
+  alarm(): void {
+    this.#alarm.wentOff();
+    this.#host.lookAfter();
   }
 
   async fetch(request: Request): Promise<Response> {
@@ -44,8 +54,12 @@ export class TenantObject extends DurableObject<Env, ObjectState> {
     this.#host.takeBack(...args);
   }
 
-  ended(...args: Parameters<TenantHost["ended"]>): Promise<void> {
-    return this.#host.ended(...args);
+  async ended(...args: Parameters<TenantHost["ended"]>): Promise<void> {
+    this.#host.ended(...args);
+  }
+
+  async report(...args: Parameters<TenantHost["report"]>): Promise<void> {
+    return this.#host.report(...args);
   }
 
   contain(...args: Parameters<TenantHost["contain"]>): Promise<void> {

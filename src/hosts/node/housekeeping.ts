@@ -1,6 +1,6 @@
-import type { DatabaseSync } from "node:sqlite";
 import type { Clock } from "../../tunnel/socket.ts";
 import { KEY_KEPT_MS } from "./agent-keys.ts";
+import type { Database } from "./sql.ts";
 
 const EVERY_MS = 60_000;
 /** Rows of one kind and turn: other writers wait meanwhile. */
@@ -14,7 +14,7 @@ const APPROVALS_KEPT_MS = 30 * 24 * 60 * 60 * 1_000;
  * Housekeeping only, since every expiry is judged when something is read. Sealed inputs are what
  * replay needs; they stay until retention or erasure takes them.
  */
-export function housekeeping(db: DatabaseSync, clock: Clock): Disposable {
+export function sweeper(db: Database): (now: number) => void {
   const sealed = db.prepare(
     `DELETE FROM sealed WHERE rowid IN
      (SELECT rowid FROM sealed WHERE kind <> 'input' AND expires < ? LIMIT ?)`,
@@ -29,18 +29,24 @@ export function housekeeping(db: DatabaseSync, clock: Clock): Disposable {
   const keys = db.prepare(
     "DELETE FROM agent_key WHERE jkt IN (SELECT jkt FROM agent_key WHERE used < ? LIMIT ?)",
   );
-  let cancel = clock.after(EVERY_MS, sweep);
-  function sweep(): void {
-    const now = clock.now();
+  return (now) => {
+    sealed.run(now, MAX_ROWS);
+    live.run(now, MAX_ROWS);
+    approvals.run(now - APPROVALS_KEPT_MS, MAX_ROWS);
+    keys.run(now - KEY_KEPT_MS, MAX_ROWS);
+  };
+}
+
+export function housekeeping(db: Database, clock: Clock): Disposable {
+  const sweep = sweeper(db);
+  let cancel = clock.after(EVERY_MS, again);
+  function again(): void {
     try {
-      sealed.run(now, MAX_ROWS);
-      live.run(now, MAX_ROWS);
-      approvals.run(now - APPROVALS_KEPT_MS, MAX_ROWS);
-      keys.run(now - KEY_KEPT_MS, MAX_ROWS);
+      sweep(clock.now());
     } catch {
       // A full disk has no room for the journal of a deletion either: a minute later, then.
     }
-    cancel = clock.after(EVERY_MS, sweep);
+    cancel = clock.after(EVERY_MS, again);
   }
   return { [Symbol.dispose]: () => cancel() };
 }

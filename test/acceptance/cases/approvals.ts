@@ -3,27 +3,19 @@ import { approvalOf } from "../support/approval.ts";
 import type { Outcome, Workflow } from "../support/workflow.ts";
 import type { World } from "../support/world.ts";
 
-/** A write that a human decides, who sees what would change. */
+/** A write to a database that a human decides, who sees what would change. */
 export function approvalCases(world: () => World): void {
   describe("a call that needs a human", () => {
     let workflow: Workflow;
-    let n = 0;
-    const fresh = (): string => `doc-${++n}`;
     beforeAll(async () => {
       const { acme, agent } = world();
       workflow = await acme.open(agent, "dana", { purpose: "refund" });
     });
 
-    const call = async (tool: string, args: object, headers = {}): Promise<Outcome> => {
-      const sent = { headers: { prefer: "wait=0", ...headers } };
-      const { body } = await workflow.request("POST", "/calls", { tool, arguments: args }, sent);
-      return body as Outcome;
-    };
+    const call = (tool: string, args: object, headers = {}): Promise<Outcome> =>
+      callNow(workflow, tool, args, headers);
     const refund = (invoiceId: string, refundedCents: number): Promise<Outcome> =>
       call("invoices_refund", { invoiceId, refundedCents });
-    const refusal = (body: unknown): string =>
-      (body as { readonly refusal: { readonly code: string } }).refusal.code;
-
     it("asks with the real difference, out of a transaction that was rolled back", async () => {
       const outcome = await refund("inv_000002", 100);
       expect(outcome).toMatchObject({
@@ -96,59 +88,6 @@ export function approvalCases(world: () => World): void {
       });
     });
 
-    it("is not carried out when the state moved on since it was shown: HTTP", async () => {
-      const { acme, lab } = world();
-      const key = fresh();
-      const change = { key, title: "final" };
-      const asked = approvalOf(await call("lab_document", change));
-      await acme.decide("erin", asked, "finance");
-      await acme.decide("olga", asked, "second");
-      lab.document(key).version++;
-      expect(await call("lab_document", change)).toMatchObject({
-        outcome: "policy_denied",
-        reason: { code: "approval_stale" },
-      });
-      expect(lab.document(key).title).toBe("draft");
-    });
-
-    it("wants two kinds from two people", async () => {
-      const { acme, lab } = world();
-      const key = fresh();
-      const change = { key, title: "final" };
-      const asked = approvalOf(await call("lab_document", change));
-      expect(asked.kinds).toEqual(["finance", "second"]);
-      expect((await acme.decide("erin", asked, "finance")).body).toMatchObject({ complete: false });
-      const twice = await acme.decide("erin", asked, "second");
-      expect([twice.status, refusal(twice.body)]).toEqual([403, "two_kinds"]);
-      expect((await call("lab_document", change)).outcome).toBe("human_approval_required");
-      expect((await acme.decide("olga", asked, "second")).body).toMatchObject({ complete: true });
-      expect((await call("lab_document", change)).outcome).not.toBe("human_approval_required");
-      expect(lab.document(key).title).toBe("final");
-    });
-
-    it("shows the agent and the approver each what they may see", async () => {
-      const { acme } = world();
-      const asked = approvalOf(await call("lab_document", { key: fresh(), secret: "0815" }));
-      const shown = JSON.stringify(asked);
-      expect(shown).not.toContain("4711");
-      expect(asked.hidden).toMatchObject([
-        { dataClass: "lab.secret" },
-        { dataClass: "lab.secret" },
-      ]);
-      const { body } = await acme.approvals("erin", "GET", `/${asked.id}`, "view");
-      expect(body).toMatchObject({
-        id: asked.id,
-        status: "pending",
-        tool: "lab_document",
-        arguments: { secret: "0815" },
-        proposedDiff: [
-          { op: "test", path: "/secret", value: "4711" },
-          { op: "replace", path: "/secret", value: "0815" },
-        ],
-        hidden: [],
-      });
-    });
-
     it("is decided by nobody but a human whom the policies permit, and not by who started it", async () => {
       const { acme } = world();
       const asked = approvalOf(await refund("inv_000008", 1));
@@ -216,6 +155,73 @@ export function approvalCases(world: () => World): void {
       const { body: foreign } = await globex.approvals("erin", "GET", "", "view");
       expect(foreign).toEqual({ approvals: [] });
     });
+  });
+}
+
+/** The same of a document behind HTTP, which wants two people. */
+export function documentApprovalCases(world: () => World): void {
+  describe("a change of a document that needs humans", () => {
+    let workflow: Workflow;
+    let n = 0;
+    const fresh = (): string => `doc-${++n}`;
+    beforeAll(async () => {
+      const { acme, agent } = world();
+      workflow = await acme.open(agent, "dana", { purpose: "refund" });
+    });
+    const call = (tool: string, args: object): Promise<Outcome> => callNow(workflow, tool, args);
+
+    it("is not carried out when the state moved on since it was shown: HTTP", async () => {
+      const { acme, lab } = world();
+      const key = fresh();
+      const change = { key, title: "final" };
+      const asked = approvalOf(await call("lab_document", change));
+      await acme.decide("erin", asked, "finance");
+      await acme.decide("olga", asked, "second");
+      lab.document(key).version++;
+      expect(await call("lab_document", change)).toMatchObject({
+        outcome: "policy_denied",
+        reason: { code: "approval_stale" },
+      });
+      expect(lab.document(key).title).toBe("draft");
+    });
+
+    it("wants two kinds from two people", async () => {
+      const { acme, lab } = world();
+      const key = fresh();
+      const change = { key, title: "final" };
+      const asked = approvalOf(await call("lab_document", change));
+      expect(asked.kinds).toEqual(["finance", "second"]);
+      expect((await acme.decide("erin", asked, "finance")).body).toMatchObject({ complete: false });
+      const twice = await acme.decide("erin", asked, "second");
+      expect([twice.status, refusal(twice.body)]).toEqual([403, "two_kinds"]);
+      expect((await call("lab_document", change)).outcome).toBe("human_approval_required");
+      expect((await acme.decide("olga", asked, "second")).body).toMatchObject({ complete: true });
+      expect((await call("lab_document", change)).outcome).not.toBe("human_approval_required");
+      expect(lab.document(key).title).toBe("final");
+    });
+
+    it("shows the agent and the approver each what they may see", async () => {
+      const { acme } = world();
+      const asked = approvalOf(await call("lab_document", { key: fresh(), secret: "0815" }));
+      const shown = JSON.stringify(asked);
+      expect(shown).not.toContain("4711");
+      expect(asked.hidden).toMatchObject([
+        { dataClass: "lab.secret" },
+        { dataClass: "lab.secret" },
+      ]);
+      const { body } = await acme.approvals("erin", "GET", `/${asked.id}`, "view");
+      expect(body).toMatchObject({
+        id: asked.id,
+        status: "pending",
+        tool: "lab_document",
+        arguments: { secret: "0815" },
+        proposedDiff: [
+          { op: "test", path: "/secret", value: "4711" },
+          { op: "replace", path: "/secret", value: "0815" },
+        ],
+        hidden: [],
+      });
+    });
 
     it("has a page for people that says the same for every id, and runs nothing", async () => {
       const { acme } = world();
@@ -241,4 +247,20 @@ export function approvalCases(world: () => World): void {
       expect((await workflow.call("lab_write", { text: "four" })).outcome).toBe("ok");
     });
   });
+}
+
+/** Without waiting for anybody, unless asked to. */
+async function callNow(
+  workflow: Workflow,
+  tool: string,
+  args: object,
+  headers: { readonly [name: string]: string } = {},
+): Promise<Outcome> {
+  const sent = { headers: { prefer: "wait=0", ...headers } };
+  const { body } = await workflow.request("POST", "/calls", { tool, arguments: args }, sent);
+  return body as Outcome;
+}
+
+function refusal(body: unknown): string {
+  return (body as { readonly refusal: { readonly code: string } }).refusal.code;
 }

@@ -26,6 +26,11 @@ export class Provider {
     const key = await keyPair("ES256", "by-hand");
     const server = createServer((request, response) => {
       const { issuer } = provider;
+      const [, login] = /^\/sign-in\/([a-z]+)$/.exec(request.url ?? "") ?? [];
+      if (login !== undefined) {
+        void provider.idToken(login).then((token) => response.end(token));
+        return;
+      }
       const documents: { readonly [path: string]: unknown } = {
         "/.well-known/openid-configuration": { issuer, jwks_uri: `${issuer}/keys` },
         "/keys": { keys: [{ ...key.publicJwk, kid: key.kid, alg: key.alg, use: "sig" }] },
@@ -39,6 +44,13 @@ export class Provider {
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const provider = new Provider(key, server);
     return provider;
+  }
+
+  /** Prints an ID token, for whoever is told how people sign in. */
+  signInCommand(login: string): readonly string[] {
+    const script =
+      "fetch(process.argv[1]).then(async (answer) => console.log(await answer.text()))";
+    return [process.execPath, "-e", script, `${this.issuer}/sign-in/${login}`];
   }
 
   /** An ID token; `change` makes it a wrong one. */

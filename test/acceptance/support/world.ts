@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { APPROVALS_CLIENT_ID } from "../../../examples/acme/idp/client.ts";
+import { personOf } from "../../../examples/acme/idp/people.ts";
 import { signIn } from "../../../examples/acme/idp/sign-in.ts";
 import { type ConnectorPlan, type Host, hostOfThisRun, type Network } from "../host.ts";
 import { bundleFolder, starterFolder } from "./bundle-folder.ts";
@@ -46,7 +47,7 @@ export interface World extends AsyncDisposable {
   /** Globex's agent of the same name. */
   readonly stranger: Agent;
   readonly bundle: string;
-  /** Prints an ID token of dana at acme; empty in the laboratory. */
+  /** Prints an ID token of dana at acme. */
   readonly signInCommand: readonly string[];
   /** Between the gateway and the connector of network `wire`; in a wired laboratory, and its only one. */
   readonly wire: Wire;
@@ -58,6 +59,8 @@ export interface World extends AsyncDisposable {
 export interface WorldOptions {
   /** Somebody sits between the gateway and the connector of the laboratory, too. */
   readonly wired?: boolean;
+  /** In the laboratory, people of acme sign in at a provider of their own, as they do with everything. */
+  readonly apart?: boolean;
   /** Folders laid over the bundle of acme, the last one on top. */
   readonly overlays?: readonly string[];
   /** Beside the laboratory's own. */
@@ -76,6 +79,7 @@ export async function startWorld(
   host: Host = hostOfThisRun(),
   {
     wired: tapped = false,
+    apart = false,
     overlays = [],
     connectors = () => [],
     destinations = {},
@@ -112,7 +116,8 @@ export async function startWorld(
   });
   const [lab, provider] = await Promise.all([Lab.start(), Provider.start()]);
   const leak = scale === "everything" ? join(folder, "leaked-request.json") : null;
-  const issuer = scale === "everything" ? await realProvider(services) : provider.issuer;
+  const home = apart ? await Provider.start() : provider;
+  const issuer = scale === "everything" ? await realProvider(services) : home.issuer;
   const idp = { audience: "postern", algorithms: ["ES256"] };
   const approvals = { audience: APPROVALS_CLIENT_ID };
   // At acme another one than who signs people in; at globex the same, with the same key.
@@ -168,6 +173,11 @@ export async function startWorld(
   const byHand = (login: string): Promise<string> => provider.idToken(login);
   const approverByHand = (login: string, nonce: string): Promise<string> =>
     provider.approverToken(login, nonce);
+  // Who is what at Acme, also where its own provider is not up.
+  const inGroups = (login: string): object => {
+    const person = personOf(login);
+    return person === undefined ? {} : { groups: person.groups };
+  };
   try {
     await host.start(network);
     const { gateway } = host.urls;
@@ -182,8 +192,14 @@ export async function startWorld(
       acme: new Tenant(
         gateway,
         "acme",
-        scale === "everything" ? (login) => signIn(issuer, login) : byHand,
-        scale === "everything" ? (login, nonce) => signIn(issuer, login, nonce) : approverByHand,
+        (login) =>
+          scale === "everything"
+            ? signIn(issuer, login)
+            : home.idToken(login, { ...inGroups(login) }),
+        (login, nonce) =>
+          scale === "everything"
+            ? signIn(issuer, login, nonce)
+            : home.approverToken(login, nonce, { ...inGroups(login) }),
       ),
       globex: new Tenant(gateway, "globex", byHand, approverByHand),
       starter: new Tenant(
@@ -205,19 +221,22 @@ export async function startWorld(
         if (wire === null) throw new Error("nobody was asked to sit on a wire");
         return wire;
       },
-      signInCommand: scale === "everything" ? example("idp/sign-in.ts", issuer, "dana") : [],
+      signInCommand:
+        scale === "everything"
+          ? example("idp/sign-in.ts", issuer, "dana")
+          : home.signInCommand("dana"),
       leak,
       services,
       async [Symbol.asyncDispose]() {
         holdTo(null);
         await host.stop();
         await wire?.stop();
-        await end(services, lab, provider, folder);
+        await end(services, lab, [provider, home], folder);
       },
     };
   } catch (error) {
     for (const process of host.processes.values()) await process.kill();
-    await end(services, lab, provider, folder);
+    await end(services, lab, [provider, home], folder);
     throw error;
   }
 }
@@ -225,11 +244,11 @@ export async function startWorld(
 async function end(
   services: Map<string, Running>,
   lab: Lab,
-  provider: Provider,
+  providers: readonly Provider[],
   folder: string,
 ): Promise<void> {
   for (const service of services.values()) await service.kill();
-  await Promise.all([lab.stop(), provider.stop()]);
+  await Promise.all([lab.stop(), ...[...new Set(providers)].map((one) => one.stop())]);
   rmSync(folder, { recursive: true, force: true });
 }
 
