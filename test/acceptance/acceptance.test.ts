@@ -37,11 +37,14 @@ import { wireCases } from "./cases/wire.ts";
 import { writeCases } from "./cases/writes.ts";
 import { startWorld, type World } from "./support/world.ts";
 
+/** For what hangs: a case may wait several times, each time for what takes a busy machine long. */
+const TIMEOUT_MS = 180_000;
+
 /**
  * One file, because one embedded Postgres is enough for everybody: it takes 700 MB. Black box: these
  * files import nothing from `src/`. README.md says which requirement each case shows.
  */
-describe("acceptance", () => {
+describe("acceptance", { timeout: TIMEOUT_MS }, () => {
   const host = hostOfThisRun();
   let started: World | undefined;
   const world = (): World => {

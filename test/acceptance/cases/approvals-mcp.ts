@@ -91,7 +91,7 @@ export function mcpApprovalCases(world: () => World): void {
       const asked = approvalOf(await change(hasty, args));
       const waiting = [
         ...Array.from({ length: 4 }, () => change(patient, args)),
-        ...Array.from({ length: 4 }, () => overRest(args, 12)),
+        ...Array.from({ length: 4 }, () => overRest(args, 40)),
       ];
       await both(asked);
       const outcomes = await Promise.all(waiting);

@@ -54,7 +54,7 @@ export function approvalCases(world: () => World): void {
       const { acme } = world();
       const args = { invoiceId: "inv_000004", refundedCents: 1 };
       const first = await call("invoices_refund", args);
-      const waiting = call("invoices_refund", args, { prefer: "wait=12" });
+      const waiting = call("invoices_refund", args, { prefer: "wait=40" });
       await acme.decide("erin", approvalOf(first), "finance");
       expect((await waiting).outcome).toBe("ok");
     });

@@ -2,8 +2,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import type { ConnectorPlan } from "../host.ts";
 import { reconnected } from "../support/reconnected.ts";
-import type { Outcome, Workflow } from "../support/workflow.ts";
+import type { Outcome, StoredEvent, Workflow } from "../support/workflow.ts";
 import { doomed } from "../support/plans.ts";
+import { until } from "../support/until.ts";
 import type { World } from "../support/world.ts";
 
 /** A connector that comes, goes, dies, and that is not one. */
@@ -85,28 +86,49 @@ export function connectorCases(world: () => World): void {
       await relief.ready();
       try {
         const workflow = await open();
-        const keys = Array.from({ length: 16 }, (_, n) => `moves-${n}`);
-        const reads = keys.map((key) => workflow.call("lab_doomed", { key }));
-        const changes = keys
-          .slice(0, 4)
-          .map((key) => workflow.call("lab_change_doomed", { key: `change-${key}` }));
-        await Promise.all(keys.map((key) => lab.waiting(key)));
-        await Promise.all(keys.slice(0, 4).map((key) => lab.waiting(`change-${key}`)));
+        const [dying, staying] = ["doomed", "relief"].map(
+          (name) => host.processes.get(name)?.facts?.["connector"],
+        );
+        const admitted = async (): Promise<readonly StoredEvent["event"][]> =>
+          (await workflow.events())
+            .map(({ event }) => event)
+            .filter(({ type }) => type === "call.admitted");
+        /** How many calls of this tool a connector has, each of them before its gate. */
+        const held = async (tool: string, by: unknown): Promise<number> =>
+          (await admitted()).filter((one) => one["tool"] === tool && one["connector"] === by)
+            .length;
+        const keys: string[] = [];
+        const out = async (tool: string, calls: Promise<Outcome>[]): Promise<void> => {
+          const key = `moves-${keys.length}`;
+          keys.push(key);
+          calls.push(workflow.call(tool, { key }));
+          await lab.waiting(key);
+        };
+        const reads: Promise<Outcome>[] = [];
+        const changes: Promise<Outcome>[] = [];
+        // One after the other, to whoever has less: in the end both have some of each kind.
+        while ((await held("lab_doomed", dying)) < 8) await out("lab_doomed", reads);
+        for (const by of [dying, staying]) {
+          while ((await held("lab_change_doomed", by)) < 2) await out("lab_change_doomed", changes);
+        }
+        const first = await admitted();
         await host.kill("doomed");
         // Each read that it had stands before the gate a second time.
         const moved = async (): Promise<number> =>
           (await workflow.events()).filter(({ event }) => event["type"] === "call.resent").length;
-        expect(await until(async () => (await moved()) >= 4)).toBe(true);
+        await until("its reads have moved", async () => (await moved()) === 8);
         for (const key of keys) lab.open(key);
-        for (const key of keys) lab.open(`change-${key}`);
         for (const outcome of await Promise.all(reads)) expect(outcome.outcome).toBe("ok");
-        const ends = (await Promise.all(changes)).map(({ outcome }) => outcome);
-        expect(new Set(ends)).toEqual(new Set(["ok", "outcome_unknown"]));
-        for (const key of keys.slice(0, 4)) {
-          expect(lab.arrivalsAt(`/gate/change-${key}`)).toHaveLength(1);
+        for (const { call, outcome } of await Promise.all(changes)) {
+          const connector = first.find((one) => one["call"] === call)?.["connector"];
+          expect(outcome).toBe(connector === dying ? "outcome_unknown" : "ok");
+        }
+        for (const key of keys.slice(reads.length)) {
+          expect(lab.arrivalsAt(`/gate/${key}`)).toHaveLength(1);
         }
         // Nobody paid for the second way.
-        expect((await workflow.view()).used).toMatchObject({ calls: 20, cost: 20 });
+        const calls = keys.length;
+        expect((await workflow.view()).used).toMatchObject({ calls, cost: calls });
       } finally {
         await relief.stop();
         await host.restart("doomed");
@@ -182,16 +204,18 @@ export function connectorCases(world: () => World): void {
       expect((await workflow.call("lab_doomed", { key: "silent" })).outcome).toBe("ok");
       const connector = host.processes.get("doomed");
       connector?.signal("SIGSTOP");
-      const fenced = await until(async () => {
-        const outcome = await workflow.call("lab_doomed", { key: "silent" });
-        return outcome.reason?.code === "connector_unavailable";
-      });
-      connector?.signal("SIGCONT");
-      expect(fenced).toBe(true);
-      const back = await until(
+      try {
+        await until("it is given up", async () => {
+          const outcome = await workflow.call("lab_doomed", { key: "silent" });
+          return outcome.reason?.code === "connector_unavailable";
+        });
+      } finally {
+        connector?.signal("SIGCONT");
+      }
+      await until(
+        "it is back",
         async () => (await workflow.call("lab_doomed", { key: "silent" })).outcome === "ok",
       );
-      expect(back).toBe(true);
     });
   });
 
@@ -212,9 +236,8 @@ export function connectorCases(world: () => World): void {
       try {
         // Nobody else could have told it: the gateway stands still.
         await lab.dropped("fenced", 2);
-        const ended = async (): Promise<boolean> =>
-          connector?.stderr.slice(said).includes('"lease"') === true;
-        expect(await until(ended)).toBe(true);
+        const ended = (): boolean => connector?.stderr.slice(said).includes('"lease"') === true;
+        await until("it says that its lease is over", ended);
       } finally {
         gateway?.signal("SIGCONT");
       }
@@ -298,15 +321,6 @@ export function connectorCases(world: () => World): void {
 async function reconciled(workflow: Workflow, { call }: Outcome): Promise<object | undefined> {
   const last = async (): Promise<{ readonly type: string } | undefined> =>
     (await workflow.eventsOf(call)).at(-1);
-  await until(async () => (await last())?.type === "call.reconciled");
+  await until("the call is reconciled", async () => (await last())?.type === "call.reconciled");
   return last();
-}
-
-/** A lease is five seconds, a pause before dialling at most ten. */
-async function until(holds: () => Promise<boolean>): Promise<boolean> {
-  for (let waited = 0; waited < 17_000; waited += 100) {
-    if (await holds()) return true;
-    await sleep(100);
-  }
-  return false;
 }

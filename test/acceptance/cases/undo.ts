@@ -12,7 +12,7 @@ type Value = { readonly op: string; readonly value?: unknown };
 
 /** The way back is as governed as the way in. */
 export function undoCases(world: () => World): void {
-  describe("undo", { timeout: 60_000 }, () => {
+  describe("undo", () => {
     let n = 0;
     const fresh = (): string => `page-${++n}`;
     const open = (purpose = "lab"): Promise<Workflow> =>

@@ -7,7 +7,7 @@ const LATER = "update acme.invoices set due_on = $1 where customer_id = $2 and s
 
 /** Statements that an agent writes itself, and that change something. */
 export function writeCases(world: () => World): void {
-  describe("a write of the agent's own", { timeout: 60_000 }, () => {
+  describe("a write of the agent's own", () => {
     const open = (): Promise<Workflow> =>
       world().acme.open(world().agent, "dana", { purpose: "refund" });
     const write = async (
