@@ -44,7 +44,7 @@ export default defineConfig({
     maxWorkers: 2,
     // For what hangs; a machine with other things to do must not fail a test.
     testTimeout: 60_000,
-    hookTimeout: 180_000,
+    hookTimeout: 300_000,
     // A test that passes at the second attempt is a test that failed.
     retry: 0,
     allowOnly: false,

@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 /** The project's folder: every process runs from it. */
 export const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 /** For a process that hangs: on a busy machine each takes a multiple of its 2 s. */
-const READY_TIMEOUT_MS = 90_000;
+const READY_TIMEOUT_MS = 150_000;
 /** A process that ignores SIGTERM for this long fails the test that stopped it. */
 const STOP_TIMEOUT_MS = 15_000;
 
