@@ -43,7 +43,7 @@ export default defineConfig({
     // The suites start processes of their own; more workers would only take their cores.
     maxWorkers: 2,
     // For what hangs; a machine with other things to do must not fail a test.
-    testTimeout: 60_000,
+    testTimeout: 180_000,
     hookTimeout: 300_000,
     // A test that passes at the second attempt is a test that failed.
     retry: 0,

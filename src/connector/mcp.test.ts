@@ -145,7 +145,7 @@ describe("a server over stdio", () => {
       return Promise.resolve(true);
     };
     await peer("silent").execute(asking({}, { signal: cut.signal, journal }));
-    await vi.waitUntil(() => existsSync(told), { timeout: 20_000 });
+    await vi.waitUntil(() => existsSync(told), { timeout: 120_000 });
   });
 
   it("is asked for no longer than the call has left, also where nobody cuts it", async () => {

@@ -110,7 +110,7 @@ function sound({ state }: World, promises: Promises): void {
 }
 
 describe("random histories", () => {
-  it("keep every promise, and count what happened", { timeout: 60_000 }, () => {
+  it("keep every promise, and count what happened", () => {
     fc.assert(
       fc.property(seeds, fc.boolean(), history, (seed, trouble, steps) => {
         const promises = new Promises();
