@@ -33,6 +33,7 @@ export class Wire {
   mangle: Mangle | null = null;
   readonly #server: Server;
   readonly #gatewayUrl: string;
+  /** On which the session is. */
   #connector: WebSocket | null = null;
   /** What each socket of now forwards: a frame, or nothing. */
   readonly #open = new Set<{ silent: boolean }>();
@@ -105,7 +106,6 @@ export class Wire {
 
   #join(connector: WebSocket, path: string): void {
     const gateway = new WebSocket(`${this.#gatewayUrl.replace("http", "ws")}${path}`);
-    this.#connector = connector;
     const pair = { silent: false };
     this.#open.add(pair);
     const early: string[] = [];
@@ -115,6 +115,8 @@ export class Wire {
       else gateway.send(text);
     };
     const toConnector = (frame: Frame): void => {
+      // The connector asks on a second socket when this one is silent; only one has a session.
+      if (frame.t === "welcome") this.#connector = connector;
       for (const one of this.tamper(frame)) connector.send(JSON.stringify(one));
     };
     for (const [from, on] of [
