@@ -1,0 +1,3 @@
+import { lane } from "./lane.ts";
+
+lane(0);
