@@ -164,6 +164,10 @@ describe("a connector that listens", () => {
     await until(() => given === 1);
     await until(() => here() !== null);
     expect(here()?.session).not.toBe(before.session);
+    // What its journal says in the next session is a proof, as it is where the connector dials.
+    const seen = (id: string) => gateway.end.seen("acme", before.connector, id);
+    expect(await seen("call_that_never_came")).toBe("never");
+    expect(await seen(`call_${calls}`)).not.toBe("never");
     expect(await call("again")).toMatchObject({ ok: true });
   });
 
