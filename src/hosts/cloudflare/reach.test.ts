@@ -74,6 +74,21 @@ describe("a lock", () => {
     },
   );
 
+  it("counts a holder from its last question, whoever asked in between", async () => {
+    const { leases, lock, clock } = await world();
+    leases.grant("wf_1");
+    await clock.pass(LEASE_MS - 1);
+    leases.grant("wf_1");
+    await clock.pass(1);
+    // All that have ended leave with this one, and nobody else.
+    leases.grant("wf_2");
+    const state = lock();
+    await clock.pass(LEASE_MS - 2);
+    expect(state.done).toBe(false);
+    await clock.pass(2);
+    expect(state.done).toBe(true);
+  });
+
   it("waits one whole lease after a start: holders of before are not known", async () => {
     const { lock, clock } = await world(0);
     const state = lock();
