@@ -52,9 +52,14 @@ const OWN: { readonly [guide: string]: () => { readonly [placeholder: string]: s
   mcp: () => ({ "my-notes": join(folder, "notes"), "/opt/notes/notes-mcp": writeNotes(folder) }),
 };
 
+/** It needs an account, and says so on its first lines. */
+const NEEDS_AN_ACCOUNT = "cloudflare.md";
+
 describe("the guides", () => {
-  it("are all followed", () => {
-    const written = readdirSync(join(ROOT, "docs", "guides"));
+  it("are all followed, but for one that needs an account", () => {
+    const all = readdirSync(join(ROOT, "docs", "guides"));
+    expect(all).toContain(NEEDS_AN_ACCOUNT);
+    const written = all.filter((name) => name !== NEEDS_AN_ACCOUNT);
     expect(written.toSorted()).toEqual(
       Object.keys(OWN)
         .map((name) => `${name}.md`)
