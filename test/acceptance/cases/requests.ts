@@ -99,13 +99,13 @@ export function requestCases(world: () => World): void {
       expect(workflow.expiresIn).toBeLessThanOrEqual(2);
       const note = { tool: "lab_note", arguments: { text: "in time" } };
       const call = (): Promise<Answer> => workflow.request("POST", "/calls", note);
-      let late = await call();
-      for (; late.status === 200; late = await call()) {
-        expect(late.body).toMatchObject({ outcome: "ok" });
-        await sleep(50);
-      }
+      // A busy machine may be late with this one, too.
+      const first = await call();
+      if (first.status === 200) expect(first.body).toMatchObject({ outcome: "ok" });
+      while ((await workflow.request("GET", "")).status === 200) await sleep(50);
       // A credential says in whole seconds when it ends.
       expect(Date.now() - before).toBeGreaterThanOrEqual(1_000);
+      const late = await call();
       expect(late.status).toBe(401);
       expect(late.headers.get("www-authenticate")).toContain('error="invalid_token"');
     });
