@@ -70,16 +70,27 @@ describe("what leaves the gateway, and when", () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  const first = (kind: Step["kind"], text: string, from = 0): number =>
-    trace.findIndex((step, at) => at >= from && step.kind === kind && step.text.includes(text));
+  /** Where each id of this pattern stands in a step of this kind for the first time. */
+  const firsts = (kind: Step["kind"], pattern: RegExp): ReadonlyMap<string, number> => {
+    const found = new Map<string, number>();
+    for (const [at, step] of trace.entries()) {
+      if (step.kind !== kind) continue;
+      for (const [, id = ""] of step.text.matchAll(pattern)) if (!found.has(id)) found.set(id, at);
+    }
+    return found;
+  };
+  const syncAfter = (at: number): number =>
+    trace.findIndex(({ kind }, other) => other >= at && kind === "sync");
 
   it("is an answer only after the sync that covers its settlement", () => {
     expect(answered).toHaveLength(CALLS);
+    // Members are sorted: `calls` follows `call` in a settlement, `chain` in an admission.
+    const settlements = firsts("record", printed('"call":"(\\w+)","calls":'));
+    const answers = firsts("network", printed('"call":"(\\w+)"'));
     for (const call of answered) {
-      // Members are sorted: `calls` follows `call` in a settlement, `chain` in an admission.
-      const recorded = first("record", printed(`"call":"${call}","calls":`));
-      const synced = first("sync", "", recorded);
-      const sent = first("network", printed(`"call":"${call}"`));
+      const recorded = settlements.get(call) ?? -1;
+      const synced = syncAfter(recorded);
+      const sent = answers.get(call) ?? -1;
       expect(recorded, call).toBeGreaterThanOrEqual(0);
       expect(synced, call).toBeGreaterThan(recorded);
       expect(sent, call).toBeGreaterThan(synced);
@@ -88,10 +99,12 @@ describe("what leaves the gateway, and when", () => {
 
   it("is a request for a tool, also to preview, only after the sync that covers its admission", () => {
     expect(dispatched.size).toBe(CALLS);
+    const admissions = firsts("record", printed('"txn":"(\\w+)"'));
+    const requests = firsts("network", printed('"token":"([\\w.-]+)"'));
     for (const [txn, token] of dispatched) {
-      const recorded = first("record", printed(`"txn":"${txn}"`));
-      const synced = first("sync", "", recorded);
-      const sent = first("network", token);
+      const recorded = admissions.get(txn) ?? -1;
+      const synced = syncAfter(recorded);
+      const sent = requests.get(token) ?? -1;
       expect(recorded, txn).toBeGreaterThanOrEqual(0);
       expect(synced, txn).toBeGreaterThan(recorded);
       expect(sent, txn).toBeGreaterThan(synced);

@@ -43,7 +43,7 @@ export function steps(file: string): Step[] {
     });
 }
 
-/** As strace prints a piece of JSON inside a string. */
-export function printed(json: string): string {
-  return json.replaceAll('"', '\\"');
+/** This piece of JSON, with a pattern in it, as strace prints it inside a string. */
+export function printed(json: string): RegExp {
+  return new RegExp(json.replaceAll('"', String.raw`\\"`), "g");
 }
