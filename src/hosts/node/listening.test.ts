@@ -12,7 +12,7 @@ import { mint } from "../../connector/testing.ts";
 import { Authority } from "../../connector/testing-certificates.ts";
 import { publicTls, type Tls, type TlsMaterial } from "../../connector/tls.ts";
 import { FRAME_TYPE, MAX_OVERTAKING, OPEN_PATH, SOCKET_HEADER } from "../../tunnel/post.ts";
-import { MAX_HANDSHAKE_FRAME_BYTES } from "../../tunnel/protocol.ts";
+import { MAX_HANDSHAKE_FRAME_BYTES, type SeenState } from "../../tunnel/protocol.ts";
 import { isConnectorUrl } from "./connector-url.ts";
 import { dialListening } from "./listening-connectors.ts";
 import { TestGateway } from "./testing-tunnel.ts";
@@ -94,6 +94,15 @@ function call(id: string, presenter = here()!, timeoutMs = 30_000) {
   return gateway.end.send("acme", presenter, { call: name, token, request, cap: 1_000, timeoutMs });
 }
 
+/** As the gateway asks: again, where a busy machine is late with the answer. */
+async function journalled(id: string): Promise<SeenState> {
+  for (;;) {
+    const state = await gateway.end.seen("acme", "con_1", id);
+    if (state !== null) return state;
+    await until(() => here() !== null);
+  }
+}
+
 const post = (path: string, body: string | Uint8Array<ArrayBuffer> = ""): Promise<Response> =>
   fetch(`${origin}${path}`, { method: "POST", body });
 
@@ -133,7 +142,7 @@ describe("a connector that listens", () => {
     gateway.end.cut("acme", new Set([`call_${calls}`]));
     expect(await cut).toMatchObject({ code: "interrupted" });
     await until(() => given === 1);
-    expect(await gateway.end.seen("acme", presenter.connector, "call_never")).toBe("never");
+    expect(await journalled("call_never")).toBe("never");
     gateway.rotate();
     expect(await call("after")).toMatchObject({ ok: true });
     expect((await gateway.end.rotate("acme", presenter.connector))?.session).toBe(
@@ -165,9 +174,8 @@ describe("a connector that listens", () => {
     await until(() => here() !== null);
     expect(here()?.session).not.toBe(before.session);
     // What its journal says in the next session is a proof, as it is where the connector dials.
-    const seen = (id: string) => gateway.end.seen("acme", before.connector, id);
-    expect(await seen("call_that_never_came")).toBe("never");
-    expect(await seen(`call_${calls}`)).not.toBe("never");
+    expect(await journalled("call_that_never_came")).toBe("never");
+    expect(await journalled(`call_${calls}`)).not.toBe("never");
     expect(await call("again")).toMatchObject({ ok: true });
   });
 
