@@ -95,8 +95,11 @@ describe(`kill -9 of the gateway, ${KILLS} times, seed ${SEED}`, () => {
 function keeps(ledger: Ledger, events: readonly StoredEvent[], at: string): void {
   const last = new Map<unknown, StoredEvent["event"]>();
   for (const { event } of events) {
-    // A signal names the call that raised it, and is no part of its end.
-    if ("call" in event && event.type !== "signal.raised") last.set(event["call"], event);
+    // A signal names the call that raised it, and is no part of its end; what was unknown when it was
+    // told, its connector may have told since.
+    if ("call" in event && !["signal.raised", "call.reconciled"].includes(event.type)) {
+      last.set(event["call"], event);
+    }
   }
   for (const { call, outcome, reason } of ledger.calls) {
     if (UNRECORDED.has(reason?.code ?? "")) continue;
