@@ -163,7 +163,7 @@ class PostSocket implements Socket {
     const lines = this.#lines;
     this.#lines = [];
     this.#bytes = 0;
-    response.writeHead(200, { "content-type": FRAME_TYPE });
+    if (!response.headersSent) response.writeHead(200, { "content-type": FRAME_TYPE });
     response.end(lines.map((line) => `${line}\n`).join(""));
   }
 
@@ -179,12 +179,20 @@ class PostSocket implements Socket {
     this.end.message(text);
     if (this.#closed) {
       if (!response.writableEnded) refuse(response, 410);
-    } else if (id === null) this.say(response);
+    } else if (id === null) {
+      this.say(response);
+    } else if (!response.headersSent) {
+      // A Worker has six requests at a time that wait for headers: its beats must not stand behind calls.
+      response.writeHead(200, { "content-type": FRAME_TYPE });
+      response.flushHeaders();
+    }
   }
 }
 
+/** An answer that has begun can only be broken off, which says the same: no answer, no session. */
 function refuse(response: ServerResponse, status: number): void {
   if (response.writableEnded) return;
+  if (response.headersSent) return void response.destroy();
   response.writeHead(status);
   response.end();
 }

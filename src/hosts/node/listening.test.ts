@@ -11,6 +11,7 @@ import { startConnector, type RunningConnector } from "../../connector/run.ts";
 import { mint } from "../../connector/testing.ts";
 import { Authority } from "../../connector/testing-certificates.ts";
 import { publicTls, type Tls, type TlsMaterial } from "../../connector/tls.ts";
+import { openByPost } from "../../tunnel/post-client.ts";
 import { FRAME_TYPE, MAX_OVERTAKING, OPEN_PATH, SOCKET_HEADER } from "../../tunnel/post.ts";
 import { MAX_HANDSHAKE_FRAME_BYTES, type SeenState } from "../../tunnel/protocol.ts";
 import { isConnectorUrl } from "./connector-url.ts";
@@ -133,6 +134,30 @@ describe("a connector that listens", () => {
     }
     held.pop()?.();
     expect(await slow).toMatchObject({ ok: true, body: "/tickets/held" });
+  });
+
+  it("serves a gateway that may wait for the headers of six answers at a time, as a Worker may", async () => {
+    let waiting = 0;
+    const line: (() => void)[] = [];
+    const six = async (url: string, init: RequestInit): Promise<Response> => {
+      if (waiting >= 6) await new Promise<void>((resolve) => line.push(resolve));
+      waiting++;
+      try {
+        return await fetch(url, init);
+      } finally {
+        waiting--;
+        line.shift()?.();
+      }
+    };
+    const stop = new AbortController();
+    dialling.push({ [Symbol.dispose]: () => stop.abort() });
+    void openByPost(origin, (socket) => gateway.end.accept("acme", socket), stop.signal, six);
+    await until(() => here() !== null);
+    const slow = Array.from({ length: 7 }, () => call("held"));
+    await until(() => held.length === slow.length);
+    expect(await call("quick")).toMatchObject({ ok: true, body: "/tickets/quick" });
+    for (const answer of held.splice(0)) answer();
+    for (const answer of await Promise.all(slow)) expect(answer).toMatchObject({ ok: true });
   });
 
   it("stops what is cut, says what it has seen, and follows the gateway's keys", async () => {
