@@ -23,10 +23,10 @@ describe("a lease", () => {
     clock.stall(2_000);
     lease.take(asked, standing(1), null, KEYS);
     clock.stall(LEASE_MS - 2_001);
-    expect(lease.locks?.epoch).toBe(1);
+    expect([lease.holds, lease.locks?.epoch]).toEqual([true, 1]);
     expect(lease.choose("acme", "internal")).toEqual({ connector: "con_1", session: "s1" });
     clock.stall(1);
-    expect([lease.locks, lease.keys]).toEqual([null, null]);
+    expect([lease.holds, lease.locks, lease.keys]).toEqual([false, null, null]);
     expect([lease.choose("acme", "internal"), lease.session("con_1")]).toEqual([null, null]);
   });
 

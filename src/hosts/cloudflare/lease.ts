@@ -45,6 +45,10 @@ export class Lease {
     this.#notBefore = this.#clock.elapsed();
   }
 
+  get holds(): boolean {
+    return this.#now !== null;
+  }
+
   get locks(): LockTable | null {
     return this.#now?.locks ?? null;
   }

@@ -126,8 +126,13 @@ export class SessionHost {
     };
   }
 
-  /** Asks the tenant's object; false: it did not answer, and what was known runs out. */
+  /** Asks the tenant's object; false: it has said nothing that may be acted on now. */
   async renew(): Promise<boolean> {
+    // One that was just started may take longer to answer than its answer is good for.
+    return (await this.#ask()) || this.#ask();
+  }
+
+  async #ask(): Promise<boolean> {
     const asked = clock.elapsed();
     try {
       const standing = await this.#object.standing(this.workflow);
@@ -136,7 +141,7 @@ export class SessionHost {
         digest === null ? null : await compiledBundle(digest, () => this.#object.bundle(digest));
       const text = this.wrapping.unwrap(keysPlace(this.tenant, this.workflow), standing.keys);
       this.lease.take(asked, standing, bundle, JSON.parse(text.toString("utf8")) as SessionKeys);
-      return true;
+      return this.lease.holds;
     } catch {
       return false;
     }
