@@ -9,11 +9,11 @@ import { outcomeCases } from "../acceptance/cases/outcomes.ts";
 import { recordCases } from "../acceptance/cases/record.ts";
 import { requestCases } from "../acceptance/cases/requests.ts";
 import { twiceCases } from "../acceptance/cases/twice.ts";
-import { inWorkerd } from "./world.ts";
+import { worldInWorkerd } from "./world.ts";
 
 /** The acceptance suite's own cases, unchanged, against the built Worker. README.md says which not yet. */
 describe("acceptance, in workerd", () => {
-  const { world } = inWorkerd();
+  const world = worldInWorkerd();
   exchangeCases(world);
   requestCases(world);
   outcomeCases(world);

@@ -10,20 +10,14 @@ import { descendants } from "./descendants.ts";
 import { devCommand } from "./workers.ts";
 
 /** The built Worker in workerd; connectors as real processes that listen, each behind a binding of its own. */
-export function cloudflareHost(built: string, evictable: boolean): CloudflareHost {
-  return new Workerd(built, evictable);
+export function cloudflareHost(built: string): Host {
+  return new Workerd(built);
 }
 
-export interface CloudflareHost extends Host {
-  /** Ends a session's object, by its name: see evictable.ts. */
-  evict(session: string): Promise<void>;
-}
-
-class Workerd implements CloudflareHost {
+class Workerd implements Host {
   readonly processes = new Map<string, Running>();
   readonly history: Running[] = [];
   readonly #built: string;
-  readonly #evictable: boolean;
   readonly #plans = new Map<string, ConnectorPlan>();
   #network: Network | null = null;
   readonly #secret = randomBytes(16).toString("hex");
@@ -32,9 +26,8 @@ class Workerd implements CloudflareHost {
   #gateway: readonly string[] = [];
   #url = "";
 
-  constructor(built: string, evictable: boolean) {
+  constructor(built: string) {
     this.#built = built;
-    this.#evictable = evictable;
   }
 
   get urls(): { readonly gateway: string } {
@@ -57,15 +50,7 @@ class Workerd implements CloudflareHost {
     const { folder } = network;
     const plans = [...this.#plans.values()];
     this.#gateway = devCommand({
-      ...{
-        built: this.#built,
-        evictable: this.#evictable,
-        folder,
-        port,
-        network,
-        plans,
-        secret: this.#secret,
-      },
+      ...{ built: this.#built, folder, port, network, plans, secret: this.#secret },
     });
     this.#run("gateway", this.#gateway);
     await this.#up();
@@ -90,12 +75,6 @@ class Workerd implements CloudflareHost {
     const all = part === "gateway" ? [...descendants(running.pid)] : [];
     for (const pid of all) process.kill(pid, "SIGKILL");
     await running.kill();
-  }
-
-  async evict(session: string): Promise<void> {
-    const url = `${this.#url}/evict?session=${encodeURIComponent(session)}`;
-    const { status } = await fetch(url, { headers: { "test-operator": this.#secret } });
-    if (status !== 204) throw new Error(`${session} was not evicted: ${status}`);
   }
 
   async restart(part: string): Promise<void> {

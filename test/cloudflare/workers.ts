@@ -11,8 +11,6 @@ const here = (file: string): string => fileURLToPath(new URL(file, import.meta.u
 export interface Deployment {
   /** Folder of the built Worker. */
   readonly built: string;
-  /** What was built has the entrypoint `Evictor`. */
-  readonly evictable: boolean;
   /** Where all of this may keep what it likes. */
   readonly folder: string;
   readonly port: number;
@@ -37,7 +35,6 @@ export function devCommand(deployment: Deployment): string[] {
       services: [
         { binding: "GATEWAY", ...gateway() },
         { binding: "OPERATOR", ...gateway("Operator") },
-        ...(deployment.evictable ? [{ binding: "EVICTOR", ...gateway("Evictor") }] : []),
       ],
     },
     gatewayWorker(deployment),
@@ -60,14 +57,14 @@ export function devCommand(deployment: Deployment): string[] {
   return [process.execPath, wrangler, "dev", ...configs, ...where, ...storage, ...quiet];
 }
 
-function gatewayWorker({ built, evictable, port, network, plans }: Deployment) {
+function gatewayWorker({ built, port, network, plans }: Deployment) {
   const tenants = Object.entries(network.tenants).map(([name, { idp, approvals, events }]) => {
     const own = plans.filter(({ tenant }) => tenant === name);
     return [name, { idp, approvals, events, connectors: own.map(connectorOf) }];
   });
   return {
     name: "postern",
-    main: join(built, evictable ? "evictable.js" : "worker.js"),
+    main: join(built, "worker.js"),
     no_bundle: true,
     rules: [{ type: "CompiledWasm", globs: ["**/*.wasm"] }],
     durable_objects: {
