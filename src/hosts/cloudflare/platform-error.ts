@@ -51,13 +51,13 @@ export function platformError(error: unknown): PlatformError {
 }
 
 /**
- * Null: the answer is the connector's. Against its documentation the platform was seen to answer 500 with its
+ * Null: the answer may be the connector's. Against its documentation the platform was seen to answer 500 with its
  * error as a line of text, which no connector does; whoever pretends to be one gains a name in a log.
  */
 export async function ownAnswer(response: Response): Promise<PlatformError | null> {
   const type = response.headers.get("content-type") ?? "";
   if (response.status < 500 || !type.startsWith("text/plain")) return null;
-  return named(await beginning(response));
+  return named(await beginning(response)) ?? "http_protocol_error";
 }
 
 function named(text: string): PlatformError | null {
