@@ -61,6 +61,9 @@ describe.runIf(url !== null)("the Postgres executor against a real server", () =
       grant select (id, owner), insert, delete on ${name}.note to ${name}_reader;
       create table ${name}.late (id int primary key references ${name}.note deferrable initially deferred);
       grant insert, select on ${name}.late to ${name}_reader;
+      create table ${name}.held (id int primary key, what text);
+      insert into ${name}.held values (1, 'before');
+      grant select, insert, update on ${name}.held to ${name}_reader;
     `);
   });
   afterAll(async () => {
@@ -152,6 +155,76 @@ describe.runIf(url !== null)("the Postgres executor against a real server", () =
     expect(await answer).toEqual({ ok: false, code: "deadline_exceeded", effect: "none" });
     while ((await running(marker)) > 0);
     expect(await admin.unsafe(`select id from ${name}.note where id = 50`)).toHaveLength(0);
+  });
+
+  describe("a write of a row that somebody else holds", () => {
+    const waits = (marker: string): string =>
+      `insert into ${name}.held values (1, '${marker}') on conflict (id) do update set what = excluded.what`;
+    /** Longer than a busy machine takes to see that somebody waits. */
+    const LONG = { remainingMs: () => 60_000 };
+    /** Held until `release`; the write stands behind it, and the server says so. */
+    async function behind(
+      marker: string,
+      change: Parameters<typeof execution>[1] = {},
+    ): Promise<{
+      readonly answer: Promise<ConnectorAnswer>;
+      readonly release: () => Promise<void>;
+    }> {
+      const { promise: released, resolve } = Promise.withResolvers<void>();
+      const { promise: taken, resolve: take } = Promise.withResolvers<void>();
+      const holder = admin.begin(async (sql) => {
+        await sql.unsafe(`select 1 from ${name}.held where id = 1 for update`);
+        take();
+        await released;
+      });
+      await taken;
+      const one = executor({ role: `${name}_reader`, connections: 1 });
+      const statement = waits(marker);
+      const answer = one.execute(execution({ statement, mode: "write" }, change));
+      const release = async (): Promise<void> => {
+        resolve();
+        await holder;
+        // The connection is whole: the next one to need it is not the one that waits.
+        expect(await rows(one.execute(execution({ statement: "select 1 as one" })))).toEqual([
+          { one: 1 },
+        ]);
+      };
+      return { answer, release };
+    }
+    const waiting = async (marker: string): Promise<number> =>
+      (
+        await admin`select 1 from pg_stat_activity where wait_event_type = 'Lock' and query like ${`%${marker}%`}`
+      ).length;
+    const what = async (): Promise<unknown> =>
+      (await admin.unsafe(`select what from ${name}.held`))[0]?.["what"];
+
+    it("ends at its deadline, undone, while the row is still held", async () => {
+      const { answer, release } = await behind("late", { remainingMs: () => 300 });
+      expect(await answer).toEqual({ ok: false, code: "deadline_exceeded", effect: "none" });
+      while ((await waiting("late")) > 0);
+      expect(await what()).toBe("before");
+      await release();
+      expect(await what()).toBe("before");
+    });
+
+    it("is cancelled at the server when it is cut, and does not come after", async () => {
+      const abort = new AbortController();
+      const { answer, release } = await behind("cut", { signal: abort.signal, ...LONG });
+      while ((await waiting("cut")) === 0);
+      abort.abort();
+      expect(await answer).toEqual({ ok: false, code: "deadline_exceeded", effect: "none" });
+      while ((await waiting("cut")) > 0);
+      await release();
+      expect(await what()).toBe("before");
+    });
+
+    it("is done when the row is let go in time", async () => {
+      const { answer, release } = await behind("in time", LONG);
+      while ((await waiting("in time")) === 0);
+      await release();
+      expect(await answer).toMatchObject({ ok: true });
+      expect(await what()).toBe("in time");
+    });
   });
 
   it("says that nothing happened where COMMIT itself is refused", async () => {

@@ -1,17 +1,11 @@
-import { execFileSync, spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import {
-  type Connection,
-  type Granted,
-  type JsonObject,
-  PosternClient,
-  type PrivateKeyJwk,
-} from "../../../src/sdk/index.ts";
+import type { Granted, JsonObject } from "../../../src/sdk/index.ts";
 import { announce } from "../service.ts";
+import { openProfile } from "./profile.ts";
 import { callAs } from "./sdk-step.ts";
 
 /**
@@ -35,15 +29,7 @@ if (file === undefined || customer === undefined || checkerKey === undefined) {
   process.exit(2);
 }
 
-const profile = JSON.parse(readFileSync(file, "utf8")) as Profile;
-const { gateway, tenant, agent, purpose } = profile;
-const [program = "", ...args] = profile.human.command;
-const connection: Connection = { gateway, tenant, agent, assertionKey: readKey(profile.agentKey) };
-const workflow = await PosternClient.open({
-  ...connection,
-  subjectToken: execFileSync(program, args, { encoding: "utf8" }).trim(),
-  purpose,
-});
+const { workflow, gateway, tenant } = await openProfile(file);
 announce({ tools: workflow.tools.join(" ") });
 
 const asked = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
@@ -77,19 +63,6 @@ if (checker.exitCode === null) await once(checker, "exit");
 await workflow.close();
 say({ event: "done" });
 process.exit(0);
-
-interface Profile {
-  readonly gateway: string;
-  readonly tenant: string;
-  readonly agent: string;
-  readonly agentKey: string;
-  readonly purpose: string;
-  readonly human: { readonly command: readonly string[] };
-}
-
-function readKey(path: string): PrivateKeyJwk {
-  return JSON.parse(readFileSync(path, "utf8")) as PrivateKeyJwk;
-}
 
 async function nextAnswer(): Promise<string> {
   const answer = await answers.next();

@@ -1,4 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { join } from "node:path";
+import { ROOT, run as runProcess } from "../support/process.ts";
+import { profileFile } from "../support/profile.ts";
 import type { World } from "../support/world.ts";
 
 /** What people do with tools: see all of them, confirm what was guessed, stop one. */
@@ -62,6 +65,38 @@ export function toolCases(world: () => World): void {
       expect([code, stderr]).toEqual([1, expect.stringContaining("postern tool list")]);
       expect((await run("show", "lab_nte")).code).toBe(1);
       expect((await run("quarantine", "lab_note", "--reason", "two\nlines")).code).toBe(2);
+    });
+  });
+
+  describe("an agent with the SDK", () => {
+    it("sees the tools of its seat, and those that fit a task first", async () => {
+      const { acme, agent } = world();
+      const profile = await profileFile(world(), "find-tools");
+      const task = "note a text & more";
+      const { code, stdout } = await runProcess([
+        ...[process.execPath, join(ROOT, "examples/acme/agent/find-tools.ts")],
+        ...["--profile", profile, "--limit", "2", task, "qqqq zzzz"],
+      ]);
+      expect(code).toBe(0);
+      const { listed, found } = JSON.parse(stdout) as {
+        readonly listed: readonly { readonly name: string }[];
+        readonly found: readonly (readonly object[])[];
+      };
+      const names = listed.map(({ name }) => name);
+      expect(names).toEqual(names.toSorted());
+      const note = listed.find(({ name }) => name === "lab_note");
+      expect(note).toMatchObject({ inputSchema: { type: "object", properties: { text: {} } } });
+      // Nobody has reviewed it, so nobody is offered it.
+      expect(names).not.toContain("lab_imported");
+      const workflow = await acme.open(agent, "dana", { purpose: "lab" });
+      expect((await workflow.request("GET", "/tools")).body).toEqual({ tools: listed });
+      const [fitting = [], nothing] = found;
+      expect(fitting).toHaveLength(2);
+      expect(fitting).toContainEqual(note);
+      expect(listed).toEqual(expect.arrayContaining([...fitting]));
+      expect(nothing).toEqual([]);
+      const path = `/tools?task=${encodeURIComponent(task)}&limit=2`;
+      expect((await workflow.request("GET", path)).body).toEqual({ tools: fitting });
     });
   });
 }

@@ -61,6 +61,9 @@ export class Lab {
   /** What `GET /people` finds by a part of the name. */
   people: readonly { readonly id: string; readonly name: string; readonly email: string }[] = [];
 
+  /** The model behind `POST /embeddings`: what stands for a text. */
+  embed: (text: string) => readonly number[] = () => [];
+
   /** What `/keyed/{key}` did, by `Idempotency-Key`: once on each. */
   readonly orders = new Map<string, string>();
   /** What becomes of the answers of `/keyed/{key}`; the order itself is carried out all the same. */
@@ -169,6 +172,11 @@ export class Lab {
       case "document":
         await sleep(this.latencyMs(arrival));
         return this.#document(key, method, headers["if-match"], body, response);
+      case "embeddings": {
+        const { input } = JSON.parse(body) as { readonly input: readonly string[] };
+        const data = input.map((text, index) => ({ index, embedding: this.embed(text) }));
+        return json(response, 200, { data });
+      }
       case "keyed":
         return this.#keyed(key, String(headers["idempotency-key"]), response);
       case "people": {

@@ -13,7 +13,7 @@ import { Lab } from "./lab.ts";
 import { doomed, starter, wired } from "./plans.ts";
 import { freePort, ROOT, Running } from "./process.ts";
 import { EVENTS_AUDIENCE, Provider } from "./provider.ts";
-import { queried } from "./queried.ts";
+import { EMBEDDING_TOKEN, queried, similar } from "./queried.ts";
 import { Tenant } from "./tenant.ts";
 import { Wire } from "./wire.ts";
 
@@ -154,18 +154,23 @@ export async function startWorld(
         wire = await Wire.start(gatewayUrl);
         return [{ ...own, gatewayUrl: wire.url }, ...others];
       }
-      const [origin, library, billing] = await Promise.all([
+      const [origin, indexed, database] = await Promise.all([
         tickets(services, gatewayUrl, leak),
         documents(services, gatewayUrl),
-        confidential(services, folder),
+        billing(services, folder),
       ]);
       const inside = internal(lab, origin, gatewayUrl);
+      const library = similar(database, lab);
       wire = await Wire.start(gatewayUrl);
       return [
-        { ...inside, destinations: { ...inside.destinations, documents: library } },
+        {
+          ...inside,
+          destinations: { ...inside.destinations, documents: indexed, library },
+          env: { BILLING_PASSWORD, EMBEDDING_TOKEN },
+        },
         doomed(lab),
         wired(lab, wire),
-        billing,
+        confidential(database),
         starter(lab, listen),
       ];
     },
@@ -345,10 +350,9 @@ function internal(lab: Lab, ticketsOrigin: string | null, gatewayUrl: string): C
 /** Who is what at the team with the starter bundle. */
 const GROUPS: { readonly [login: string]: string } = { sam: "staff", rhea: "reviewers" };
 
-async function confidential(
-  services: Map<string, Running>,
-  folder: string,
-): Promise<ConnectorPlan> {
+const BILLING_PASSWORD = "not-checked-by-pglite";
+
+async function billing(services: Map<string, Running>, folder: string): Promise<object> {
   const socket = join(folder, "pg");
   mkdirSync(socket, { mode: 0o700 });
   const facts = await serve(
@@ -356,7 +360,7 @@ async function confidential(
     "billing",
     example("billing/server.ts", "--socket-dir", socket),
   );
-  const database = {
+  return {
     kind: "postgres",
     host: facts["host"],
     port: facts["port"],
@@ -365,6 +369,9 @@ async function confidential(
     password: { env: "BILLING_PASSWORD" },
     statements: "any",
   };
+}
+
+function confidential(database: object): ConnectorPlan {
   return {
     name: "confidential",
     tenant: "acme",
@@ -375,6 +382,6 @@ async function confidential(
       refunds: { ...database, role: "refund_clerk" },
       ...queried(database),
     },
-    env: { BILLING_PASSWORD: "not-checked-by-pglite" },
+    env: { BILLING_PASSWORD },
   };
 }
