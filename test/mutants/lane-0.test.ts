@@ -1,3 +1,0 @@
-import { lane } from "./lane.ts";
-
-lane(0);
