@@ -36,8 +36,13 @@ export function enrolUrl(gateway: URL, tenant: string): URL {
 
 /** How the gateway is reached: verified in any case, against its own authority where one is named. */
 export function gatewayAgent(tls: Tls): Agent {
-  // A WebSocket begins as HTTP/1.1.
-  return new Agent({ allowH2: false, connect: connectorOf(tls, { allowH2: false }) });
+  return new Agent({
+    // A WebSocket begins as HTTP/1.1.
+    allowH2: false,
+    connect: connectorOf(tls, { allowH2: false }),
+    // Its own cap of a message is 128 MiB, and it holds what it reads.
+    webSocket: { maxPayloadSize: MAX_FRAME_BYTES },
+  });
 }
 
 /** Null: no connection, or none in time. */

@@ -131,6 +131,28 @@ describe("a session, seen from the connector", () => {
     expect(world.ended).toEqual(["malformed"]);
   });
 
+  it("holds no more of its requests than it lets its gateway wait for", async () => {
+    const world = new World().live();
+    const body = "x".repeat(8 * 1_024 * 1_024);
+    for (let at = 0; at < 8; at++) world.request(String(at), { body });
+    expect(world.jobs).toHaveLength(7);
+    const busy = { ok: false, code: "busy", effect: "none" };
+    expect(world.socket.of("answer")).toEqual([{ t: "answer", id: "7", answer: busy }]);
+    world.jobs[0]!.answer(done);
+    await settle();
+    world.request("8", { body });
+    expect(world.jobs).toHaveLength(8);
+  });
+
+  it("does not remember for ever what it refused", async () => {
+    const world = new World().live();
+    void world.end.drain();
+    for (let at = 0; at < 8_192; at++) world.request(String(at));
+    expect(world.ended).toEqual([]);
+    world.request("more");
+    expect(world.ended).toEqual(["malformed"]);
+  });
+
   it("says so where an answer does not fit into a frame", async () => {
     const world = new World().live();
     world.request();

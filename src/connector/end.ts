@@ -28,6 +28,8 @@ import { Silence } from "./silence.ts";
 
 /** Questions about the journal under way: each may hold a connection of a database for a moment. */
 const MAX_QUESTIONS = 32;
+/** No gateway asks again so often while it hears that there is no room: ids are kept for as long as a session. */
+const MAX_REFUSED = 8_192;
 
 export interface Identity {
   readonly tenant: string;
@@ -106,6 +108,8 @@ export class ConnectorEnd {
   readonly #clock: Clock;
   readonly #ports: EndPorts;
   readonly #work = new Map<string, AbortController>();
+  /** Bytes of the requests under way. */
+  #held = 0;
   /** Ids of requests that nobody looked at. */
   readonly #refused = new Set<string>();
   #state: State;
@@ -145,7 +149,7 @@ export class ConnectorEnd {
     if (frame === null) this.#end("malformed", CLOSE.malformed);
     else if (state.at === "challenge" && frame.t === "challenge") this.#prove(state.nonce, frame);
     else if (state.at === "welcome" && frame.t === "welcome") this.#begin(state.session, frame);
-    else if (state.at === "live") this.#receive(state, frame);
+    else if (state.at === "live") this.#receive(state, frame, text.length);
     else this.#end("malformed", CLOSE.malformed);
   }
 
@@ -194,14 +198,14 @@ export class ConnectorEnd {
     if (this.#draining) this.#write({ t: "drain" });
   }
 
-  #receive(state: State & { at: "live" }, frame: ToConnector): void {
+  #receive(state: State & { at: "live" }, frame: ToConnector, size: number): void {
     switch (frame.t) {
       case "beat":
         return this.#hear(frame);
       case "keys":
         return this.#ports.keys(frame.keys);
       case "request":
-        return this.#request(state, frame);
+        return this.#request(state, frame, size);
       case "cut":
         this.#work.get(frame.id)?.abort();
         return;
@@ -219,15 +223,17 @@ export class ConnectorEnd {
     }
   }
 
-  #request(state: State & { at: "live" }, frame: RequestFrame): void {
+  #request(state: State & { at: "live" }, frame: RequestFrame, size: number): void {
     // One id for two requests would let the answer of one pass for the other's. And what was refused
     // unread has an unspent token: a copy must not be done behind an answer that nothing was.
-    if (this.#work.has(frame.id) || this.#refused.has(frame.id)) {
+    const again = this.#work.has(frame.id) || this.#refused.has(frame.id);
+    if (again || this.#refused.size >= MAX_REFUSED) {
       return this.#end("malformed", CLOSE.malformed);
     }
     if (
       this.#draining ||
       this.#work.size >= MAX_IN_FLIGHT ||
+      this.#held + size > MAX_BUFFERED_BYTES ||
       this.#socket.buffered() > MAX_BUFFERED_BYTES
     ) {
       this.#refused.add(frame.id);
@@ -239,6 +245,7 @@ export class ConnectorEnd {
     const until = this.#clock.elapsed() + frame.timeoutMs;
     const cancelDeadline = this.#clock.after(frame.timeoutMs, () => controller.abort());
     this.#work.set(frame.id, controller);
+    this.#held += size;
     const job: Job = {
       frame,
       presenter: presenterOf(this.#identity.connector, state.session),
@@ -253,6 +260,7 @@ export class ConnectorEnd {
     };
     void this.#ports.serve(job).then((answer) => {
       cancelDeadline();
+      this.#held -= size;
       // Gone when the session ended meanwhile: its answers belong to nobody.
       if (!this.#work.delete(frame.id)) return;
       this.#answer(frame.id, answer);

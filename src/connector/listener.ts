@@ -8,7 +8,12 @@ import {
   OPEN_PATH,
   SOCKET_HEADER,
 } from "../tunnel/post.ts";
-import { MAX_FRAME_BYTES, MAX_HANDSHAKE_FRAME_BYTES, MAX_IN_FLIGHT } from "../tunnel/protocol.ts";
+import {
+  MAX_BUFFERED_BYTES,
+  MAX_FRAME_BYTES,
+  MAX_HANDSHAKE_FRAME_BYTES,
+  MAX_IN_FLIGHT,
+} from "../tunnel/protocol.ts";
 import type { Socket } from "../tunnel/socket.ts";
 import { drained } from "./dialler.ts";
 import type { ConnectorEnd } from "./end.ts";
@@ -18,6 +23,8 @@ import { sessionOn, type SessionParts } from "./session.ts";
 const MAX_UNPROVEN = 16;
 /** Every request of a session, and as much again for all else. */
 const MAX_CONNECTIONS = 2 * MAX_IN_FLIGHT;
+/** Of one session before its proof, over all POSTs that are arriving or wait for one that they overtook. */
+const MAX_UNPROVEN_BYTES = 16 * MAX_HANDSHAKE_FRAME_BYTES;
 /** For one POST to arrive: a peer that trickles holds a connection. */
 const ARRIVAL_MS = 10_000;
 const PATH = new RegExp(`^${OPEN_PATH}(?:/([0-9a-f]{32})/(\\d{1,15}|close))?$`);
@@ -64,14 +71,13 @@ export class Listener {
     if (id === undefined || turn === undefined) return this.#open(response);
     const socket = this.#sockets.get(id);
     if (socket === undefined) return refuse(response, 404);
-    const cap = socket.live ? MAX_FRAME_BYTES : MAX_HANDSHAKE_FRAME_BYTES;
-    const text = await bodyOf(request, cap);
-    if (text === null) return refuse(response, 413);
+    const body = await socket.read(request);
+    if (body === null) return refuse(response, 413);
     if (turn === "close") {
       socket.end.closed();
       return refuse(response, 204);
     }
-    socket.take(Number(turn), text, response);
+    socket.take(Number(turn), body, response);
   }
 
   #open(response: ServerResponse): void {
@@ -106,9 +112,11 @@ class PostSocket implements Socket {
   #lines: string[] = [];
   #bytes = 0;
   #closed = false;
+  /** Bytes of the other side that it has not delivered yet. */
+  #held = 0;
   /** The turn that comes next, and those that came too early. */
   #turn = 0;
-  readonly #early = new Map<number, { readonly text: string; readonly response: ServerResponse }>();
+  readonly #early = new Map<number, { readonly body: Buffer; readonly response: ServerResponse }>();
   /** By id: who waits for an answer. */
   readonly #waiting = new Map<string, ServerResponse>();
 
@@ -145,16 +153,43 @@ class PostSocket implements Socket {
     return this.#bytes;
   }
 
+  /** Null: more than it may be. What is read is held until it is taken, and given back here otherwise. */
+  async read(request: IncomingMessage): Promise<Buffer | null> {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    let whole = false;
+    try {
+      for await (const chunk of request as AsyncIterable<Buffer>) {
+        size += chunk.length;
+        this.#held += chunk.length;
+        const [frame, all] = this.live
+          ? [MAX_FRAME_BYTES, MAX_BUFFERED_BYTES]
+          : [MAX_HANDSHAKE_FRAME_BYTES, MAX_UNPROVEN_BYTES];
+        if (size > frame || this.#held > all) return null;
+        chunks.push(chunk);
+      }
+      whole = true;
+      return Buffer.concat(chunks, size);
+    } finally {
+      if (!whole) this.#held -= size;
+    }
+  }
+
   /** In the order in which they were sent; a turn that comes twice is a copy. */
-  take(turn: number, text: string, response: ServerResponse): void {
+  take(turn: number, body: Buffer, response: ServerResponse): void {
     const late = turn < this.#turn || this.#early.has(turn);
-    if (this.#closed || late || turn >= this.#turn + MAX_OVERTAKING) return refuse(response, 409);
-    this.#early.set(turn, { text, response });
+    if (this.#closed || late || turn >= this.#turn + MAX_OVERTAKING) {
+      this.#held -= body.length;
+      return refuse(response, 409);
+    }
+    this.#early.set(turn, { body, response });
     for (;;) {
       const next = this.#early.get(this.#turn);
       if (next === undefined) return;
       this.#early.delete(this.#turn++);
-      this.#deliver(next.text, next.response);
+      this.#held -= next.body.length;
+      // Bytes that are no text are no frame, and end the session.
+      this.#deliver(next.body.toString("utf8"), next.response);
     }
   }
 
@@ -170,6 +205,9 @@ class PostSocket implements Socket {
   #deliver(text: string, response: ServerResponse): void {
     const id = askedBy(text);
     if (id !== null) {
+      // One id for two: the session ends over it, and then nobody would answer the first.
+      const first = this.#waiting.get(id);
+      if (first !== undefined) refuse(first, 410);
       this.#waiting.set(id, response);
       // Its answer goes with the next beat, then.
       response.once("close", () => {
@@ -195,16 +233,4 @@ function refuse(response: ServerResponse, status: number): void {
   if (response.headersSent) return void response.destroy();
   response.writeHead(status);
   response.end();
-}
-
-/** Null: more than it may be. Bytes that are no text are no frame, and end the session. */
-async function bodyOf(request: IncomingMessage, cap: number): Promise<string | null> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > cap) return null;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString("utf8");
 }

@@ -102,7 +102,7 @@ export class World {
     return this;
   }
 
-  request(id = "0"): void {
+  request(id = "0", change: object = {}): void {
     this.say({
       t: "request",
       id,
@@ -116,6 +116,7 @@ export class World {
       preview: null,
       cap: 10,
       timeoutMs: 1_000,
+      ...change,
     });
   }
 }

@@ -1,4 +1,15 @@
-import { MAX_OBSERVED_BYTES, type ConnectorAnswer } from "./protocol.ts";
+import { MAX_FRAME_BYTES, MAX_OBSERVED_BYTES, type ConnectorAnswer } from "./protocol.ts";
+
+/** A control character of a body is six in JSON; base64 is less than that. */
+const LONGEST_ESCAPE = 6;
+/** Ids, content type, tag. */
+const MAX_AROUND_BYTES = 4 * 1_024;
+
+/** The largest frame that answers a request of this cap. */
+export function answerBytes(cap: number): number {
+  const states = 2 * MAX_OBSERVED_BYTES;
+  return Math.min(MAX_FRAME_BYTES, LONGEST_ESCAPE * cap + states + MAX_AROUND_BYTES);
+}
 
 /** The connector cuts at the cap; one that does not is not believed either. */
 export function isOversize(answer: ConnectorAnswer, cap: number): boolean {

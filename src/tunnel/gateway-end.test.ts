@@ -1,5 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { CLOSE, MAX_BUFFERED_BYTES, MAX_IN_FLIGHT, MAX_OBSERVED_BYTES } from "./protocol.ts";
+import { answerBytes } from "./answer.ts";
+import {
+  CLOSE,
+  MAX_BODY_BYTES,
+  MAX_BUFFERED_BYTES,
+  MAX_IN_FLIGHT,
+  MAX_OBSERVED_BYTES,
+  MAX_UNASKED_BYTES,
+} from "./protocol.ts";
 import { bare, gatewayKey, NONCE, request, World } from "./testing-gateway.ts";
 import { testKey } from "./testing.ts";
 
@@ -117,6 +125,49 @@ describe("a session, seen from the gateway", () => {
     world.clock.after(1_000, () => say({ t: "answer", id: "0", answer: none }));
     await world.clock.pass(1_000);
     expect(await answer).toEqual(none);
+  });
+
+  it("has room for what is owed, and for no large frame beside it", async () => {
+    const large = ok("x".repeat(MAX_UNASKED_BYTES));
+    const world = new World();
+    const { socket, peer, say } = world.connect();
+    expect(peer.room()).toBe(MAX_UNASKED_BYTES);
+    const cap = 2 * MAX_UNASKED_BYTES;
+    const asked = { ...request, cap, timeoutMs: 1_000 };
+    const first = world.end.send("acme", world.presenter(), asked);
+    const second = world.end.send("acme", world.presenter(), asked);
+    expect(peer.room()).toBe(MAX_UNASKED_BYTES + 2 * answerBytes(cap));
+    say({ t: "answer", id: "0", answer: large });
+    expect(await first).toEqual(large);
+    await world.clock.pass(1_000);
+    expect(await second).toMatchObject({ code: "deadline_exceeded" });
+    // Late, it comes all the same; then nothing is owed any more.
+    say({ t: "answer", id: "1", answer: large });
+    expect(peer.room()).toBe(MAX_UNASKED_BYTES);
+    expect(socket.closedWith).toBeNull();
+    say({ t: "answer", id: "1", answer: large });
+    expect(socket.closedWith).toBe(CLOSE.malformed);
+  });
+
+  it("ends at a large answer that nobody asked for, whatever else is owed", () => {
+    const world = new World();
+    const { socket, say } = world.connect();
+    void world.end.send("acme", world.presenter(), { ...request, cap: MAX_BODY_BYTES });
+    say({ t: "answer", id: "99", answer: ok("x".repeat(MAX_UNASKED_BYTES)) });
+    expect(socket.closedWith).toBe(CLOSE.malformed);
+    expect(world.signals).toMatchObject([{ signal: "context_mismatch", connector: "con_1" }]);
+  });
+
+  it("has room for the answer of its cap in the longest form that JSON has", () => {
+    const cap = 100_000;
+    const rows = { rows: [{ a: "a".repeat(MAX_OBSERVED_BYTES - 20) }] };
+    const answer = { ...ok("\u0001".repeat(cap)), observed: { before: rows, after: rows } };
+    const frame = {
+      t: "answer",
+      id: "x".repeat(32),
+      answer: { ...answer, etag: `"${"e".repeat(254)}"` },
+    };
+    expect(JSON.stringify(frame).length).toBeLessThan(answerBytes(cap));
   });
 
   it("cuts a request at its deadline and says that it may have happened", async () => {

@@ -46,6 +46,8 @@ export interface Successor {
 /** What a host feeds with the frames of one socket. */
 export interface Peer {
   message(text: string): void;
+  /** Bytes that it may say before it has finished a frame: what it owes, and a little. */
+  room(): number;
   /** The socket is gone. */
   closed(): void;
 }

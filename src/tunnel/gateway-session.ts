@@ -4,6 +4,7 @@ import type { Tier } from "../core/model/policy.ts";
 import { isOfCopy, isOversize } from "./answer.ts";
 import { encode } from "./frames.ts";
 import { verifyText, type Ed25519Jwk } from "./keys.ts";
+import { Owed } from "./owed.ts";
 import {
   BEAT_MS,
   CLOSE,
@@ -12,6 +13,7 @@ import {
   MAX_BUFFERED_BYTES,
   MAX_IN_FLIGHT,
   MAX_TIMEOUT_MS,
+  MAX_UNASKED_BYTES,
   SILENT_MS,
   type AnswerFrame,
   type CloseCode,
@@ -72,9 +74,6 @@ const QUESTION_MS = 2_000;
  */
 const ANSWER_MARGIN_MS = 250;
 
-/** More than a connector can be behind with: it answers what is cut at once. */
-const MAX_OVERDUE = 8 * MAX_IN_FLIGHT;
-
 interface Pending {
   readonly call: string;
   readonly cap: number;
@@ -100,8 +99,7 @@ export class GatewaySession {
   readonly #news: SessionNews;
   readonly #events: SessionEvents;
   readonly #pending = new Map<string, Pending>();
-  /** Given up here, and not answered yet. */
-  readonly #overdue = new Set<string>();
+  readonly owed = new Owed();
   readonly #questions = new Map<string, Question>();
   /** When it was chosen for requests that have not come yet, oldest first. */
   readonly #expected: number[] = [];
@@ -217,6 +215,7 @@ export class GatewaySession {
         cancelled?.removeEventListener("abort", cut);
       };
       this.#pending.set(id, { call, cap, forget, resolve });
+      this.owed.asked(cap);
       cancelled?.addEventListener("abort", cut, { once: true });
     });
   }
@@ -277,15 +276,14 @@ export class GatewaySession {
     });
   }
 
-  /** False: a frame that has no place in a running session. */
-  receive(frame: ToGateway): boolean {
+  /** False: a frame that has no place in a running session. `size`: of its text. */
+  receive(frame: ToGateway, size: number): boolean {
     this.#heard++;
     this.#silentBeats = 0;
     this.#heardAt = this.#clock.elapsed();
     switch (frame.t) {
       case "answer":
-        this.#answer(frame);
-        return true;
+        return this.#answer(frame, size);
       case "seen":
       case "rotate":
         if (this.#questions.get(frame.id)?.t === frame.t) this.#reply(frame.id, frame);
@@ -334,18 +332,20 @@ export class GatewaySession {
   }
 
   /** An answer nobody waits for is dropped: ids are never reused. One that nobody asked for is a lie. */
-  #answer(frame: AnswerFrame): void {
+  #answer(frame: AnswerFrame, size: number): boolean {
     const pending = this.#pending.get(frame.id);
     if (pending === undefined) {
-      if (!this.#overdue.delete(frame.id) && !isOfCopy(frame.answer))
-        this.#signal("context_mismatch", null);
-      return;
+      if (this.owed.late(frame.id) || isOfCopy(frame.answer)) return true;
+      this.#signal("context_mismatch", null);
+      return size <= MAX_UNASKED_BYTES;
     }
+    this.owed.answered(pending.cap);
     const oversize = isOversize(frame.answer, pending.cap);
     this.#settle(
       frame.id,
       oversize ? { ok: false, code: "response_too_large", effect: "possible" } : frame.answer,
     );
+    return true;
   }
 
   #signal(signal: ConnectorSignal, call: string | null): void {
@@ -354,10 +354,9 @@ export class GatewaySession {
 
   /** Its answer may still come, once. */
   #giveUp(id: string, code: FailureCode): void {
-    if (!this.#pending.has(id)) return;
-    this.#overdue.add(id);
-    const [oldest] = this.#overdue;
-    if (this.#overdue.size > MAX_OVERDUE && oldest !== undefined) this.#overdue.delete(oldest);
+    const pending = this.#pending.get(id);
+    if (pending === undefined) return;
+    this.owed.givenUp(id, pending.cap);
     this.#settle(id, { ok: false, code, effect: "possible" });
   }
 

@@ -7,6 +7,7 @@ import {
   HANDSHAKE_MS,
   MAX_FRAME_BYTES,
   MAX_HANDSHAKE_FRAME_BYTES,
+  MAX_UNASKED_BYTES,
   TUNNEL_VERSION,
   handshakeText,
   type CloseCode,
@@ -84,13 +85,22 @@ export class Handshake {
     return this.#state.at === "challenge";
   }
 
+  room(): number {
+    const state = this.#state;
+    return state.at === "live" ? state.session.owed.room : MAX_UNASKED_BYTES;
+  }
+
   message(text: string): void {
     const state = this.#state;
     if (state.at === "ended" || (state.at === "live" && state.session.ended)) return;
     const live = state.at === "live";
-    const frame = parseToGateway(text, live ? MAX_FRAME_BYTES : MAX_HANDSHAKE_FRAME_BYTES);
+    const room = live
+      ? Math.min(MAX_FRAME_BYTES, state.session.owed.room)
+      : MAX_HANDSHAKE_FRAME_BYTES;
+    const frame = parseToGateway(text, room);
     if (live) {
-      if (frame === null || !state.session.receive(frame)) state.session.end(CLOSE.malformed);
+      if (frame === null || !state.session.receive(frame, text.length))
+        state.session.end(CLOSE.malformed);
     } else if (state.at === "hello" && frame?.t === "hello") this.#hello(frame);
     else if (state.at === "proof" && frame?.t === "proof") this.#proof(state, frame.signature);
     else this.refuse(CLOSE.malformed);

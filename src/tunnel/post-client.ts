@@ -1,6 +1,6 @@
 import type { Peer } from "./gateway-end.ts";
 import { FRAME_TYPE, OPEN_PATH, SOCKET_HEADER, SOCKET_ID } from "./post.ts";
-import { HANDSHAKE_MS, MAX_FRAME_BYTES } from "./protocol.ts";
+import { HANDSHAKE_MS, MAX_FRAME_BYTES, MAX_UNASKED_BYTES } from "./protocol.ts";
 import type { Socket } from "./socket.ts";
 
 /** What is asked of whoever carries the POSTs: undici, or a binding into a private network. */
@@ -23,6 +23,26 @@ interface Answer {
 /** Whatever else the connector has to say comes with an answer: never more than twice a frame. */
 const MAX_LINES_BYTES = 2 * MAX_FRAME_BYTES;
 
+/** Over all answers that are coming in: a connector may say what it owes, however many POSTs it lets wait. */
+class Arriving {
+  #bytes = 0;
+  readonly #room: () => number;
+
+  constructor(room: () => number) {
+    this.#room = room;
+  }
+
+  /** False: more than there is room for. */
+  take(bytes: number): boolean {
+    this.#bytes += bytes;
+    return this.#bytes <= this.#room();
+  }
+
+  give(bytes: number): void {
+    this.#bytes -= bytes;
+  }
+}
+
 /**
  * A socket to a connector that listens, out of `fetch` alone. Resolves when it is over; false: there was
  * nobody.
@@ -40,12 +60,13 @@ export async function openByPost(
     "",
     AbortSignal.any([over, AbortSignal.timeout(HANDSHAKE_MS)]),
     fetcher,
+    new Arriving(() => MAX_UNASKED_BYTES),
   );
   const id = opened?.socket ?? "";
   if (opened === null || !SOCKET_ID.test(id)) return false;
   const sending = new Posts(`${origin}${OPEN_PATH}/${id}`, over, () => gone.abort(), fetcher);
   const peer = accept(sending);
-  sending.listen((line) => peer.message(line));
+  sending.listen(peer);
   for (const line of opened.lines) peer.message(line);
   await new Promise<void>((resolve) => {
     if (over.aborted) resolve();
@@ -62,7 +83,8 @@ class Posts implements Socket {
   readonly #fetch: Fetcher;
   #next = 0;
   #bytes = 0;
-  #heard: (line: string) => void = () => undefined;
+  #peer: Peer | null = null;
+  readonly #arriving = new Arriving(() => this.#peer?.room() ?? 0);
 
   constructor(url: string, over: AbortSignal, close: () => void, fetcher: Fetcher) {
     this.#url = url;
@@ -71,8 +93,8 @@ class Posts implements Socket {
     this.#fetch = fetcher;
   }
 
-  listen(heard: (line: string) => void): void {
-    this.#heard = heard;
+  listen(peer: Peer): void {
+    this.#peer = peer;
   }
 
   send(text: string): boolean {
@@ -85,7 +107,7 @@ class Posts implements Socket {
   close(code: number): void {
     if (this.#over.aborted) return;
     const soon = AbortSignal.timeout(HANDSHAKE_MS);
-    void post(`${this.#url}/close`, String(code), soon, this.#fetch);
+    void post(`${this.#url}/close`, String(code), soon, this.#fetch, new Arriving(() => 0));
     this.#close();
   }
 
@@ -95,12 +117,12 @@ class Posts implements Socket {
 
   async #post(url: string, text: string): Promise<void> {
     this.#bytes += text.length;
-    const answer = await post(url, text, this.#over, this.#fetch);
+    const answer = await post(url, text, this.#over, this.#fetch, this.#arriving);
     this.#bytes -= text.length;
     if (this.#over.aborted) return;
     // One frame that is lost is a hole in the session.
     if (answer === null) return this.#close();
-    for (const line of answer.lines) this.#heard(line);
+    for (const line of answer.lines) this.#peer?.message(line);
   }
 }
 
@@ -115,6 +137,7 @@ async function post(
   body: string,
   signal: AbortSignal,
   fetcher: Fetcher,
+  arriving: Arriving,
 ): Promise<Posted | null> {
   try {
     const response = await fetcher(url, {
@@ -130,7 +153,7 @@ async function post(
       await response.body?.cancel();
       return null;
     }
-    const text = await bounded(response);
+    const text = await bounded(response, arriving);
     if (text === null) return null;
     const socket = response.headers.get(SOCKET_HEADER);
     return { socket, lines: text.split("\n").filter((line) => line !== "") };
@@ -139,14 +162,18 @@ async function post(
   }
 }
 
-async function bounded(response: Answer): Promise<string | null> {
+async function bounded(response: Answer, arriving: Arriving): Promise<string | null> {
   const decoder = new TextDecoder("utf-8", { fatal: true });
   let text = "";
   let size = 0;
-  for await (const chunk of response.body ?? []) {
-    size += chunk.length;
-    if (size > MAX_LINES_BYTES) return null;
-    text += decoder.decode(chunk, { stream: true });
+  try {
+    for await (const chunk of response.body ?? []) {
+      size += chunk.length;
+      if (!arriving.take(chunk.length) || size > MAX_LINES_BYTES) return null;
+      text += decoder.decode(chunk, { stream: true });
+    }
+  } finally {
+    arriving.give(size);
   }
   return text + decoder.decode();
 }

@@ -38,6 +38,11 @@ export const MAX_EMBEDDED_CHARS = 8 * 1_024;
 export const MAX_OBSERVED_BYTES = 256 * 1_024;
 /** Largest frame either side accepts: the largest body, base64, and room for the rest. */
 export const MAX_FRAME_BYTES = 12 * 1_024 * 1_024;
+/**
+ * Largest frame of a connector that answers no request: `rotate` is the longest, and a transport counts
+ * what came with it in one read.
+ */
+export const MAX_UNASKED_BYTES = 128 * 1_024;
 /** Before a peer has proved anything it may not make us parse more than a handshake needs. */
 export const MAX_HANDSHAKE_FRAME_BYTES = 4 * 1_024;
 /** Requests of one session without an answer: bounds memory at both ends. */

@@ -8,10 +8,12 @@ import {
   HANDSHAKE_MS,
   LEASE_MS,
   MAX_BODY_BYTES,
+  MAX_BUFFERED_BYTES,
   MAX_FRAME_BYTES,
   MAX_HANDSHAKE_FRAME_BYTES,
   MAX_IN_FLIGHT,
   MAX_OBSERVED_BYTES,
+  MAX_UNASKED_BYTES,
   SEEN_STATES,
   TUNNEL_VERSION,
 } from "../../src/tunnel/protocol.ts";
@@ -85,6 +87,8 @@ describe("the page about the tunnel", () => {
       MAX_BODY_BYTES,
       MAX_IN_FLIGHT,
       MAX_OBSERVED_BYTES,
+      MAX_UNASKED_BYTES,
+      MAX_BUFFERED_BYTES,
     ]) {
       expect(limits).toContain(String(limit));
     }

@@ -52,6 +52,7 @@ function dialOne(
           let frames = 0;
           return {
             closed: () => peer.closed(),
+            room: () => peer.room(),
             message(text) {
               peer.message(text);
               // `hello` and `proof` make a session.

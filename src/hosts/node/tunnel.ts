@@ -3,13 +3,8 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { WebSocketServer, type WebSocket } from "ws";
 import type { Connectors } from "../../gateway/ports.ts";
-import type { GatewayEnd } from "../../tunnel/gateway-end.ts";
-import {
-  CLOSE,
-  HANDSHAKE_MS,
-  MAX_FRAME_BYTES,
-  MAX_HANDSHAKE_FRAME_BYTES,
-} from "../../tunnel/protocol.ts";
+import type { GatewayEnd, Peer } from "../../tunnel/gateway-end.ts";
+import { HANDSHAKE_MS, MAX_FRAME_BYTES, MAX_HANDSHAKE_FRAME_BYTES } from "../../tunnel/protocol.ts";
 import type { Clock, Socket } from "../../tunnel/socket.ts";
 import { Entrance } from "./entrance.ts";
 
@@ -47,11 +42,12 @@ export function createTunnelServer(end: GatewayEnd): TunnelServer {
           clearTimeout(timer);
           const peer = end.accept(tenant, socketOf(ws, socket));
           ws.on("message", (data, binary) => {
-            if (binary) ws.close(CLOSE.malformed);
-            else peer.message(textOf(data));
+            // Binary frames are not of this protocol; the codec refuses the empty text.
+            peer.message(binary ? "" : textOf(data));
           });
           // After the peer, so that a frame it refused counts for nothing.
           boundUnproven(socket, ws, leave);
+          boundFrame(socket, ws, peer);
           ws.on("close", () => peer.closed());
           // The close event follows and says the same to the session.
           ws.on("error", () => ws.terminate());
@@ -86,6 +82,20 @@ function boundUnproven(socket: Duplex, ws: WebSocket, proven: () => void): void 
   };
   socket.on("data", count);
   ws.on("message", trust);
+}
+
+/** A frame grows no larger than what its connector may say at this moment: an answer that was asked for. */
+function boundFrame(socket: Duplex, ws: WebSocket, peer: Peer): void {
+  let bytes = 0;
+  ws.on("message", () => (bytes = 0));
+  // Behind the parser: of a read that ends a frame all of it is counted, once, towards the next one.
+  socket.on("data", (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes <= peer.room()) return;
+    // No frame: it ends the session as one that is malformed. The rest of it is not waited for.
+    peer.message("");
+    ws.terminate();
+  });
 }
 
 /** The gateway's port, as the tunnel serves it: checked here, where both are in sight. */
