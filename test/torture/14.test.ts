@@ -134,8 +134,13 @@ describe("torture 14: answers that want all memory and all time", () => {
   it.each<[string, (socket: WebSocket, id: string) => void, readonly string[]]>([
     [
       "an answer past the tool's cap",
-      (socket, id) => socket.send(answered(id, JSON.stringify({ text: "x".repeat(8 * MB - 64) }))),
+      (socket, id) => socket.send(answered(id, JSON.stringify({ text: "x".repeat(2 * MB) }))),
       ["response_too_large"],
+    ],
+    [
+      "an answer past all that it owes",
+      (socket, id) => socket.send(answered(id, JSON.stringify({ text: "x".repeat(8 * MB) }))),
+      ["connector_lost"],
     ],
     [
       "a frame past every cap",
