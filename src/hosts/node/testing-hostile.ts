@@ -301,7 +301,9 @@ export class HonestConnector {
     const post = async (body: string | Buffer | ReadableStream): Promise<[number, string]> => {
       const init = { method: "POST", body, duplex: "half" } as RequestInit;
       const response = await fetch(`${this.#origin}${path}/${turn++}`, init);
-      return [response.status, await response.text()];
+      // What it had begun to answer is broken off with its session.
+      const text = await response.text().catch(() => null);
+      return [text === null && response.ok ? 410 : response.status, text ?? ""];
     };
     if (at === "live")
       for (const text of [JSON.stringify(challenge(hello)), WELCOME]) await post(text);
