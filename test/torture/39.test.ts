@@ -314,7 +314,7 @@ describe("torture 39: SQL that wants to be more than it may", () => {
   it("a query that does not end is ended by the server", async () => {
     // Embedded, the database is this very process: it would stand still as long as the query runs.
     if (!database.real) return;
-    const many = Array.from({ length: 16 }, (_, at) => `person p${at}`).join(", ");
+    const many = Array.from({ length: 32 }, (_, at) => `person p${at}`).join(", ");
     const asking = await world.acme.open(world.agent, "dana", { purpose: "lab" });
     const outcome = await asking.call("db_ask_briefly", {
       text: `select count(*) as n from ${many} /* endless */`,
