@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomInt } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import {
   answeredBy,
@@ -81,8 +81,14 @@ export class Listener {
   }
 
   #open(response: ServerResponse): void {
-    const unproven = [...this.#sockets.values()].filter(({ live }) => !live).length;
-    if (this.#stopped || unproven >= MAX_UNPROVEN) return refuse(response, 503);
+    if (this.#stopped) return refuse(response, 503);
+    const unproven = [...this.#sockets.values()].filter(({ live }) => !live);
+    if (unproven.length >= MAX_UNPROVEN) {
+      // Strangers who hold every place must not keep the gateway out: decision 0055.
+      const drawn = unproven[randomInt(MAX_UNPROVEN + 1)];
+      if (drawn === undefined) return refuse(response, 503);
+      drawn.end.stop();
+    }
     const id = randomBytes(16).toString("hex");
     const socket: PostSocket = new PostSocket((over) =>
       sessionOn(this.#parts, over, {

@@ -20,6 +20,8 @@ interface Answer {
   readonly body: (AsyncIterable<Uint8Array> & { cancel(): Promise<void> }) | null;
 }
 
+/** Challenge and welcome: before both have arrived, a connector takes no larger frame than these may be. */
+const HANDSHAKE_FRAMES = 2;
 /** Whatever else the connector has to say comes with an answer: never more than twice a frame. */
 const MAX_LINES_BYTES = 2 * MAX_FRAME_BYTES;
 
@@ -82,6 +84,8 @@ class Posts implements Socket {
   readonly #close: () => void;
   readonly #fetch: Fetcher;
   #next = 0;
+  /** Nothing overtakes the handshake: it would be refused for its size, and be a hole in the session. */
+  #begun: Promise<void> = Promise.resolve();
   #bytes = 0;
   #peer: Peer | null = null;
   readonly #arriving = new Arriving(() => this.#peer?.room() ?? 0);
@@ -99,7 +103,10 @@ class Posts implements Socket {
 
   send(text: string): boolean {
     if (this.#over.aborted) return false;
-    void this.#post(`${this.#url}/${this.#next++}`, text);
+    const turn = this.#next++;
+    this.#bytes += text.length;
+    const posted = this.#begun.then(() => this.#post(`${this.#url}/${turn}`, text));
+    if (turn < HANDSHAKE_FRAMES) this.#begun = posted;
     return true;
   }
 
@@ -116,7 +123,6 @@ class Posts implements Socket {
   }
 
   async #post(url: string, text: string): Promise<void> {
-    this.#bytes += text.length;
     const answer = await post(url, text, this.#over, this.#fetch, this.#arriving);
     this.#bytes -= text.length;
     if (this.#over.aborted) return;

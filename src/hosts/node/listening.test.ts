@@ -243,10 +243,25 @@ describe("somebody who reaches the port of a connector", () => {
     expect((await post(`${socket}/0`, fits)).status).toBe(410);
   });
 
-  it("may not hold more sessions than it has handshakes, nor run ahead for ever", async () => {
-    const sockets = await Promise.all(Array.from({ length: 16 }, () => stranger()));
-    expect((await post(OPEN_PATH)).status).toBe(503);
-    const [first] = sockets;
+  it("may not hold more sessions than it has handshakes, and keeps no place that is drawn", async () => {
+    const asked = await Promise.all(Array.from({ length: 80 }, () => post(OPEN_PATH)));
+    const all = asked.flatMap(({ status, headers }) =>
+      status === 200 ? [`${OPEN_PATH}/${headers.get(SOCKET_HEADER)}`] : [],
+    );
+    expect(all.length).toBeGreaterThan(16);
+    const ends = await Promise.all(all.map((socket) => post(`${socket}/close`)));
+    expect(ends.filter(({ status }) => status === 204)).toHaveLength(16);
+    expect(ends.filter(({ status }) => status === 404)).toHaveLength(all.length - 16);
+  });
+
+  it("keeps the gateway out with sixteen places no more than with one", async () => {
+    await Promise.all(Array.from({ length: 16 }, () => stranger()));
+    await opened();
+    expect(await call("in")).toMatchObject({ ok: true });
+  });
+
+  it("may not run ahead for ever", async () => {
+    const first = await stranger();
     expect((await post(`${first}/${MAX_OVERTAKING}`, "{}")).status).toBe(409);
     // One short of it waits for those before, and goes with its session.
     const ahead = await twice(`${first}/${MAX_OVERTAKING - 1}`);

@@ -132,8 +132,7 @@ export class HonestGateway {
   async dials(at: Moment, said: readonly Said[]): Promise<Outcome> {
     const before = this.#events.length;
     const hello = JSON.stringify(this.#hello("con_evil"));
-    let question: Frame | null = null;
-    let slot: ServerResponse | null = null;
+    let spoken = false;
     const server = createServer(async (request, response) => {
       let text = "";
       for await (const chunk of request) text += String(chunk);
@@ -144,14 +143,10 @@ export class HonestGateway {
       if (frame?.t === "challenge") {
         return sayIn(response, [JSON.stringify(prove("con_evil", frame))]);
       }
-      if (frame?.t === "welcome") slot = response;
-      else sayIn(response, []);
-      if (frame?.t === "seen") question = frame;
+      if (frame?.t !== "seen" || spoken) return sayIn(response, []);
+      spoken = true;
       // In one answer, and in this order: who is still asked has taken all that came before.
-      if (slot !== null && question !== null) {
-        sayIn(slot, [...said, JSON.stringify(seen(question))]);
-        slot = null;
-      }
+      sayIn(response, [...said, JSON.stringify(seen(frame))]);
     });
     const origin = await listening(server);
     const dialling = dialListening(new Map([["acme", [{ origin, tls: () => ({}) }]]]), this.end);
