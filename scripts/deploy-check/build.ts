@@ -27,6 +27,8 @@ export async function build(root: string, config: string, env: string): Promise<
       timeout: BUILD_TIMEOUT_MS,
       env: {
         ...process.env,
+        // Its logs: the home of who runs this may not be theirs to write to.
+        XDG_CONFIG_HOME: join(folder, "config"),
         WRANGLER_SEND_METRICS: "false",
         CLOUDFLARE_CF_FETCH_ENABLED: "false",
       },

@@ -1,9 +1,13 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createTestHarness, type TestHarness } from "wrangler";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { simulate } from "../simulation/simulation.ts";
 import { COMPATIBILITY } from "./compatibility.ts";
 import type { History } from "./decider.ts";
+import { wranglerHome } from "./workers.ts";
 
 const COMMANDS = 10_000;
 
@@ -29,9 +33,11 @@ function recordedOnNode(): readonly Recorded[] {
   return recorded;
 }
 
+const folder = mkdtempSync(join(tmpdir(), "postern-decider-"));
 let histories: readonly Recorded[];
 let harness: TestHarness;
 beforeAll(async () => {
+  Object.assign(process.env, wranglerHome(folder));
   histories = recordedOnNode();
   const main = fileURLToPath(new URL("decider.ts", import.meta.url));
   harness = createTestHarness({
@@ -39,7 +45,10 @@ beforeAll(async () => {
   });
   await harness.listen();
 });
-afterAll(() => harness.close());
+afterAll(async () => {
+  await harness?.close();
+  rmSync(folder, { recursive: true });
+});
 
 it(`decides ${COMMANDS} recorded commands in workerd as it did on Node, to the hash`, async () => {
   for (const { hashes, ...history } of histories) {

@@ -7,7 +7,7 @@ import { connectorCommand, connectorsAway } from "../acceptance/support/connecto
 import { type Ended, freePort, postern, run, Running } from "../acceptance/support/process.ts";
 import type { StoredEvent } from "../acceptance/support/workflow.ts";
 import { descendants } from "./descendants.ts";
-import { devCommand } from "./workers.ts";
+import { devCommand, wranglerHome } from "./workers.ts";
 
 /** The built Worker in workerd; connectors as real processes that listen, each behind a binding of its own. */
 export function cloudflareHost(built: string): Host {
@@ -52,7 +52,7 @@ class Workerd implements Host {
     this.#gateway = devCommand({
       ...{ built: this.#built, folder, port, network, plans, secret: this.#secret },
     });
-    this.#run("gateway", this.#gateway);
+    this.#runGateway();
     await this.#up();
     await this.#serveOperator();
     for (const [tenant, { bundle }] of Object.entries(network.tenants)) {
@@ -79,7 +79,7 @@ class Workerd implements Host {
 
   async restart(part: string): Promise<void> {
     if (part !== "gateway") return this.#startConnector(this.#plan(part));
-    this.#run("gateway", this.#gateway);
+    this.#runGateway();
     await this.#up();
   }
 
@@ -178,6 +178,10 @@ class Workerd implements Host {
   #spawn(plan: ConnectorPlan, code?: string): Running {
     const command = connectorCommand(this.#folderOf(plan.name), plan, this.#url, code);
     return this.#run(plan.name, command, plan.env);
+  }
+
+  #runGateway(): void {
+    this.#run("gateway", this.#gateway, wranglerHome(this.#built));
   }
 
   #run(name: string, command: readonly string[], env?: NodeJS.ProcessEnv): Running {

@@ -20,6 +20,11 @@ export interface Deployment {
   readonly secret: string;
 }
 
+/** Where wrangler keeps logs and its register of Workers: not in the home of who runs the tests. */
+export function wranglerHome(folder: string): NodeJS.ProcessEnv {
+  return { XDG_CONFIG_HOME: join(folder, "config") };
+}
+
 /** `wrangler dev` for all of them in one workerd: front, gateway, one stand-in for each private network. */
 export function devCommand(deployment: Deployment): string[] {
   const { folder, port, plans, secret } = deployment;

@@ -7,6 +7,7 @@ import { doomed } from "../acceptance/support/plans.ts";
 import { ROOT } from "../acceptance/support/process.ts";
 import { startWorld, type World } from "../acceptance/support/world.ts";
 import { cloudflareHost } from "./host.ts";
+import { wranglerHome } from "./workers.ts";
 
 /** One world for all cases of a file, around the Worker as `wrangler deploy` would upload it. */
 export function worldInWorkerd(): () => World {
@@ -15,7 +16,11 @@ export function worldInWorkerd(): () => World {
   beforeAll(async () => {
     const wrangler = join(ROOT, "node_modules/wrangler/bin/wrangler.js");
     const build = [wrangler, "deploy", "--dry-run", "--env", "local", "--outdir", built];
-    execFileSync(process.execPath, build, { cwd: ROOT, stdio: "pipe" });
+    execFileSync(process.execPath, build, {
+      cwd: ROOT,
+      stdio: "pipe",
+      env: { ...process.env, ...wranglerHome(built) },
+    });
     started = await startWorld("laboratory", cloudflareHost(built), {
       apart: true,
       connectors: (lab) => [doomed(lab)],
