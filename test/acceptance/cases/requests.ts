@@ -99,9 +99,10 @@ export function requestCases(world: () => World): void {
       expect(workflow.expiresIn).toBeLessThanOrEqual(2);
       const note = { tool: "lab_note", arguments: { text: "in time" } };
       const call = (): Promise<Answer> => workflow.request("POST", "/calls", note);
-      // A busy machine may be late with this one, too.
       const first = await call();
       if (first.status === 200) expect(first.body).toMatchObject({ outcome: "ok" });
+      // A busy machine may be late with this one, too; who is not late is let in.
+      else expect(Date.now() - before).toBeGreaterThanOrEqual(1_000);
       while ((await workflow.request("GET", "")).status === 200) await sleep(50);
       // A credential says in whole seconds when it ends.
       expect(Date.now() - before).toBeGreaterThanOrEqual(1_000);
