@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Lab } from "../acceptance/support/lab.ts";
 import { type NodeHost, nodeHost } from "../acceptance/support/node-host.ts";
+import { until } from "../acceptance/support/until.ts";
 import { isChange, type Tamper } from "../acceptance/support/wire.ts";
 import type { Workflow } from "../acceptance/support/workflow.ts";
 import { startWorld, type World } from "../acceptance/support/world.ts";
@@ -18,7 +19,6 @@ import {
   journal,
   recordHolds,
   toldNow,
-  until,
 } from "./witnesses.ts";
 
 /** Calls in flight when the gateway dies while the wire swallows what it sends. */

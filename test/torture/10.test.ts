@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type NodeHost, nodeHost } from "../acceptance/support/node-host.ts";
 import { tenantSignals } from "../acceptance/support/signals.ts";
+import { until } from "../acceptance/support/until.ts";
 import type { Outcome, Workflow } from "../acceptance/support/workflow.ts";
 import { startWorld, type World } from "../acceptance/support/world.ts";
 import { figure, SEED } from "./checked.ts";
@@ -13,7 +14,6 @@ import {
   connected,
   effectsHold,
   recordHolds,
-  until,
 } from "./witnesses.ts";
 
 /** Two heartbeats, half a one on the way, and a busy machine. */

@@ -1,15 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type NodeHost, nodeHost } from "../acceptance/support/node-host.ts";
+import { until } from "../acceptance/support/until.ts";
 import { startWorld, type World } from "../acceptance/support/world.ts";
 import { figure, SEED } from "./checked.ts";
-import {
-  budgetHolds,
-  chainHolds,
-  connected,
-  effectsHold,
-  recordHolds,
-  until,
-} from "./witnesses.ts";
+import { budgetHolds, chainHolds, connected, effectsHold, recordHolds } from "./witnesses.ts";
 
 const UNAUTHORIZED = 4_401;
 

@@ -2,10 +2,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type NodeHost, nodeHost } from "../acceptance/support/node-host.ts";
 import { tenantSignals } from "../acceptance/support/signals.ts";
+import { until } from "../acceptance/support/until.ts";
 import type { Outcome, Workflow } from "../acceptance/support/workflow.ts";
 import { startWorld, type World } from "../acceptance/support/world.ts";
 import { figure, SEED } from "./checked.ts";
-import { chainHolds, connected, effectsHold, recordHolds, until } from "./witnesses.ts";
+import { chainHolds, connected, effectsHold, recordHolds } from "./witnesses.ts";
 
 const [DUPLICATE, REPLACED] = [4_409, 4_410];
 const TAKEN_OVER_S = 10;

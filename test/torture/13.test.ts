@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type NodeHost, nodeHost } from "../acceptance/support/node-host.ts";
+import { until } from "../acceptance/support/until.ts";
 import { type Frame, isChange, type Mangle } from "../acceptance/support/wire.ts";
 import type { Outcome, Workflow } from "../acceptance/support/workflow.ts";
 import { startWorld, type World } from "../acceptance/support/world.ts";
@@ -12,7 +13,6 @@ import {
   connected,
   effectsHold,
   recordHolds,
-  until,
 } from "./witnesses.ts";
 
 const CALLS = 64;

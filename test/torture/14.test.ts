@@ -3,13 +3,14 @@ import type { WebSocket } from "ws";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { watching } from "../acceptance/support/memory.ts";
 import { type NodeHost, nodeHost } from "../acceptance/support/node-host.ts";
+import { until } from "../acceptance/support/until.ts";
 import type { Outcome, Workflow } from "../acceptance/support/workflow.ts";
 import { startWorld, type World } from "../acceptance/support/world.ts";
 import { checked, figure } from "./checked.ts";
 import { HostileConnector } from "./hostile-connector.ts";
 import { ATTACKS, HostileService } from "./hostile-service.ts";
 import { layerFolder, type HttpTool } from "./layer.ts";
-import { chainHolds, recordHolds, until } from "./witnesses.ts";
+import { chainHolds, recordHolds } from "./witnesses.ts";
 
 const MB = 1_024 * 1_024;
 const MAX_GROWTH_BYTES = 64 * MB;

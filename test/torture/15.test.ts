@@ -2,10 +2,11 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type NodeHost, nodeHost } from "../acceptance/support/node-host.ts";
 import type { LockView } from "../acceptance/support/locks.ts";
 import { tenantSignals, underRules } from "../acceptance/support/signals.ts";
+import { until } from "../acceptance/support/until.ts";
 import { startWorld, type World } from "../acceptance/support/world.ts";
 import { figure, SEED } from "./checked.ts";
 import { second } from "./pair.ts";
-import { budgetHolds, chainHolds, connected, effectsHold, until } from "./witnesses.ts";
+import { budgetHolds, chainHolds, connected, effectsHold } from "./witnesses.ts";
 
 const LIE = {
   ...{ ok: true, status: 200, contentType: "application/json", encoding: "utf8" },

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type NodeHost, nodeHost } from "../acceptance/support/node-host.ts";
+import { until } from "../acceptance/support/until.ts";
 import { isChange, Wire } from "../acceptance/support/wire.ts";
 import type { Outcome, Workflow } from "../acceptance/support/workflow.ts";
 import { startWorld, type World } from "../acceptance/support/world.ts";
@@ -19,7 +20,6 @@ import {
   journal,
   recordHolds,
   toldNow,
-  until,
 } from "./witnesses.ts";
 
 /** Calls to each connector that it never sees. */

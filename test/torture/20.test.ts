@@ -9,13 +9,14 @@ import { lock } from "../acceptance/support/locks.ts";
 import { nodeHost } from "../acceptance/support/node-host.ts";
 import { reconnected } from "../acceptance/support/reconnected.ts";
 import { activeKey, keyList, kidOf, rotate } from "../acceptance/support/signing-keys.ts";
+import { until } from "../acceptance/support/until.ts";
 import type { Tamper } from "../acceptance/support/wire.ts";
 import { type Outcome, Workflow } from "../acceptance/support/workflow.ts";
 import { startWorld, type World } from "../acceptance/support/world.ts";
 import { Random } from "../crash/random.ts";
 import { figure, SEED } from "./checked.ts";
 import { GatewayClock, OTHER_CLOCK } from "./clock.ts";
-import { chainHolds, effectsHold, recordHolds, until } from "./witnesses.ts";
+import { chainHolds, effectsHold, recordHolds } from "./witnesses.ts";
 
 const ROUNDS = 4;
 /** Clients of one workflow that keep calling while its keys are changed. */

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Arrival } from "../acceptance/support/lab.ts";
 import { type NodeHost, nodeHost } from "../acceptance/support/node-host.ts";
+import { until } from "../acceptance/support/until.ts";
 import type { Outcome, Workflow } from "../acceptance/support/workflow.ts";
 import { startWorld, type World } from "../acceptance/support/world.ts";
 import { Random } from "../crash/random.ts";
@@ -14,7 +15,6 @@ import {
   recordHolds,
   toldNow,
   undecided,
-  until,
 } from "./witnesses.ts";
 
 const ROUNDS = 5;

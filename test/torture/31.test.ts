@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { listLocks, lock, type LockView } from "../acceptance/support/locks.ts";
 import { type NodeHost, nodeHost } from "../acceptance/support/node-host.ts";
+import { until } from "../acceptance/support/until.ts";
 import type { Workflow } from "../acceptance/support/workflow.ts";
 import { startWorld, type World } from "../acceptance/support/world.ts";
 import { checked, figure } from "./checked.ts";
 import { type SmallDisk, smallDisks } from "../disk/small-disk.ts";
-import { until } from "./witnesses.ts";
 
 /** More than any slack that a database keeps in its files. */
 const MAX_CALLS = 400;

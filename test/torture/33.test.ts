@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { nodeHost } from "../acceptance/support/node-host.ts";
+import { until } from "../acceptance/support/until.ts";
 import type { Budget, Outcome, StoredEvent, Workflow } from "../acceptance/support/workflow.ts";
 import { startWorld, type World } from "../acceptance/support/world.ts";
 import { checked, figure } from "./checked.ts";
-import { budgetHolds, chainHolds, effectsHold, recordHolds, until } from "./witnesses.ts";
+import { budgetHolds, chainHolds, effectsHold, recordHolds } from "./witnesses.ts";
 
 const CALLS = 1_000;
 const BUDGET = 100;

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { approvalOf } from "../acceptance/support/approval.ts";
 import { changedBundle } from "../acceptance/support/bundle-folder.ts";
 import { type NodeHost, nodeHost } from "../acceptance/support/node-host.ts";
+import { until } from "../acceptance/support/until.ts";
 import type { Outcome, Workflow } from "../acceptance/support/workflow.ts";
 import { startWorld, type World } from "../acceptance/support/world.ts";
 import { checked, figure } from "./checked.ts";
@@ -13,7 +14,7 @@ import { type Database, startDatabase } from "./database.ts";
 import { type HostileText, hostileTexts } from "./hostile-sql.ts";
 import { honestWrites, hostileWrites } from "./hostile-writes.ts";
 import { layerFolder, type SqlTool } from "./layer.ts";
-import { chainHolds, recordHolds, until } from "./witnesses.ts";
+import { chainHolds, recordHolds } from "./witnesses.ts";
 
 /** Of statements that never end by themselves; PGlite sleeps in this very process. */
 const SLEEP_S = { real: 60, embedded: 3 };

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type NodeHost, nodeHost } from "../acceptance/support/node-host.ts";
+import { until } from "../acceptance/support/until.ts";
 import { startWorld, type World } from "../acceptance/support/world.ts";
 import { figure, SEED } from "./checked.ts";
 import {
@@ -11,7 +12,6 @@ import {
   journal,
   recordHolds,
   toldNow,
-  until,
 } from "./witnesses.ts";
 
 const LEASE_S = 5;

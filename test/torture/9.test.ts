@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { AdminClient } from "../../src/cli/admin-client.ts";
 import { type NodeHost, nodeHost } from "../acceptance/support/node-host.ts";
 import { ROOT, Running } from "../acceptance/support/process.ts";
+import { until } from "../acceptance/support/until.ts";
 import type { Outcome, Workflow } from "../acceptance/support/workflow.ts";
 import { startWorld, type World } from "../acceptance/support/world.ts";
 import { load } from "../crash/load.ts";
@@ -18,7 +19,6 @@ import {
   connected,
   effectsHold,
   recordHolds,
-  until,
 } from "./witnesses.ts";
 
 const CONNECTORS = 1_000;

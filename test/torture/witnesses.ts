@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
 import { chainHeads } from "../acceptance/support/chain.ts";
 import { payloadOf } from "../acceptance/support/keys.ts";
 import type { Arrival } from "../acceptance/support/lab.ts";
 import type { NodeHost } from "../acceptance/support/node-host.ts";
+import { until } from "../acceptance/support/until.ts";
 import type { Outcome, StoredEvent, Workflow } from "../acceptance/support/workflow.ts";
 import { checked } from "./checked.ts";
 
@@ -163,19 +163,6 @@ function addedUp(
 export async function connected(workflow: Workflow): Promise<void> {
   const note = (): Promise<Outcome> => workflow.call("lab_note", { text: "anybody there?" });
   await until("a connector", async () => (await note()).outcome === "ok", 30);
-}
-
-/** A hang is a failure, and says of what. */
-export async function until(
-  what: string,
-  holds: () => Promise<boolean> | boolean,
-  seconds: number,
-): Promise<void> {
-  const deadline = performance.now() + seconds * 1_000;
-  while (!(await holds())) {
-    if (performance.now() > deadline) throw new Error(`not within ${seconds} s: ${what}`);
-    await sleep(50);
-  }
 }
 
 /** The outcome of a call as its agent may ask for it later. */
